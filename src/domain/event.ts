@@ -1,0 +1,44 @@
+import { z } from 'zod';
+
+export const topicSchema = z
+  .string()
+  .max(200)
+  .regex(/^[a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)*$/, 'is not a topic, such as mail.received');
+
+export const eventInputSchema = z.strictObject({
+  topic: topicSchema,
+  payload: z.unknown().optional(),
+  /** The same key within 24 hours is the same event: it is not published again. */
+  dedupe_key: z.string().min(1).max(200).optional(),
+});
+
+/** Something that was published. */
+export interface PublishedEvent {
+  id: string;
+  /** Grows by one with each event; the cursor of the stream. */
+  sequence: number;
+  topic: string;
+  payload: unknown;
+  dedupeKey: string | null;
+  agentId: string;
+  createdAt: number;
+  /** When its triggers had been worked off; null while they wait. */
+  dispatchedAt: number | null;
+}
+
+/** Whether a topic fits a pattern: `*` is one word, `#` any number of words (also none). */
+export function topicMatches(pattern: string, topic: string): boolean {
+  return matchWords(pattern.split('.'), 0, topic.split('.'), 0);
+}
+
+function matchWords(pattern: string[], p: number, topic: string[], t: number): boolean {
+  if (p === pattern.length) return t === topic.length;
+  if (pattern[p] === '#') {
+    for (let rest = t; rest <= topic.length; rest++) {
+      if (matchWords(pattern, p + 1, topic, rest)) return true;
+    }
+    return false;
+  }
+  if (t === topic.length) return false;
+  return (pattern[p] === '*' || pattern[p] === topic[t]) && matchWords(pattern, p + 1, topic, t + 1);
+}

@@ -1,0 +1,17 @@
+import { v7 } from 'uuid';
+
+/** What an id names; the prefix makes an id recognisable in a log. */
+export type IdKind = 'agt' | 'tok' | 'tsk' | 'run' | 'evt' | 'apr' | 'wrk' | 'out' | 'req';
+
+/**
+ * Makes an id that sorts by time of creation (UUID version 7, RFC 9562), so that new rows land at the end of an index.
+ * @param now epoch milliseconds of the creation.
+ */
+export function newId(kind: IdKind, now: number): string {
+  return `${kind}_${v7({ msecs: now }).replaceAll('-', '')}`;
+}
+
+/** Whether the text has the form of an id of that kind (not whether it exists). */
+export function isId(kind: IdKind, text: string): boolean {
+  return text.length === 36 && text.startsWith(`${kind}_`) && /^[0-9a-f]{32}$/.test(text.slice(4));
+}

@@ -1,0 +1,129 @@
+import { z } from 'zod';
+import { tryParseDuration } from './duration.js';
+
+/** A duration as text (`30s`, `1h30m`), between two bounds in milliseconds. */
+export const durationText = (minMs = 0, maxMs = 366 * 86_400_000) =>
+  z
+    .string()
+    .max(40)
+    .refine((text) => tryParseDuration(text) !== null, {
+      message: 'is not a duration; write a number and a unit: 30s, 5m, 1h30m, 2d',
+    })
+    .refine((text) => ((ms) => ms === null || (ms >= minMs && ms <= maxMs))(tryParseDuration(text)), {
+      message: `is out of range (${minMs} ms to ${maxMs} ms)`,
+    });
+
+/** What happens to occurrences that came due while nothing could run them. */
+export const catchupSchema = z.strictObject({
+  policy: z.enum(['latest', 'all', 'skip']).default('latest'),
+  /** With `all`: how many at most, the newest; older ones are recorded as missed. */
+  max: z.int().min(1).max(1000).default(10),
+  /** An occurrence older than this is recorded as missed, whatever the policy. */
+  window: durationText(1000).default('24h'),
+});
+
+const dstSchema = z.strictObject({
+  gap: z.enum(['shift', 'next', 'skip']).optional(),
+  fold: z.enum(['first', 'second', 'both']).optional(),
+});
+
+const businessDaysSchema = z.strictObject({
+  calendar: z.string().min(2).max(20),
+  roll: z.enum(['next', 'previous', 'skip']).default('next'),
+  dates: z.array(z.iso.date()).max(1000).optional(),
+});
+
+const policies = {
+  catchup: catchupSchema.default({ policy: 'latest', max: 10, window: '24h' }),
+  overlap: z.enum(['skip', 'queue', 'allow', 'cancel_previous']).default('skip'),
+  /** With overlap `queue`: how many may wait behind the one that runs. */
+  queue_limit: z.int().min(1).max(1000).default(1),
+  /** Spreads starts: up to this long after the occurrence, the same for the same occurrence. */
+  jitter: durationText(0, 86_400_000).optional(),
+};
+
+const timed = {
+  timezone: z.string().min(1).max(64),
+  dst: dstSchema.optional(),
+  business_days: businessDaysSchema.optional(),
+  /** The anchor of INTERVAL and COUNT; set to the time of creation when left out, and stored. */
+  dtstart: z.string().max(40).optional(),
+  ...policies,
+};
+
+const expr = z.string().min(1).max(2000);
+
+export const cronScheduleSchema = z.strictObject({
+  kind: z.literal('cron'),
+  expr,
+  day_match: z.enum(['or', 'and']).optional(),
+  ...timed,
+});
+export const rruleScheduleSchema = z.strictObject({ kind: z.literal('rrule'), expr, ...timed });
+export const onceScheduleSchema = z.strictObject({ kind: z.literal('once'), expr, ...timed });
+
+export const eventScheduleSchema = z.strictObject({
+  kind: z.literal('event'),
+  /** Topic pattern: `mail.received`, `mail.*` (one word), `mail.#` (any number of words). */
+  topic: z
+    .string()
+    .max(200)
+    .regex(/^(\*|#|[a-zA-Z0-9_-]+)(\.(\*|#|[a-zA-Z0-9_-]+))*$/, 'is not a topic pattern, such as mail.received or mail.*'),
+  /** JMESPath over `{topic, payload}`; the task is triggered when it is true. */
+  filter: z.string().max(2000).optional(),
+  timezone: z.string().min(1).max(64).default('UTC'),
+  overlap: z.enum(['skip', 'queue', 'allow', 'cancel_previous']).default('allow'),
+  queue_limit: z.int().min(1).max(1000).default(100),
+  jitter: durationText(0, 86_400_000).optional(),
+});
+
+export const conditionScheduleSchema = z.strictObject({
+  kind: z.literal('condition'),
+  /** How often to look. */
+  every: durationText(1000),
+  /** A tool call that observes the world. */
+  check: z.strictObject({ uses: z.string().max(128), with: z.record(z.string(), z.unknown()).optional() }),
+  /** JMESPath over `{result, previous, state}`; the pipeline runs when it is true. */
+  when: z.string().min(1).max(2000),
+  /** `edge`: once each time it becomes true; `level`: each time it is true. */
+  trigger: z.enum(['edge', 'level']).default('edge'),
+  /** It must have been true for this long. */
+  for: durationText(0).optional(),
+  /** At least this long between two triggers. */
+  cooldown: durationText(0).optional(),
+  timezone: z.string().min(1).max(64).default('UTC'),
+  ...policies,
+});
+
+/**
+ * The `schedule` of a task (product.md). Accepted besides: `at` for the expression of `once`, and `every: 15m` for an
+ * interval; both are rewritten here, so that the rest of the program knows one form.
+ */
+export const scheduleSchema = z.preprocess(
+  (input) => {
+    if (typeof input !== 'object' || input === null || Array.isArray(input)) return input;
+    const schedule = { ...(input as Record<string, unknown>) };
+    if (schedule.kind === 'once' && schedule.expr === undefined && schedule.at !== undefined) {
+      schedule.expr = schedule.at;
+      delete schedule.at;
+    }
+    if (schedule.kind === 'event' && schedule.topic === undefined && schedule.expr !== undefined) {
+      schedule.topic = schedule.expr;
+      delete schedule.expr;
+    }
+    return schedule;
+  },
+  z.discriminatedUnion('kind', [
+    cronScheduleSchema,
+    rruleScheduleSchema,
+    onceScheduleSchema,
+    eventScheduleSchema,
+    conditionScheduleSchema,
+  ]),
+);
+
+export type Schedule = z.infer<typeof scheduleSchema>;
+export type TimedSchedule = Extract<Schedule, { kind: 'cron' | 'rrule' | 'once' }>;
+export type ConditionSchedule = Extract<Schedule, { kind: 'condition' }>;
+export type EventSchedule = Extract<Schedule, { kind: 'event' }>;
+export type OverlapPolicy = Schedule['overlap'];

@@ -1,0 +1,38 @@
+/**
+ * Wake-ups and live news between services. Only a speed-up: everything is right without it, a slow poll stays
+ * underneath (architecture.md). Messages may be lost, and may arrive when there is nothing to do.
+ */
+export interface Bus {
+  readonly backend: 'memory' | 'ipc' | 'redis' | 'postgres';
+  publish<T extends BusTopic>(topic: T, message: BusMessages[T]): void;
+  /** @returns a function that ends the subscription. */
+  subscribe<T extends BusTopic>(topic: T, handler: (message: BusMessages[T]) => void): () => void;
+  close(): Promise<void>;
+}
+
+export interface BusMessages {
+  /** Work may be due: workers lease. */
+  work: { count: number };
+  /** A task or event was written: the scheduler looks. */
+  schedule: { reason: 'task' | 'event' | 'clock' };
+  /** These runs are asked to cancel. */
+  cancel: { runIds: string[] };
+  /** A run changed its status. */
+  run: { runId: string; taskId: string; status: string };
+  /** An event was published (for streams). */
+  event: { id: string; sequence: number; topic: string };
+  /** Test clock: the offset from real time, in milliseconds. */
+  clock: { offsetMs: number };
+  /** Counts for the metrics registry: name, labels, value. */
+  metrics: { observations: Observation[] };
+}
+
+export type BusTopic = keyof BusMessages;
+
+/** One movement of a metric, sent from a service without a registry to the one that has it. */
+export interface Observation {
+  name: string;
+  labels: Record<string, string>;
+  /** Added to a counter, observed by a histogram, set on a gauge. */
+  value: number;
+}

@@ -1,0 +1,368 @@
+import type { Agent, AgentToken } from '../../domain/agent.js';
+import type { PublishedEvent } from '../../domain/event.js';
+import type { Run, RunError, RunStatus, RunTrigger, StepRun } from '../../domain/run.js';
+import type { Task, TaskSpec, TaskState } from '../../domain/task.js';
+import type { Tool } from '../../domain/tool.js';
+
+/**
+ * Where everything is kept. One contract, two engines (SQLite, PostgreSQL), one conformance suite (test/contract).
+ *
+ * Rules of the contract:
+ * - Each method is one transaction: all of it or nothing.
+ * - All times are epoch milliseconds given by the caller; no method reads a clock.
+ * - A method that acknowledges (returns) a change has made it durable on power loss, unless it says otherwise.
+ * - Callbacks given to a method (`decide`, `match`) are synchronous and pure: they may be called inside a transaction,
+ *   and again when it is retried.
+ */
+export interface Store extends SchedulingStore, WorkStore, RunStore, TaskStore, AgentStore, EventStore, ToolStore {
+  readonly engine: 'sqlite' | 'postgres';
+  /** For people: the file, or the URL without its password. */
+  readonly location: string;
+  /** Brings the schema up to this program's version; concurrent starters migrate once. Throws PAO_STORE_NEWER when the database is newer. */
+  migrate(now: number): Promise<{ from: number; to: number }>;
+  /** The schema version the database has and the one this program wants. */
+  schemaVersion(): Promise<{ current: number; wanted: number }>;
+  /** One trivial read; throws when the database does not answer. @returns milliseconds it took and bytes it holds. */
+  ping(): Promise<{ durationMs: number; sizeBytes: number; walBytes: number }>;
+  stats(now: number): Promise<StoreStats>;
+  getMeta(key: string): Promise<string | null>;
+  setMeta(key: string, value: string): Promise<void>;
+  /** Writes a change's record in the same hash chain as all others; throws when it can not be written. */
+  appendAudit(entry: AuditInput): Promise<void>;
+  listAudit(query: { limit: number; cursor?: string | undefined }): Promise<Page<AuditEntry>>;
+  heartbeat(worker: WorkerHeartbeat): Promise<void>;
+  listWorkers(): Promise<WorkerHeartbeat[]>;
+  /** Forgets processes not seen since `before`. */
+  forgetWorkers(before: number): Promise<number>;
+  /** Deletes finished runs (with steps) and dispatched events older than the bounds, at most `limit` rows. @returns rows deleted. */
+  prune(bounds: { runsBefore: number; eventsBefore: number; limit: number }): Promise<number>;
+  close(): Promise<void>;
+}
+
+export interface Page<T> {
+  items: T[];
+  /** Opaque; null on the last page. */
+  nextCursor: string | null;
+}
+
+export interface StoreStats {
+  tasks: Record<TaskState, number>;
+  /** Due and not leased. */
+  due: number;
+  /** Waiting for its time. */
+  scheduled: number;
+  leased: number;
+  dead: number;
+  /** run_at of the oldest due, unleased work; null when none. */
+  oldestDueAt: number | null;
+  oldestRunningStartedAt: number | null;
+  /** Active timed tasks that have no due time: always 0 unless something is wrong. */
+  activeWithoutDue: number;
+  /** next_due_at of the task that is due first; null when none. */
+  nextDueAt: number | null;
+  undispatchedEvents: number;
+}
+
+// ------------------------------------------------------------------ scheduling
+
+/** A run to be written together with its due work (status `queued`) or as a record alone (`skipped`, `missed`). */
+export interface NewRun {
+  id: string;
+  status: 'queued' | 'skipped' | 'missed';
+  reason: string | null;
+  trigger: RunTrigger;
+  scheduledFor: number;
+  runAt: number;
+  params: Record<string, unknown>;
+  eventId: string | null;
+  parentRunId: string | null;
+  dedupeKey: string | null;
+  traceId: string | null;
+  /** Steps carried over from the run that is replayed; recorded as succeeded. */
+  carriedSteps?: Omit<StepRun, 'runId'>[];
+}
+
+/** What the scheduler is told about a task that is due. */
+export interface DueTask {
+  task: Task;
+  /** Runs of this task that are queued, running or waiting. */
+  activeRuns: number;
+  /** Of these, those queued (not yet begun). */
+  queuedRuns: number;
+  /** Newest run that counts for this task's dedupe key (queued, running, waiting, succeeded, partial); its creation time. */
+  lastDedupeAt: number | null;
+}
+
+/** What the scheduler decides about it. */
+export interface DueDecision {
+  runs: NewRun[];
+  /** null: no further occurrence. */
+  nextDueAt: number | null;
+  /** New state (`done` when the schedule is used up). */
+  state?: TaskState;
+  stateReason?: string | null;
+  /** Overlap `cancel_previous`: cancel what is queued or running of this task. */
+  cancelActive?: boolean;
+  memory?: Record<string, unknown> | null;
+  snoozedUntil?: number | null;
+}
+
+export interface ScheduledResult {
+  /** Tasks looked at; fewer than the limit means that nothing more is due. */
+  tasks: number;
+  /** Rows written, by status. */
+  queued: number;
+  skipped: number;
+  missed: number;
+  /** Occurrences that another scheduler had written already. */
+  duplicates: number;
+  /** Ids of runs that were running and are asked to cancel. */
+  cancelRequested: string[];
+  /** Highest priority (lowest number) and earliest run_at queued; for the wake-up. */
+  earliestRunAt: number | null;
+}
+
+export interface SchedulingStore {
+  /**
+   * Takes active tasks whose next_due_at is not after `now`, oldest first, asks `decide` for each, and writes the
+   * occurrences and the next due time in one transaction. UNIQUE(task_id, scheduled_for) on triggers schedule and
+   * catchup makes a second row impossible. Several schedulers may call it at once (SKIP LOCKED, BEGIN IMMEDIATE).
+   * A `decide` that throws pauses that task alone, with the message as its reason (`error: …`); the others go on.
+   */
+  scheduleDue(options: { now: number; limit: number; decide: (due: DueTask) => DueDecision }): Promise<ScheduledResult>;
+  /** The earliest next_due_at over active tasks; null when none. */
+  nextDueAt(): Promise<number | null>;
+  /** Active timed tasks without a due time, or due before `before` (reconciler). */
+  findStrandedTasks(before: number, limit: number): Promise<Task[]>;
+  setNextDue(taskId: string, version: number, nextDueAt: number | null): Promise<boolean>;
+  /**
+   * Takes events not dispatched, in order, asks `match` with the active event tasks whose pattern may fit, writes the
+   * triggered runs and marks the events dispatched, in one transaction. Per (event, task) one run at most.
+   */
+  dispatchEvents(options: {
+    now: number;
+    limit: number;
+    match: (event: PublishedEvent, candidates: DueTask[]) => { taskId: string; run: NewRun; cancelActive?: boolean }[];
+  }): Promise<ScheduledResult & { events: number }>;
+}
+
+// ------------------------------------------------------------------ leased work
+
+/** A run that a worker may now execute, with all it needs. */
+export interface LeasedRun {
+  run: Run;
+  /** Fencing token: every write of this worker for this run must carry it. */
+  leaseToken: number;
+  leaseExpiresAt: number;
+  /** The version of the task that the run was created from. */
+  spec: TaskSpec;
+  /** Scopes stored with the task, and those its agent has now. */
+  taskScopes: string[];
+  agentScopes: string[];
+  /** The agent was deleted. */
+  agentDisabled: boolean;
+  /** Steps recorded by earlier attempts. Empty on the first. */
+  steps: StepRun[];
+  cancelRequested: boolean;
+  memory: Record<string, unknown> | null;
+}
+
+/** A step as a worker writes it. */
+export type StepWrite = Omit<StepRun, 'runId'>;
+
+/** The end of one attempt. */
+export interface Completion {
+  runId: string;
+  leaseToken: number;
+  /** Steps begun or ended since the last write. */
+  steps: StepWrite[];
+  /** `queued`: another attempt at `runAt`; `waiting`: a wait or approval, looked at again at `runAt`; the rest is final. */
+  status: Exclude<RunStatus, 'running' | 'missed'>;
+  reason: string | null;
+  error: RunError | null;
+  output: unknown;
+  /** For `queued` and `waiting`. */
+  runAt?: number;
+  finishedAt: number;
+  /** When the attempt was handed back untouched (shutdown): it does not count. */
+  interrupted?: boolean;
+  /** Condition schedules: what to remember on the task. */
+  memory?: Record<string, unknown> | null;
+}
+
+export interface WorkStore {
+  /**
+   * Leases up to `limit` due runs, by priority, then run_at. Marks them running, counts the attempt, sets started_at on
+   * the first one. Never leases more of one concurrency key than its limit, nor two runs of a task with overlap `queue`
+   * or `cancel_previous` at once; a blocked key does not hold up what is behind it. Only work whose `runs_on` tags are
+   * all in `tags`. The lease itself need not be durable on power loss (the worker would be gone as well).
+   */
+  lease(options: { workerId: string; now: number; limit: number; leaseMs: number; tags: string[] }): Promise<LeasedRun[]>;
+  /** Extends all leases of a worker. Not durable. @returns runs asked to cancel among them. */
+  renewLeases(options: { workerId: string; now: number; leaseMs: number }): Promise<{ renewed: number; cancelRequested: string[] }>;
+  /**
+   * Records steps before the next side effect. With `reserve`, takes idempotency keys in the same transaction:
+   * when another run has the key already, nothing is written for that entry and its holder is returned.
+   * @returns run ids whose lease is no longer this worker's (fenced: stop at once), and held keys.
+   */
+  recordSteps(
+    batch: { runId: string; leaseToken: number; steps: StepWrite[]; reserve?: { key: string; stepId: string } | undefined }[],
+    now: number,
+  ): Promise<{ fenced: string[]; held: { runId: string; key: string; holder: HeldKey }[] }>;
+  /** Ends attempts, many in one transaction; deletes the due work of final ones. @returns run ids that were refused (fenced). */
+  complete(batch: Completion[], now: number): Promise<{ fenced: string[] }>;
+  /**
+   * Takes back leases that ran out before `now`, or all of one worker that is known to be dead (`workerId`): back to the
+   * queue, one death counted; the third death makes the run `dead` with reason `poison`. Steps left `running` whose
+   * tool has side effect `once` and no idempotency of its own become `unknown` (the worker decides, it is told by status).
+   */
+  reclaim(options: { now: number; workerId?: string; limit: number; maxDeaths: number }): Promise<{ requeued: string[]; dead: string[] }>;
+  /** The earliest run_at of due work not leased; null when none. */
+  nextRunAt(): Promise<number | null>;
+}
+
+/** Who holds an idempotency key. */
+export interface HeldKey {
+  runId: string;
+  stepId: string;
+  status: StepRun['status'];
+  output: unknown;
+}
+
+// ------------------------------------------------------------------ runs
+
+export interface RunQuery {
+  agentId?: string | undefined;
+  taskId?: string | undefined;
+  statuses?: RunStatus[] | undefined;
+  /** Scheduled at or after. */
+  since?: number | undefined;
+  until?: number | undefined;
+  limit: number;
+  cursor?: string | undefined;
+}
+
+export interface RunStore {
+  /** Writes one run outside any schedule (manual, replay), with its due work. `force` passes over the dedupe window. */
+  createRun(options: { taskId: string; run: NewRun; now: number; force?: boolean }): Promise<Run>;
+  getRun(id: string): Promise<Run | null>;
+  listSteps(runId: string): Promise<StepRun[]>;
+  /** Newest first. */
+  listRuns(query: RunQuery): Promise<Page<Run>>;
+  /** Queued or waiting: canceled at once. Running: asked to cancel. Final: unchanged. @returns the run after it. */
+  cancelRun(id: string, reason: string, now: number): Promise<{ run: Run; cancelRequested: boolean } | null>;
+}
+
+// ------------------------------------------------------------------ tasks
+
+export interface TaskQuery {
+  agentId?: string | undefined;
+  states?: TaskState[] | undefined;
+  /** Part of the name or title, case-insensitive. */
+  search?: string | undefined;
+  limit: number;
+  cursor?: string | undefined;
+}
+
+export interface TaskStore {
+  /** Throws PaoError PAO_CONFLICT (409) when the agent has a task of that name that is not canceled. */
+  createTask(task: Task): Promise<void>;
+  getTask(id: string): Promise<Task | null>;
+  findTaskByName(agentId: string, name: string): Promise<Task | null>;
+  /** By name over all agents, for an admin; null when none, an error PAO_AMBIGUOUS when several. */
+  findTasksByName(name: string): Promise<Task[]>;
+  listTasks(query: TaskQuery): Promise<Page<Task>>;
+  /** Writes the task if it still has `expectedVersion`; keeps the former spec as a version. @returns false when it changed in between. */
+  updateTask(task: Task, expectedVersion: number, changedBy: string): Promise<boolean>;
+  listTaskVersions(taskId: string): Promise<{ version: number; spec: TaskSpec; changedBy: string; changedAt: number }[]>;
+  /** Cancels queued and waiting runs of a task and asks the running ones to stop. @returns ids asked to stop. */
+  cancelRunsOfTask(taskId: string, reason: string, now: number): Promise<string[]>;
+  countTasks(agentId: string): Promise<number>;
+}
+
+// ------------------------------------------------------------------ agents
+
+export interface AgentStore {
+  /** Throws PAO_CONFLICT when the name is taken. */
+  createAgent(agent: Agent, token: AgentToken | null): Promise<void>;
+  getAgent(id: string): Promise<Agent | null>;
+  findAgentByName(name: string): Promise<Agent | null>;
+  listAgents(query: { limit: number; cursor?: string | undefined }): Promise<Page<Agent>>;
+  updateAgent(agent: Agent): Promise<boolean>;
+  createToken(token: AgentToken): Promise<void>;
+  listTokens(agentId: string): Promise<AgentToken[]>;
+  /** Looks a token up by its hash; used on every request, so it is one indexed read. */
+  findToken(hash: string): Promise<{ token: AgentToken; agent: Agent } | null>;
+  /** Sets expiry and/or revocation and/or last use. */
+  updateToken(token: AgentToken): Promise<boolean>;
+  /** last_used_at alone; not durable. */
+  touchToken(id: string, now: number): Promise<void>;
+}
+
+// ------------------------------------------------------------------ events and tools
+
+export interface EventStore {
+  /** With a dedupe key that was used within 24 hours: nothing is written and the first event is returned, `duplicate` true. */
+  publishEvent(event: Omit<PublishedEvent, 'sequence' | 'dispatchedAt'>): Promise<{ event: PublishedEvent; duplicate: boolean }>;
+  getEvent(id: string): Promise<PublishedEvent | null>;
+  /** In order of sequence when `after` is given, else newest first. `topic` is a pattern. */
+  listEvents(query: {
+    topic?: string | undefined;
+    after?: number | undefined;
+    limit: number;
+    cursor?: string | undefined;
+  }): Promise<Page<PublishedEvent>>;
+}
+
+export interface StoredTool {
+  tool: Tool;
+  /** Grows with each change; workers cache by it. */
+  version: number;
+  createdBy: string;
+  createdAt: number;
+  updatedAt: number;
+}
+
+export interface ToolStore {
+  /** Creates or replaces. @returns whether it was new. Throws PAO_CONFLICT when `create` is true and it exists. */
+  putTool(stored: Omit<StoredTool, 'version'>, options?: { create?: boolean }): Promise<{ created: boolean; version: number }>;
+  putTools(stored: Omit<StoredTool, 'version'>[]): Promise<{ created: number; replaced: number }>;
+  getTool(address: string): Promise<StoredTool | null>;
+  listTools(query: { prefix?: string | undefined; limit: number; cursor?: string | undefined }): Promise<Page<StoredTool>>;
+  deleteTool(address: string): Promise<boolean>;
+  /** A number that grows with any change of any tool: one cheap read tells whether a cache is stale. */
+  toolsVersion(): Promise<number>;
+}
+
+// ------------------------------------------------------------------ operations
+
+export interface WorkerHeartbeat {
+  id: string;
+  kind: 'supervisor' | 'api' | 'scheduler' | 'worker';
+  /** Slot name, bounded: `w1`, `w2`, `scheduler`, `api`. */
+  slot: string;
+  pid: number;
+  host: string;
+  version: string;
+  tags: string[];
+  startedAt: number;
+  lastSeenAt: number;
+  slotsTotal: number;
+  slotsBusy: number;
+}
+
+export interface AuditInput {
+  at: number;
+  /** `agent:<id>`, `system`. */
+  actor: string;
+  /** `task.created`, `token.revoked`, `auth.failed`, … */
+  action: string;
+  target: string | null;
+  details: Record<string, unknown>;
+}
+
+export interface AuditEntry extends AuditInput {
+  sequence: number;
+  /** SHA-256 over the previous entry's hash and this entry's canonical JSON, hex. */
+  hash: string;
+}
