@@ -60,7 +60,13 @@ export const cronScheduleSchema = z.strictObject({
   ...timed,
 });
 export const rruleScheduleSchema = z.strictObject({ kind: z.literal('rrule'), expr, ...timed });
-export const onceScheduleSchema = z.strictObject({ kind: z.literal('once'), expr, ...timed });
+export const onceScheduleSchema = z.strictObject({
+  kind: z.literal('once'),
+  expr,
+  ...timed,
+  // Once is wanted once: late is better than never, unless the task says how late is too late.
+  catchup: catchupSchema.default({ policy: 'latest', max: 10, window: '366d' }),
+});
 
 export const eventScheduleSchema = z.strictObject({
   kind: z.literal('event'),

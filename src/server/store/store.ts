@@ -78,6 +78,8 @@ export interface NewRun {
   parentRunId: string | null;
   dedupeKey: string | null;
   traceId: string | null;
+  /** Never leased while another serial run of the same task is leased or waiting (a step that waits or asks). */
+  serial: boolean;
   /** Steps carried over from the run that is replayed; recorded as succeeded. */
   carriedSteps?: Omit<StepRun, 'runId'>[];
 }
@@ -193,8 +195,8 @@ export interface Completion {
 export interface WorkStore {
   /**
    * Leases up to `limit` due runs, by priority, then run_at. Marks them running, counts the attempt, sets started_at on
-   * the first one. Never leases more of one concurrency key than its limit, nor two runs of a task with overlap `queue`
-   * or `cancel_previous` at once; a blocked key does not hold up what is behind it. Only work whose `runs_on` tags are
+   * the first one. Never leases more of one concurrency key than its limit, nor two `serial` runs of one task
+   * at once; a blocked key does not hold up what is behind it. Only work whose `runs_on` tags are
    * all in `tags`. The lease itself need not be durable on power loss (the worker would be gone as well).
    */
   lease(options: { workerId: string; now: number; limit: number; leaseMs: number; tags: string[] }): Promise<LeasedRun[]>;
