@@ -197,7 +197,8 @@ export interface WorkStore {
    * Leases up to `limit` due runs, by priority, then run_at. Marks them running, counts the attempt, sets started_at on
    * the first one. Never leases more of one concurrency key than its limit, nor two `serial` runs of one task
    * at once; a blocked key does not hold up what is behind it. Only work whose `runs_on` tags are
-   * all in `tags`. The lease itself need not be durable on power loss (the worker would be gone as well).
+   * all in `tags`. A run that a worker died of before (`deaths` > 0) is leased alone: when the first candidate is such a
+   * run, only that one is returned, and a batch ends before the next such one. The lease itself need not be durable on power loss (the worker would be gone as well).
    */
   lease(options: { workerId: string; now: number; limit: number; leaseMs: number; tags: string[] }): Promise<LeasedRun[]>;
   /** Extends all leases of a worker. Not durable. @returns runs asked to cancel among them. */
