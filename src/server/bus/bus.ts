@@ -17,8 +17,8 @@ export interface BusMessages {
   schedule: { reason: 'task' | 'event' | 'clock' };
   /** These runs are asked to cancel. */
   cancel: { runIds: string[] };
-  /** A run changed its status. */
-  run: { runId: string; taskId: string; status: string };
+  /** These runs changed their status; one message for all that were written together. */
+  run: { runIds: string[] };
   /** An event was published (for streams). */
   event: { id: string; sequence: number; topic: string };
   /** Test clock: the offset from real time, in milliseconds. */
@@ -33,6 +33,6 @@ export type BusTopic = keyof BusMessages;
 export interface Observation {
   name: string;
   labels: Record<string, string>;
-  /** Added to a counter, observed by a histogram, set on a gauge. */
-  value: number;
+  /** Added to a counter, set on a gauge, or each observed by a histogram. */
+  values: number[];
 }

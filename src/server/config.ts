@@ -1,0 +1,134 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { EXIT, invalidInput, PaoError, type Problem } from '../domain/errors.js';
+import { problemsFromZod } from '../domain/problems-from-zod.js';
+import { durationText } from '../domain/schedule.js';
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+
+/** The one description of every setting; keys as in `pao.config.yaml`. */
+export const configSchema = z.strictObject({
+  /** `sqlite:PATH`, `sqlite::memory:`, `postgres://…`; `orchestrator.db` in the data directory when left out. */
+  database_url: z.string().min(1).optional(),
+  /** `memory://` or `redis://…`. */
+  redis_url: z.string().min(1).default('memory://'),
+  host: z.string().min(1).default('127.0.0.1'),
+  port: z.int().min(0).max(65535).default(8080),
+  /** Further names a browser may use in the Host header. */
+  allowed_hosts: z.array(z.string().min(1)).default([]),
+  /** Worker processes. */
+  workers: z.int().min(0).max(64).default(2),
+  /** Runs one worker executes at once. */
+  worker_concurrency: z.int().min(1).max(1000).default(16),
+  worker_tags: z.array(z.string().min(1).max(50)).default([]),
+  log_level: z.enum(LOG_LEVELS).default('info'),
+  /** IANA zone offered where a person leaves one out; never applied in silence. */
+  timezone: z.string().min(1).optional(),
+  /** `full`: acknowledged means on the disk; `normal`: a power loss may take the last moments. */
+  durability: z.enum(['full', 'normal']).default('full'),
+  /** How long a worker may be silent before its work is taken back. */
+  lease: durationText(1000, 3_600_000).default('15s'),
+  /** How long a stop waits for running work. */
+  grace: durationText(0, 600_000).default('25s'),
+  /** An occurrence found later than this counts as caught up. */
+  misfire_after: durationText(1000).default('60s'),
+  retention: z
+    .strictObject({ runs: durationText(3_600_000).default('90d'), events: durationText(3_600_000).default('30d') })
+    .default({ runs: '90d', events: '30d' }),
+  rate_limit: z
+    .strictObject({ per_second: z.int().min(1).default(200), burst: z.int().min(1).default(1000) })
+    .default({ per_second: 200, burst: 1000 }),
+});
+
+export type Config = z.infer<typeof configSchema>;
+export type ConfigInput = z.input<typeof configSchema>;
+export type ConfigSource = 'flag' | 'environment' | 'file' | 'default';
+
+const ENVIRONMENT: Record<string, { key: keyof Config; read: (text: string) => unknown }> = {
+  DATABASE_URL: { key: 'database_url', read: String },
+  REDIS_URL: { key: 'redis_url', read: String },
+  PAO_HOST: { key: 'host', read: String },
+  PAO_PORT: { key: 'port', read: numeric },
+  PAO_WORKERS: { key: 'workers', read: numeric },
+  PAO_WORKER_CONCURRENCY: { key: 'worker_concurrency', read: numeric },
+  PAO_LOG_LEVEL: { key: 'log_level', read: String },
+  PAO_TIMEZONE: { key: 'timezone', read: String },
+};
+
+/** Text that is no number stays text, so that the schema names the mistake. */
+function numeric(text: string): unknown {
+  return /^-?\d+$/.test(text.trim()) ? Number(text) : text;
+}
+
+export interface LoadedConfig {
+  config: Config;
+  /** Where each setting came from. */
+  sources: Record<keyof Config, ConfigSource>;
+  /** The configuration file that was read. */
+  file: string | null;
+}
+
+/**
+ * Settings by precedence: flags > environment > `pao.config.yaml` (nearest upward from `cwd`) > defaults.
+ * @throws PaoError (exit 2) that lists every wrong setting with where it was set.
+ */
+export async function loadConfig(options: {
+  flags?: Partial<ConfigInput>;
+  env: NodeJS.ProcessEnv;
+  cwd: string;
+}): Promise<LoadedConfig> {
+  const file = findUpward(options.cwd, 'pao.config.yaml');
+  const fromFile = file === null ? {} : await readConfigFile(file);
+  const values: Record<string, unknown> = { ...fromFile };
+  const sources: Record<string, ConfigSource> = {};
+  const origin: Record<string, string> = {};
+  for (const key of Object.keys(configSchema.shape)) sources[key] = key in fromFile ? 'file' : 'default';
+  for (const [name, { key, read }] of Object.entries(ENVIRONMENT)) {
+    const text = options.env[name];
+    if (text === undefined || text === '') continue;
+    values[key] = read(text);
+    sources[key] = 'environment';
+    origin[key] = name;
+  }
+  for (const [key, value] of Object.entries(options.flags ?? {})) {
+    if (value === undefined) continue;
+    values[key] = value;
+    sources[key] = 'flag';
+    origin[key] = `--${key.replaceAll('_', '-')}`;
+  }
+  const parsed = configSchema.safeParse(values);
+  if (!parsed.success) {
+    const problems = problemsFromZod(parsed.error, values).map((problem): Problem => {
+      const key = problem.pointer.split('/')[1] ?? '';
+      const where = origin[key] ?? (key in fromFile ? file : null);
+      return where === null || where === undefined ? problem : { ...problem, message: `${problem.message} (set by ${where})` };
+    });
+    throw invalidInput('The configuration is not valid.', problems, ['pao doctor']);
+  }
+  return { config: parsed.data, sources: sources as LoadedConfig['sources'], file };
+}
+
+async function readConfigFile(file: string): Promise<Record<string, unknown>> {
+  const { parseDocument } = await import('yaml');
+  const document = parseDocument(readFileSync(file, 'utf8'), { prettyErrors: true });
+  const error = document.errors[0];
+  if (error !== undefined) {
+    throw new PaoError('PAO_CONFIG_SYNTAX', `${file}: ${error.message}`, { exitCode: EXIT.usage, status: 422 });
+  }
+  const value: unknown = document.toJS({ maxAliasCount: 100 });
+  if (value === null || value === undefined) return {};
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    throw new PaoError('PAO_CONFIG_SYNTAX', `${file} must hold settings (key: value).`, { exitCode: EXIT.usage });
+  }
+  return value as Record<string, unknown>;
+}
+
+/** The nearest file of that name in a folder or one above it. */
+export function findUpward(from: string, name: string): string | null {
+  for (let folder = resolve(from); ; folder = dirname(folder)) {
+    const candidate = join(folder, name);
+    if (existsSync(candidate)) return candidate;
+    if (dirname(folder) === folder) return null;
+  }
+}

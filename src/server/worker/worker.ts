@@ -1,0 +1,277 @@
+import type { Clock } from '../../domain/clock.js';
+import type { Bus } from '../bus/bus.js';
+import type { Completion, LeasedRun, Store } from '../store/store.js';
+import type { Logger } from '../telemetry/logger.js';
+import { ObservationBuffer } from '../telemetry/observation-buffer.js';
+import { CompletionWriter } from './completion-writer.js';
+import { interruptedCompletion, type RunExecutor } from './run-executor.js';
+
+export interface WorkerOptions {
+  store: Store;
+  bus: Bus;
+  clock: Clock;
+  logger: Logger;
+  executor: RunExecutor;
+  workerId: string;
+  /** Runs executed at once. */
+  concurrency: number;
+  leaseMs: number;
+  tags: string[];
+  /** How long to wait at most between two looks, milliseconds. */
+  pollMs?: number;
+}
+
+/** The most runs leased in one go; a batch costs one commit whatever its size. */
+const MAX_BATCH = 256;
+/** A lease covers about this much work, milliseconds: enough to keep busy, too little to hoard. */
+const HORIZON_MS = 40;
+
+interface ActiveRun {
+  leased: LeasedRun;
+  controller: AbortController;
+}
+
+/** Leases due runs, executes them and writes what became of them. */
+export class Worker {
+  readonly #options: Required<WorkerOptions>;
+  readonly #writer: CompletionWriter;
+  readonly #waiting: LeasedRun[] = [];
+  readonly #active = new Map<string, ActiveRun>();
+  readonly #unsubscribe: (() => void)[] = [];
+  #timer: NodeJS.Timeout | null = null;
+  #leasing = false;
+  #again = false;
+  #stopping = false;
+  /** False while results can not be written (disk full): nothing new is taken. */
+  #healthy = true;
+  #suspect: LeasedRun | null = null;
+  #idle: (() => void)[] = [];
+  readonly #observations: ObservationBuffer;
+  #rate = 0;
+  #rateSince = 0;
+  #rateCount = 0;
+  /** Runs that ended here since the start. */
+  finished = 0;
+
+  constructor(options: WorkerOptions) {
+    this.#options = { pollMs: 1000, ...options };
+    this.#observations = new ObservationBuffer((observations) => options.bus.publish('metrics', { observations }));
+    this.#writer = new CompletionWriter({
+      store: options.store,
+      clock: options.clock,
+      logger: options.logger,
+      onFenced: (runIds) => this.#fenced(runIds, 'complete'),
+      onWritten: (completions) => this.#written(completions),
+      onHealth: (healthy) => {
+        this.#healthy = healthy;
+      },
+    });
+  }
+
+  get busy(): number {
+    return this.#active.size;
+  }
+
+  start(): void {
+    const { bus } = this.#options;
+    this.#unsubscribe.push(
+      bus.subscribe('work', () => this.wake()),
+      bus.subscribe('clock', () => this.wake()),
+      bus.subscribe('cancel', ({ runIds }) => this.cancel(runIds)),
+    );
+    this.wake();
+  }
+
+  /** Stops taking work, lets what runs finish within the grace period, and hands the rest back uncounted. */
+  async stop(graceMs: number): Promise<{ finished: number; handedBack: number }> {
+    this.#stopping = true;
+    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    let handedBack = 0;
+    const handBack = (leased: LeasedRun) => {
+      handedBack += 1;
+      this.#writer.add(interruptedCompletion(leased, this.#options.clock.now()));
+    };
+    for (const leased of this.#waiting.splice(0)) handBack(leased);
+    if (this.#suspect !== null) handBack(this.#suspect);
+    this.#suspect = null;
+    if (this.#active.size > 0) {
+      let timer: NodeJS.Timeout | undefined;
+      await Promise.race([
+        new Promise<void>((resolve) => this.#idle.push(resolve)),
+        new Promise<void>((resolve) => {
+          timer = setTimeout(resolve, graceMs);
+        }),
+      ]);
+      clearTimeout(timer);
+    }
+    if (this.#active.size > 0) {
+      handedBack += this.#active.size;
+      const ended = new Promise<void>((resolve) => this.#idle.push(resolve));
+      for (const { controller } of this.#active.values()) controller.abort('interrupted');
+      await ended;
+    }
+    await this.#writer.flush();
+    this.#observations.flush();
+    return { finished: this.finished, handedBack };
+  }
+
+  /** Aborts runs that are executed here; others are not ours. */
+  cancel(runIds: string[]): void {
+    for (const id of runIds) this.#active.get(id)?.controller.abort('canceled');
+  }
+
+  /** Looks for work now. */
+  wake(): void {
+    if (this.#stopping) return;
+    if (this.#leasing) {
+      this.#again = true;
+      return;
+    }
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#leasing = true;
+    void this.#fill().finally(() => {
+      this.#leasing = false;
+    });
+  }
+
+  async #fill(): Promise<void> {
+    const { store, clock, logger, pollMs } = this.#options;
+    let delay = pollMs;
+    try {
+      do {
+        this.#again = false;
+        const leased = await this.#lease();
+        if (leased > 0) {
+          this.#again = true;
+          continue;
+        }
+        if (this.#again || this.#stopping) continue;
+        const next = await store.nextRunAt();
+        // Due work that may not be leased now (a key is taken) is looked at again when something ends here, or by the poll.
+        if (next !== null && next > clock.now()) delay = Math.min(pollMs, next - clock.now());
+      } while (this.#again && !this.#stopping && this.#room() > 0);
+    } catch (error) {
+      logger.error({ err: error }, 'no work could be leased');
+    }
+    if (!this.#stopping) this.#timer = setTimeout(() => this.wake(), Math.max(1, delay));
+  }
+
+  /** How many more runs may be taken now. */
+  #room(): number {
+    if (this.#stopping || !this.#healthy || this.#suspect !== null || this.#writer.size > 4 * MAX_BATCH) return 0;
+    const target = Math.max(this.#options.concurrency, Math.min(MAX_BATCH, Math.ceil(this.#rate * HORIZON_MS)));
+    const held = this.#waiting.length + this.#active.size;
+    return held > target / 2 && this.#active.size >= this.#options.concurrency ? 0 : Math.max(0, target - held);
+  }
+
+  async #lease(): Promise<number> {
+    const limit = this.#room();
+    if (limit === 0) return 0;
+    const { store, clock, workerId, leaseMs, tags } = this.#options;
+    const [leased] = await Promise.all([
+      store.lease({ workerId, now: clock.now(), limit, leaseMs, tags }),
+      this.#options.executor.prepare(),
+    ]);
+    for (const run of leased) {
+      // A run that took a worker with it runs alone, so that it can only harm itself the next time.
+      if (run.run.deaths > 0) this.#suspect = run;
+      else this.#waiting.push(run);
+    }
+    this.#pump();
+    return leased.length;
+  }
+
+  #pump(): void {
+    while (!this.#stopping && this.#active.size < this.#options.concurrency) {
+      const next = this.#waiting.shift() ?? this.#takeSuspect();
+      if (next === undefined) return;
+      this.#execute(next);
+      if (next.run.deaths > 0) return;
+    }
+  }
+
+  #takeSuspect(): LeasedRun | undefined {
+    if (this.#suspect === null || this.#active.size > 0) return undefined;
+    const suspect = this.#suspect;
+    // Cleared when it ends: until then nothing else is taken.
+    return suspect.run.id === this.#runningSuspect ? undefined : this.#begin(suspect);
+  }
+
+  #runningSuspect: string | null = null;
+
+  #begin(suspect: LeasedRun): LeasedRun {
+    this.#runningSuspect = suspect.run.id;
+    return suspect;
+  }
+
+  #execute(leased: LeasedRun): void {
+    const controller = new AbortController();
+    this.#active.set(leased.run.id, { leased, controller });
+    this.#observeStart(leased);
+    if (leased.cancelRequested) controller.abort('canceled');
+    this.#options.executor.execute(leased, controller.signal, this.#observations).then(
+      (completion) => this.#ended(leased, completion),
+      (error: unknown) => {
+        this.#options.logger.error({ err: error, run_id: leased.run.id }, 'the executor failed');
+        this.#ended(leased, {
+          runId: leased.run.id,
+          leaseToken: leased.leaseToken,
+          steps: [],
+          status: 'failed',
+          reason: 'internal_error',
+          error: { kind: 'internal_error', message: 'pao itself failed while executing this run; see the log.' },
+          output: null,
+          finishedAt: this.#options.clock.now(),
+        });
+      },
+    );
+  }
+
+  #ended(leased: LeasedRun, completion: Completion | null): void {
+    this.#active.delete(leased.run.id);
+    if (this.#suspect?.run.id === leased.run.id) {
+      this.#suspect = null;
+      this.#runningSuspect = null;
+    }
+    // null: the lease was lost on the way; its new holder writes the end.
+    if (completion !== null) this.#writer.add(completion);
+    this.#measureRate();
+    this.#pump();
+    if (this.#active.size === 0 && this.#waiting.length === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    if (this.#active.size === 0 && this.#stopping) for (const resolve of this.#idle.splice(0)) resolve();
+    if (this.#room() > 0) this.wake();
+  }
+
+  #measureRate(): void {
+    this.#rateCount += 1;
+    const now = this.#options.clock.monotonic();
+    if (now - this.#rateSince < 100) return;
+    this.#rate = this.#rateCount / (now - this.#rateSince);
+    this.#rateSince = now;
+    this.#rateCount = 0;
+  }
+
+  #fenced(runIds: string[], operation: string): void {
+    this.#options.logger.warn({ run_ids: runIds, operation }, 'the lease was lost; the result was refused');
+    this.#observations.add('fencing_rejections_total', { operation }, runIds.length);
+    for (const id of runIds) this.#active.get(id)?.controller.abort('lease_lost');
+  }
+
+  #written(completions: Completion[]): void {
+    const { bus } = this.#options;
+    this.finished += completions.length;
+    bus.publish('run', { runIds: completions.map((done) => done.runId) });
+    const again = completions.some((done) => done.status === 'queued');
+    // A run that ended may have held a key that others wait for; a retry has a new run_at to wait for.
+    if (again || this.#room() > 0) this.wake();
+  }
+
+  #observeStart(leased: LeasedRun): void {
+    const { run } = leased;
+    if (run.attempt > 1) return;
+    const delay = Math.max(0, this.#options.clock.now() - run.runAt) / 1000;
+    this.#observations.observe('dispatch_delay_seconds', { trigger: run.trigger }, delay);
+  }
+}
