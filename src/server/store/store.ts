@@ -14,7 +14,14 @@ import type { Tool } from '../../domain/tool.js';
  * - Callbacks given to a method (`decide`, `match`) are synchronous and pure: they may be called inside a transaction,
  *   and again when it is retried.
  */
-export interface Store extends SchedulingStore, WorkStore, RunStore, TaskStore, AgentStore, EventStore, ToolStore {
+export interface Store
+  extends SchedulingStore,
+    WorkStore,
+    RunStore,
+    TaskStore,
+    AgentStore,
+    EventStore,
+    ToolStore {
   readonly engine: 'sqlite' | 'postgres';
   /** For people: the file, or the URL without its password. */
   readonly location: string;
@@ -29,6 +36,7 @@ export interface Store extends SchedulingStore, WorkStore, RunStore, TaskStore, 
   setMeta(key: string, value: string): Promise<void>;
   /** Writes a change's record in the same hash chain as all others; throws when it can not be written. */
   appendAudit(entry: AuditInput): Promise<void>;
+  /** Newest first; `verifyAudit` of audit-chain.ts checks the whole chain. */
   listAudit(query: { limit: number; cursor?: string | undefined }): Promise<Page<AuditEntry>>;
   heartbeat(worker: WorkerHeartbeat): Promise<void>;
   listWorkers(): Promise<WorkerHeartbeat[]>;
@@ -87,11 +95,14 @@ export interface NewRun {
 /** What the scheduler is told about a task that is due. */
 export interface DueTask {
   task: Task;
-  /** Runs of this task that are queued, running or waiting. */
+  /** Runs of this task that are queued, running or waiting. Counted up to 1100 (a queue_limit is 1000 at most). */
   activeRuns: number;
-  /** Of these, those queued (not yet begun). */
+  /** Of these, those queued (not yet begun, or back in the queue for another attempt). */
   queuedRuns: number;
-  /** Newest run that counts for this task's dedupe key (queued, running, waiting, succeeded, partial); its creation time. */
+  /**
+   * Newest run of this agent that counts for this task's dedupe key (queued, running, waiting, succeeded, partial); its
+   * creation time.
+   */
   lastDedupeAt: number | null;
 }
 
@@ -131,7 +142,11 @@ export interface SchedulingStore {
    * catchup makes a second row impossible. Several schedulers may call it at once (SKIP LOCKED, BEGIN IMMEDIATE).
    * A `decide` that throws pauses that task alone, with the message as its reason (`error: …`); the others go on.
    */
-  scheduleDue(options: { now: number; limit: number; decide: (due: DueTask) => DueDecision }): Promise<ScheduledResult>;
+  scheduleDue(options: {
+    now: number;
+    limit: number;
+    decide: (due: DueTask) => DueDecision;
+  }): Promise<ScheduledResult>;
   /** The earliest next_due_at over active tasks; null when none. */
   nextDueAt(): Promise<number | null>;
   /** Active timed tasks without a due time, or due before `before` (reconciler). */
@@ -144,7 +159,10 @@ export interface SchedulingStore {
   dispatchEvents(options: {
     now: number;
     limit: number;
-    match: (event: PublishedEvent, candidates: DueTask[]) => { taskId: string; run: NewRun; cancelActive?: boolean }[];
+    match: (
+      event: PublishedEvent,
+      candidates: DueTask[],
+    ) => { taskId: string; run: NewRun; cancelActive?: boolean }[];
   }): Promise<ScheduledResult & { events: number }>;
 }
 
@@ -195,33 +213,66 @@ export interface Completion {
 export interface WorkStore {
   /**
    * Leases up to `limit` due runs, by priority, then run_at. Marks them running, counts the attempt, sets started_at on
-   * the first one. Never leases more of one concurrency key than its limit, nor two `serial` runs of one task
-   * at once; a blocked key does not hold up what is behind it. Only work whose `runs_on` tags are
+   * the first one. A run that comes back from `waiting` goes on with the same attempt. Never leases more of one concurrency
+   * key (of one agent) than its limit, nor two `serial` runs of one task at once; a blocked key does not hold up what is behind it. Only work whose `runs_on` tags are
    * all in `tags`. A run that a worker died of before (`deaths` > 0) is leased alone: when the first candidate is such a
    * run, only that one is returned, and a batch ends before the next such one. The lease itself need not be durable on power loss (the worker would be gone as well).
    */
-  lease(options: { workerId: string; now: number; limit: number; leaseMs: number; tags: string[] }): Promise<LeasedRun[]>;
-  /** Extends all leases of a worker. Not durable. @returns runs asked to cancel among them. */
-  renewLeases(options: { workerId: string; now: number; leaseMs: number }): Promise<{ renewed: number; cancelRequested: string[] }>;
+  lease(options: {
+    workerId: string;
+    now: number;
+    limit: number;
+    leaseMs: number;
+    tags: string[];
+  }): Promise<LeasedRun[]>;
+  /**
+   * Extends the leases of a worker: those of `runIds` that are still its own, or all without it. With `runIds` a lease
+   * whose answer the worker never got runs out by itself. Not durable. @returns runs asked to cancel among all of its own.
+   */
+  renewLeases(options: {
+    workerId: string;
+    now: number;
+    leaseMs: number;
+    runIds?: string[] | undefined;
+  }): Promise<{ renewed: number; cancelRequested: string[] }>;
   /**
    * Records steps before the next side effect. With `reserve`, takes idempotency keys in the same transaction:
    * when another run has the key already, nothing is written for that entry and its holder is returned.
    * @returns run ids whose lease is no longer this worker's (fenced: stop at once), and held keys.
    */
   recordSteps(
-    batch: { runId: string; leaseToken: number; steps: StepWrite[]; reserve?: { key: string; stepId: string } | undefined }[],
+    batch: {
+      runId: string;
+      leaseToken: number;
+      steps: StepWrite[];
+      reserve?: { key: string; stepId: string } | undefined;
+    }[],
     now: number,
   ): Promise<{ fenced: string[]; held: { runId: string; key: string; holder: HeldKey }[] }>;
-  /** Ends attempts, many in one transaction; deletes the due work of final ones. @returns run ids that were refused (fenced). */
+  /**
+   * Ends attempts, many in one transaction; deletes the due work of final ones. A run that was asked to cancel and comes
+   * back `queued` or `waiting` is canceled. Idempotency keys whose step failed or was skipped are free again at the end.
+   * @returns run ids that were refused (fenced).
+   */
   complete(batch: Completion[], now: number): Promise<{ fenced: string[] }>;
   /**
    * Takes back leases that ran out before `now`, or all of one worker that is known to be dead (`workerId`): back to the
    * queue, one death counted; the third death makes the run `dead` with reason `poison`. Steps left `running` whose
-   * tool has side effect `once` and no idempotency of its own become `unknown` (the worker decides, it is told by status).
+   * tool has side effect `once` and no idempotency of its own become `unknown`: the worker that gets the run next
+   * decides that, the store leaves them `running`; only in a run that is dead now they become `unknown` here. A run that
+   * was asked to cancel is canceled instead of going back. A requeued run keeps its run_at, and so its place.
    */
-  reclaim(options: { now: number; workerId?: string; limit: number; maxDeaths: number }): Promise<{ requeued: string[]; dead: string[] }>;
-  /** The earliest run_at of due work not leased; null when none. */
-  nextRunAt(): Promise<number | null>;
+  reclaim(options: {
+    now: number;
+    workerId?: string | undefined;
+    limit: number;
+    maxDeaths: number;
+  }): Promise<{ requeued: string[]; dead: string[]; canceled: string[] }>;
+  /**
+   * The earliest run_at of work that could be leased, now or later (not what waits for its concurrency key or for a
+   * serial run before it); with `tags`, by a worker with these. null when none.
+   */
+  nextRunAt(options?: { tags?: string[] | undefined }): Promise<number | null>;
 }
 
 /** Who holds an idempotency key. */
@@ -246,7 +297,11 @@ export interface RunQuery {
 }
 
 export interface RunStore {
-  /** Writes one run outside any schedule (manual, replay), with its due work. `force` passes over the dedupe window. */
+  /**
+   * Writes one run outside any schedule (manual, replay), with its due work. `force` passes over the dedupe window;
+   * without it a run inside the window is written as `skipped` with reason `dedupe`. Throws PAO_NOT_FOUND, and
+   * PAO_CONFLICT when the task is canceled.
+   */
   createRun(options: { taskId: string; run: NewRun; now: number; force?: boolean }): Promise<Run>;
   getRun(id: string): Promise<Run | null>;
   listSteps(runId: string): Promise<StepRun[]>;
@@ -271,24 +326,33 @@ export interface TaskStore {
   /** Throws PaoError PAO_CONFLICT (409) when the agent has a task of that name that is not canceled. */
   createTask(task: Task): Promise<void>;
   getTask(id: string): Promise<Task | null>;
+  /** Not among canceled ones: their name is free again. */
   findTaskByName(agentId: string, name: string): Promise<Task | null>;
-  /** By name over all agents, for an admin; null when none, an error PAO_AMBIGUOUS when several. */
+  /** By name over all agents, for an admin; not canceled ones; 100 at most. */
   findTasksByName(name: string): Promise<Task[]>;
   listTasks(query: TaskQuery): Promise<Page<Task>>;
-  /** Writes the task if it still has `expectedVersion`; keeps the former spec as a version. @returns false when it changed in between. */
+  /**
+   * Writes the task as version `expectedVersion` + 1 if it still has `expectedVersion`; the former spec stays as a
+   * version. last_run_at is left alone. Throws PAO_CONFLICT when its name is taken. @returns false when it changed in between.
+   */
   updateTask(task: Task, expectedVersion: number, changedBy: string): Promise<boolean>;
-  listTaskVersions(taskId: string): Promise<{ version: number; spec: TaskSpec; changedBy: string; changedAt: number }[]>;
+  /** Newest first, the present one included. */
+  listTaskVersions(
+    taskId: string,
+  ): Promise<{ version: number; spec: TaskSpec; changedBy: string; changedAt: number }[]>;
   /** Cancels queued and waiting runs of a task and asks the running ones to stop. @returns ids asked to stop. */
   cancelRunsOfTask(taskId: string, reason: string, now: number): Promise<string[]>;
+  /** Those not canceled. */
   countTasks(agentId: string): Promise<number>;
 }
 
 // ------------------------------------------------------------------ agents
 
 export interface AgentStore {
-  /** Throws PAO_CONFLICT when the name is taken. */
+  /** Throws PAO_CONFLICT when an agent that is not disabled has the name. */
   createAgent(agent: Agent, token: AgentToken | null): Promise<void>;
   getAgent(id: string): Promise<Agent | null>;
+  /** Not among disabled ones: their name is free again. */
   findAgentByName(name: string): Promise<Agent | null>;
   listAgents(query: { limit: number; cursor?: string | undefined }): Promise<Page<Agent>>;
   updateAgent(agent: Agent): Promise<boolean>;
@@ -305,8 +369,10 @@ export interface AgentStore {
 // ------------------------------------------------------------------ events and tools
 
 export interface EventStore {
-  /** With a dedupe key that was used within 24 hours: nothing is written and the first event is returned, `duplicate` true. */
-  publishEvent(event: Omit<PublishedEvent, 'sequence' | 'dispatchedAt'>): Promise<{ event: PublishedEvent; duplicate: boolean }>;
+  /** With a dedupe key that this agent used on this topic within 24 hours: nothing is written and the first event is returned, `duplicate` true. */
+  publishEvent(
+    event: Omit<PublishedEvent, 'sequence' | 'dispatchedAt'>,
+  ): Promise<{ event: PublishedEvent; duplicate: boolean }>;
   getEvent(id: string): Promise<PublishedEvent | null>;
   /** In order of sequence when `after` is given, else newest first. `topic` is a pattern. */
   listEvents(query: {
@@ -328,10 +394,17 @@ export interface StoredTool {
 
 export interface ToolStore {
   /** Creates or replaces. @returns whether it was new. Throws PAO_CONFLICT when `create` is true and it exists. */
-  putTool(stored: Omit<StoredTool, 'version'>, options?: { create?: boolean }): Promise<{ created: boolean; version: number }>;
+  putTool(
+    stored: Omit<StoredTool, 'version'>,
+    options?: { create?: boolean },
+  ): Promise<{ created: boolean; version: number }>;
   putTools(stored: Omit<StoredTool, 'version'>[]): Promise<{ created: number; replaced: number }>;
   getTool(address: string): Promise<StoredTool | null>;
-  listTools(query: { prefix?: string | undefined; limit: number; cursor?: string | undefined }): Promise<Page<StoredTool>>;
+  listTools(query: {
+    prefix?: string | undefined;
+    limit: number;
+    cursor?: string | undefined;
+  }): Promise<Page<StoredTool>>;
   deleteTool(address: string): Promise<boolean>;
   /** A number that grows with any change of any tool: one cheap read tells whether a cache is stale. */
   toolsVersion(): Promise<number>;

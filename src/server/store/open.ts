@@ -1,0 +1,44 @@
+import { EXIT, PaoError } from '../../domain/errors.js';
+import type { Store } from './store.js';
+
+export interface OpenStoreOptions {
+  /** `sqlite:PATH` or `sqlite::memory:`. */
+  url: string;
+  /** `full` (the default): an acknowledged change survives a power loss. `normal`: it survives a crash of the process. */
+  durability?: 'full' | 'normal' | undefined;
+  /** Look only: for status and doctor. */
+  readonly?: boolean | undefined;
+}
+
+/**
+ * Opens the Store a URL names. It does not migrate: call `migrate` first, in the one process that starts the others.
+ * @throws PaoError PAO_STORE_URL when the URL names no engine we have, and what the engine says about its database.
+ */
+export async function openStore(options: OpenStoreOptions): Promise<Store> {
+  const { url } = options;
+  if (url.startsWith('sqlite:')) {
+    const path = url.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '');
+    if (path === '') throw badUrl('names no file', 'sqlite:./orchestrator.db');
+    const { openSqliteStore } = await import('./sqlite/sqlite-store.js');
+    return openSqliteStore({
+      path,
+      durability: options.durability ?? 'full',
+      readonly: options.readonly ?? false,
+    });
+  }
+  if (/^postgres(ql)?:\/\//.test(url)) {
+    throw new PaoError('PAO_STORE_URL', 'PostgreSQL support is not part of this version.', {
+      exitCode: EXIT.usage,
+      hints: ['Use DATABASE_URL=sqlite:PATH, or leave it out'],
+    });
+  }
+  throw badUrl('is not a database URL', 'sqlite:./orchestrator.db, sqlite::memory:');
+}
+
+/** A URL may hold a password: only its scheme is said. */
+function badUrl(what: string, example: string): PaoError {
+  return new PaoError('PAO_STORE_URL', `DATABASE_URL ${what}.`, {
+    exitCode: EXIT.usage,
+    hints: [`Write for example ${example}`],
+  });
+}

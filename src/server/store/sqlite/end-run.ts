@@ -1,0 +1,70 @@
+import type { RunStatus } from '../../../domain/run.js';
+import type { Connection } from './database.js';
+import { leaveLanes } from './lanes.js';
+import type { DueRow } from './run-rows.js';
+
+/** How a run ends; JSON columns as they are stored. */
+export interface RunEnd {
+  status: RunStatus;
+  reason: string | null;
+  error: string | null;
+  output: string | null;
+  finishedAt: number;
+}
+
+/** Gives a run its final status, deletes its due work, frees its keys and wakes who waited behind it. */
+export function endRun(connection: Connection, row: DueRow, end: RunEnd): void {
+  connection
+    .sql(
+      'UPDATE run SET status = ?, reason = ?, error = ?, output = ?, finished_at = ?, deaths = ? WHERE seq = ?',
+    )
+    .run(end.status, end.reason, end.error, end.output, end.finishedAt, row.deaths, row.seq);
+  connection.sql('DELETE FROM due_work WHERE seq = ?').run(row.seq);
+  if (row.has_keys === 1) releaseKeys(connection, row.seq);
+  if (row.state !== 2) leaveLanes(connection, row);
+}
+
+/** A key stays taken when its step did its work, or may have. */
+function releaseKeys(connection: Connection, seq: number): void {
+  connection
+    .sql(`DELETE FROM step_key WHERE run_seq = ? AND NOT EXISTS (
+        SELECT 1 FROM step_run WHERE step_run.run_seq = step_key.run_seq AND step_run.step_id = step_key.step_id
+          AND step_run.status NOT IN ('failed', 'skipped'))`)
+    .run(seq);
+}
+
+/** Ends a run that no worker has: queued or waiting. */
+export function cancelIdle(connection: Connection, row: DueRow, reason: string, now: number): void {
+  endRun(connection, row, { status: 'canceled', reason, error: null, output: null, finishedAt: now });
+}
+
+/** Asks the worker that has the run to stop. */
+export function askToCancel(connection: Connection, seq: number, reason: string): void {
+  connection
+    .sql('UPDATE due_work SET cancel_requested = 1, cancel_reason = ? WHERE seq = ? AND cancel_requested = 0')
+    .run(reason, seq);
+}
+
+/**
+ * Cancels all of a task that has not ended: at once what is queued or waiting; what runs is asked to stop.
+ * @returns ids of the runs that are asked.
+ */
+export function cancelAllOfTask(
+  connection: Connection,
+  taskSeq: number,
+  reason: string,
+  now: number,
+): string[] {
+  const rows = connection.sql('SELECT * FROM due_work WHERE task_seq = ?').all(taskSeq) as DueRow[];
+  const asked: string[] = [];
+  // Parked ones first: those that end later would only wake them to be canceled as well.
+  for (const row of rows.sort((a, b) => b.state - a.state)) {
+    if (row.state !== 1) {
+      cancelIdle(connection, row, reason, now);
+      continue;
+    }
+    askToCancel(connection, row.seq, reason);
+    asked.push(connection.sql('SELECT id FROM run WHERE seq = ?').pluck().get(row.seq) as string);
+  }
+  return asked;
+}

@@ -1,0 +1,283 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { LeasedRun, WorkStore } from '../store.js';
+import type { Connection, SqliteDatabase } from './database.js';
+import { endRun } from './end-run.js';
+import { storeError } from './enqueue.js';
+import { sqliteCode } from './errors.js';
+import { fromJson } from './json-column.js';
+import { findStranded, hasSerialHolder, heldInLane, keyLane, park, taskLane, wakeLanes } from './lanes.js';
+import { type DueRow, type RunNames, type RunRow, readSteps, toRun } from './run-rows.js';
+import type { SpecCache } from './spec-cache.js';
+
+/** Rows parked in one transaction at most; a longer blocked prefix is worked off over several turns. */
+const MAX_PARKED = 2000;
+/** Rows looked at in one go, so that a blocked prefix is not read one by one. */
+const MIN_FETCH = 64;
+/** Lanes looked at for stranded work when a lease finds nothing. */
+const STRANDED_LANES = 20;
+const PRIORITIES = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+
+interface LeaseOptions {
+  workerId: string;
+  now: number;
+  limit: number;
+  leaseMs: number;
+  tags: string[];
+}
+
+interface TaskFacts extends RunNames {
+  scopes: string[];
+  agentScopes: string[];
+  agentDisabled: boolean;
+  memory: Record<string, unknown> | null;
+}
+
+/** Workers take work and keep it. */
+export function leasingMethods(
+  database: SqliteDatabase,
+  specs: SpecCache,
+): Pick<WorkStore, 'lease' | 'renewLeases' | 'nextRunAt'> {
+  let strandedAfter = '';
+  return {
+    async lease(options) {
+      for (;;) {
+        // An idle worker that polls must not take the write lock from one that has work.
+        const found = await database.read((connection) => whatIsThere(connection, options));
+        if (found === 'parked') {
+          const { next, stranded } = await database.read((connection) =>
+            findStranded(connection, strandedAfter, STRANDED_LANES),
+          );
+          strandedAfter = next;
+          if (stranded.length === 0) return [];
+          await database.writeRelaxed((connection) => wakeLanes(connection, stranded));
+        } else if (found === 'nothing') return [];
+        const { runs, more } = await database.writeRelaxed((connection) =>
+          leaseBatch(connection, specs, options),
+        );
+        if (runs.length > 0 || !more) return runs;
+        await nextTurn();
+      }
+    },
+
+    renewLeases: ({ workerId, now, leaseMs, runIds }) =>
+      database.writeRelaxed((connection) => {
+        const cancelRequested = connection
+          .sql(`SELECT run.id FROM due_work JOIN run ON run.seq = due_work.seq
+            WHERE due_work.state = 1 AND due_work.cancel_requested = 1 AND due_work.lease_owner = ?`)
+          .pluck()
+          .all(workerId) as string[];
+        const renewed =
+          runIds === undefined
+            ? connection
+                .sql('UPDATE due_work SET lease_expires_at = ? WHERE state = 1 AND lease_owner = ?')
+                .run(now + leaseMs, workerId).changes
+            : connection
+                .sql(`UPDATE due_work SET lease_expires_at = ? WHERE state = 1 AND lease_owner = ?
+                  AND seq IN (SELECT run.seq FROM json_each(?) AS held JOIN run ON run.id = held.value)`)
+                .run(now + leaseMs, workerId, JSON.stringify(runIds)).changes;
+        return { renewed, cancelRequested };
+      }),
+
+    nextRunAt: (options = {}) =>
+      database.snapshot((connection) => {
+        let earliest: number | null = null;
+        for (const tagSet of tagSets(connection)) {
+          if (options.tags !== undefined && !fits(tagSet, options.tags)) continue;
+          for (const priority of PRIORITIES) {
+            const at = connection
+              .sql(
+                'SELECT run_at FROM due_work WHERE state = 0 AND tag_set = ? AND priority = ? ORDER BY run_at LIMIT 1',
+              )
+              .pluck()
+              .get(tagSet, priority) as number | undefined;
+            if (at !== undefined && (earliest === null || at < earliest)) earliest = at;
+          }
+        }
+        return earliest;
+      }),
+  };
+}
+
+function leaseBatch(
+  connection: Connection,
+  specs: SpecCache,
+  options: LeaseOptions,
+): { runs: LeasedRun[]; more: boolean } {
+  const { now, limit, workerId, tags } = options;
+  const sets = tagSets(connection).filter((tagSet) => fits(tagSet, tags));
+  const leaseExpiresAt = now + options.leaseMs;
+  const heldInLanes = new Map<string, number>();
+  const facts = new Map<number, TaskFacts>();
+  const runs: LeasedRun[] = [];
+  let parked = 0;
+  for (const priority of PRIORITIES) {
+    for (;;) {
+      const wanted = Math.max(limit - runs.length, MIN_FETCH);
+      const rows = candidates(connection, sets, priority, now, wanted);
+      for (const row of rows) {
+        const suspect = row.deaths > 0;
+        if (suspect && runs.length > 0) return { runs, more: true };
+        if (row.serial === 1 && row.serial_holder === null && hasSerialHolder(connection, row.task_seq)) {
+          park(connection, row.seq, taskLane(row.task_seq));
+          parked += 1;
+          continue;
+        }
+        if (row.lane !== null) {
+          const held = heldInLanes.get(row.lane) ?? heldInLane(connection, row.lane);
+          if (held >= (row.lane_limit ?? 1)) {
+            heldInLanes.set(row.lane, held);
+            park(connection, row.seq, keyLane(row.lane));
+            parked += 1;
+            continue;
+          }
+          heldInLanes.set(row.lane, held + 1);
+        }
+        const leased = take(connection, specs, row, { now, workerId, leaseExpiresAt }, facts);
+        if (leased === null) {
+          heldInLanes.clear();
+          continue;
+        }
+        runs.push(leased);
+        if (runs.length === limit || suspect) return { runs, more: true };
+      }
+      if (rows.length < wanted) break;
+      if (parked >= MAX_PARKED) return { runs, more: true };
+    }
+  }
+  return { runs, more: false };
+}
+
+/** Marks one run as leased. @returns null when its task can not be read; the run has failed then. */
+function take(
+  connection: Connection,
+  specs: SpecCache,
+  due: DueRow,
+  lease: { now: number; workerId: string; leaseExpiresAt: number },
+  facts: Map<number, TaskFacts>,
+): LeasedRun | null {
+  const { now, workerId, leaseExpiresAt } = lease;
+  connection
+    .sql(`UPDATE due_work SET state = 1, waiting = 0, fresh = 0, lease_owner = ?, lease_token = lease_token + 1,
+      lease_expires_at = ?, serial_holder = ? WHERE seq = ?`)
+    .run(workerId, leaseExpiresAt, due.serial === 1 ? due.task_seq : null, due.seq);
+  // Coming back from a wait is the same attempt.
+  const row = connection
+    .sql(`UPDATE run SET status = 'running', reason = NULL, attempt = attempt + ?, started_at = coalesce(started_at, ?), worker_id = ?
+      WHERE seq = ? RETURNING *`)
+    .get(due.waiting === 1 ? 0 : 1, now, workerId, due.seq) as RunRow;
+  try {
+    let fact = facts.get(due.task_seq);
+    if (fact === undefined) {
+      fact = readFacts(connection, due.task_seq);
+      facts.set(due.task_seq, fact);
+    }
+    const run = toRun(row, fact);
+    return {
+      run,
+      leaseToken: due.lease_token + 1,
+      leaseExpiresAt,
+      spec: specs.get(connection, due.task_seq, row.task_version).spec,
+      taskScopes: fact.scopes,
+      agentScopes: fact.agentScopes,
+      agentDisabled: fact.agentDisabled,
+      steps: due.fresh === 1 ? [] : readSteps(connection, due.seq, run.id),
+      cancelRequested: due.cancel_requested === 1,
+      memory: fact.memory,
+    };
+  } catch (error) {
+    if (sqliteCode(error) !== null) throw error;
+    const message = `The stored task or run can not be read: ${error instanceof Error ? error.message : String(error)}`;
+    endRun(
+      connection,
+      { ...due, state: 1 },
+      {
+        status: 'failed',
+        reason: 'invalid_task',
+        error: storeError('invalid_task', message),
+        output: null,
+        finishedAt: now,
+      },
+    );
+    return null;
+  }
+}
+
+function readFacts(connection: Connection, taskSeq: number): TaskFacts {
+  const row = connection
+    .sql(`SELECT task.id AS task_id, task.name AS task_name, agent.id AS agent_id, task.scopes, task.memory,
+        agent.scopes AS agent_scopes, agent.disabled_at
+      FROM task JOIN agent ON agent.seq = task.agent_seq WHERE task.seq = ?`)
+    .get(taskSeq) as RunNames & {
+    scopes: string;
+    memory: string | null;
+    agent_scopes: string;
+    disabled_at: number | null;
+  };
+  return {
+    task_id: row.task_id,
+    task_name: row.task_name,
+    agent_id: row.agent_id,
+    scopes: fromJson<string[]>(row.scopes) ?? [],
+    agentScopes: fromJson<string[]>(row.agent_scopes) ?? [],
+    agentDisabled: row.disabled_at !== null,
+    memory: fromJson(row.memory),
+  };
+}
+
+/** Due rows of one priority, earliest first, over all the tag sets this worker may take. */
+function candidates(
+  connection: Connection,
+  sets: string[],
+  priority: number,
+  now: number,
+  limit: number,
+): DueRow[] {
+  const rows: DueRow[] = [];
+  for (const tagSet of sets) {
+    const found = connection
+      .sql(`SELECT * FROM due_work WHERE state = 0 AND tag_set = ? AND priority = ? AND run_at <= ?
+        ORDER BY run_at, seq LIMIT ?`)
+      .all(tagSet, priority, now, limit) as DueRow[];
+    if (sets.length === 1) return found;
+    rows.push(...found);
+  }
+  return rows.sort((a, b) => a.run_at - b.run_at || a.seq - b.seq).slice(0, limit);
+}
+
+function whatIsThere(connection: Connection, { now, tags }: LeaseOptions): 'ready' | 'parked' | 'nothing' {
+  for (const tagSet of tagSets(connection)) {
+    if (!fits(tagSet, tags)) continue;
+    for (const priority of PRIORITIES) {
+      const due = connection
+        .sql(
+          'SELECT 1 FROM due_work WHERE state = 0 AND tag_set = ? AND priority = ? AND run_at <= ? LIMIT 1',
+        )
+        .get(tagSet, priority, now);
+      if (due !== undefined) return 'ready';
+    }
+  }
+  return connection.sql('SELECT 1 FROM due_work WHERE state = 2 LIMIT 1').get() === undefined
+    ? 'nothing'
+    : 'parked';
+}
+
+/** The different sets of tags that ready work asks for: one step in the index for each, however much work there is. */
+function tagSets(connection: Connection): string[] {
+  const found: string[] = [];
+  const next = connection
+    .sql('SELECT tag_set FROM due_work WHERE state = 0 AND tag_set > ? ORDER BY tag_set LIMIT 1')
+    .pluck();
+  let tagSet = connection
+    .sql('SELECT tag_set FROM due_work WHERE state = 0 ORDER BY tag_set LIMIT 1')
+    .pluck()
+    .get() as string | undefined;
+  while (tagSet !== undefined) {
+    found.push(tagSet);
+    tagSet = next.get(tagSet) as string | undefined;
+  }
+  return found;
+}
+
+function fits(tagSet: string, tags: string[]): boolean {
+  return tagSet === '' || (JSON.parse(tagSet) as string[]).every((tag) => tags.includes(tag));
+}

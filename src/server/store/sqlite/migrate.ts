@@ -1,0 +1,117 @@
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { EXIT, PaoError } from '../../../domain/errors.js';
+import initial from '../migrations/sqlite/0001_initial.sql';
+import type { Connection, SqliteDatabase } from './database.js';
+import { corruptStore } from './errors.js';
+import { loadDriver } from './open.js';
+
+/** One step of the schema; its place in the list is its version, from 1. */
+export interface Migration {
+  name: string;
+  sql: string;
+}
+
+/** All steps of the SQLite schema, oldest first. Only ever appended to. */
+export const SQLITE_MIGRATIONS: readonly Migration[] = [{ name: '0001_initial', sql: initial }];
+
+/** The row of `meta` that is there while a process that migrated the database is using it. */
+const IN_USE = 'in_use_since';
+
+/** The version of the schema a database has; 0 when it is empty. */
+export function currentVersion(connection: Connection): number {
+  const exists = connection
+    .sql("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migration'")
+    .get();
+  if (exists === undefined) return 0;
+  const row = connection.sql('SELECT max(version) AS version FROM schema_migration').get() as {
+    version: number | null;
+  };
+  return row.version ?? 0;
+}
+
+/**
+ * Brings the schema up to date; of several that try at once, one does it. A database with something in it is copied
+ * beside itself first (`FILE.before-v2`).
+ * @throws PaoError PAO_STORE_NEWER when a newer program has migrated it, PAO_STORE_CORRUPT when it is damaged after a
+ * crash.
+ */
+export async function migrateSqlite(
+  database: SqliteDatabase,
+  migrations: readonly Migration[],
+  now: number,
+): Promise<{ from: number; to: number }> {
+  const wanted = migrations.length;
+  const seen = await database.read(currentVersion);
+  refuseNewer(seen, wanted, database.location);
+  if (seen > 0) await checkAfterCrash(database);
+  const from = await database.writeAlone((connection) => {
+    const current = currentVersion(connection);
+    refuseNewer(current, wanted, database.location);
+    if (current > 0 && current < wanted) backUp(database.location, wanted);
+    if (current === 0 && wanted > 0) {
+      connection.raw.exec(
+        'CREATE TABLE schema_migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT',
+      );
+    }
+    for (let version = current + 1; version <= wanted; version++) {
+      const { name, sql } = migrations[version - 1] as Migration;
+      // The row first: a second starter that got this far fails on it, not halfway through the schema.
+      connection.raw.prepare('INSERT INTO schema_migration VALUES (?, ?, ?)').run(version, name, now);
+      connection.raw.exec(sql);
+    }
+    connection.raw
+      .prepare(
+        'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+      )
+      .run(IN_USE, String(now));
+    return current;
+  });
+  return { from, to: wanted };
+}
+
+/** Notes that the database was closed in order, so that the next start need not check it. */
+export function markClosed(connection: Connection): void {
+  connection.sql('DELETE FROM meta WHERE key = ?').run(IN_USE);
+}
+
+/** @throws PaoError PAO_STORE_NEWER when the schema is of a newer program. */
+export function refuseNewer(current: number, wanted: number, location: string): void {
+  if (current <= wanted) return;
+  throw new PaoError(
+    'PAO_STORE_NEWER',
+    `The database ${location} has schema version ${current}; this version of pao knows ${wanted} at most.`,
+    {
+      exitCode: EXIT.unavailable,
+      status: 503,
+      hints: [
+        'npm install --global pao@latest',
+        `Or go back to the copy that was made before the upgrade: ${location}.before-v${current}`,
+      ],
+    },
+  );
+}
+
+async function checkAfterCrash(database: SqliteDatabase): Promise<void> {
+  await database.read((connection) => {
+    if (connection.sql('SELECT 1 FROM meta WHERE key = ?').get(IN_USE) === undefined) return;
+    const found = connection.raw.pragma('quick_check(5)', { simple: true });
+    if (found !== 'ok') throw corruptStore(database.location, String(found).split('\n')[0] as string);
+  });
+}
+
+/** Called while the write lock is held: what is copied is the last state before the migration. */
+function backUp(location: string, version: number): void {
+  if (location === ':memory:') return;
+  const target = `${location}.before-v${version}`;
+  if (existsSync(target)) return;
+  const partial = `${target}.partial`;
+  rmSync(partial, { force: true });
+  const Driver = loadDriver();
+  const copy = new Driver(location, { readonly: true });
+  try {
+    copy.prepare('VACUUM INTO ?').run(partial);
+  } finally {
+    copy.close();
+  }
+  renameSync(partial, target);
+}

@@ -1,0 +1,131 @@
+import { notFound, PaoError } from '../../../domain/errors.js';
+import { parseDuration } from '../../../domain/duration.js';
+import type { Run, RunStatus } from '../../../domain/run.js';
+import { decodeNumberCursor, encodeCursor } from '../cursor.js';
+import type { NewRun, Page, RunQuery, RunStore } from '../store.js';
+import type { Connection, SqliteDatabase } from './database.js';
+import { askToCancel, cancelIdle } from './end-run.js';
+import { enqueue } from './enqueue.js';
+import { type DueRow, type RunNames, type RunRow, readSteps, SELECT_RUN, toRun } from './run-rows.js';
+import { lastDedupeAt } from './scheduling.js';
+import type { SpecCache } from './spec-cache.js';
+
+const ACTIVE: readonly RunStatus[] = ['queued', 'running', 'waiting'];
+const EXCEPTIONS: readonly RunStatus[] = ['partial', 'failed', 'dead', 'canceled', 'skipped', 'missed'];
+
+/** Runs, read and steered from outside of a worker. */
+export function runMethods(database: SqliteDatabase, specs: SpecCache): RunStore {
+  return {
+    createRun: ({ taskId, run, now, force }) =>
+      database.write((connection) => {
+        const task = connection
+          .sql('SELECT seq, agent_seq, version, state, name FROM task WHERE id = ?')
+          .get(taskId) as
+          | { seq: number; agent_seq: number; version: number; state: string; name: string }
+          | undefined;
+        if (task === undefined) throw notFound('task', taskId, ['pao task list']);
+        if (task.state === 'canceled') {
+          throw new PaoError(
+            'PAO_CONFLICT',
+            `The task "${task.name}" is canceled: it can not run any more.`,
+            {
+              status: 409,
+              hints: ['pao task create makes a new one'],
+            },
+          );
+        }
+        const parsed = specs.get(connection, task.seq, task.version);
+        const { dedupe } = parsed.spec;
+        const wanted: NewRun = { ...run };
+        if (wanted.status === 'queued' && force !== true && dedupe !== undefined) {
+          const last = lastDedupeAt(connection, task.agent_seq, dedupe.key);
+          if (last !== null && now - last < parseDuration(dedupe.window)) {
+            Object.assign(wanted, { status: 'skipped', reason: 'dedupe' });
+          }
+        }
+        const owner = { taskSeq: task.seq, agentSeq: task.agent_seq, version: task.version, parsed };
+        if (enqueue(connection, owner, wanted, now) === null) {
+          throw new PaoError(
+            'PAO_CONFLICT',
+            `The task "${task.name}" has a run for this occurrence already.`,
+            {
+              status: 409,
+              hints: [`pao run list --task ${task.name}`],
+            },
+          );
+        }
+        return findRun(connection, wanted.id) as Run;
+      }),
+
+    getRun: (id) => database.read((connection) => findRun(connection, id)),
+
+    listSteps: (runId) =>
+      database.read((connection) => {
+        const seq = connection.sql('SELECT seq FROM run WHERE id = ?').pluck().get(runId) as
+          | number
+          | undefined;
+        return seq === undefined ? [] : readSteps(connection, seq, runId);
+      }),
+
+    listRuns: (query) => database.snapshot((connection) => listRuns(connection, query)),
+
+    cancelRun: (id, reason, now) =>
+      database.write((connection) => {
+        const row = connection
+          .sql('SELECT due_work.* FROM due_work JOIN run ON run.seq = due_work.seq WHERE run.id = ?')
+          .get(id) as DueRow | undefined;
+        if (row?.state === 1) askToCancel(connection, row.seq, reason);
+        else if (row !== undefined) cancelIdle(connection, row, reason, now);
+        const run = findRun(connection, id);
+        return run === null ? null : { run, cancelRequested: row?.state === 1 };
+      }),
+  };
+}
+
+function findRun(connection: Connection, id: string): Run | null {
+  const row = connection.sql(`${SELECT_RUN} WHERE run.id = ?`).get(id) as (RunRow & RunNames) | undefined;
+  return row === undefined ? null : toRun(row, row);
+}
+
+function listRuns(connection: Connection, query: RunQuery): Page<Run> {
+  const where: string[] = [];
+  const values: (string | number)[] = [];
+  const also = (condition: string, ...bound: (string | number)[]) => {
+    where.push(condition);
+    values.push(...bound);
+  };
+  for (const [table, id] of [
+    ['task', query.taskId],
+    ['agent', query.agentId],
+  ] as const) {
+    if (id === undefined) continue;
+    const seq = connection.sql(`SELECT seq FROM ${table} WHERE id = ?`).pluck().get(id) as number | undefined;
+    if (seq === undefined) return { items: [], nextCursor: null };
+    // A task's runs are all of one agent: with both, the narrower index is the one to use.
+    also(
+      table === 'agent' && query.taskId !== undefined ? '+run.agent_seq = ?' : `run.${table}_seq = ?`,
+      seq,
+    );
+  }
+  if (query.statuses !== undefined) {
+    also(`run.status IN (${query.statuses.map(() => '?').join(', ')})`, ...query.statuses);
+    const { statuses } = query;
+    // Both are said so that the small tables and indexes of active and exceptional runs can be used.
+    if (statuses.every((status) => ACTIVE.includes(status))) also('run.seq IN (SELECT seq FROM due_work)');
+    else if (statuses.every((status) => EXCEPTIONS.includes(status))) {
+      also(`run.status IN (${EXCEPTIONS.map((status) => `'${status}'`).join(', ')})`);
+    }
+  }
+  if (query.since !== undefined) also('run.scheduled_for >= ?', query.since);
+  if (query.until !== undefined) also('run.scheduled_for <= ?', query.until);
+  if (query.cursor !== undefined) also('run.seq < ?', decodeNumberCursor(query.cursor));
+  const filter = where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`;
+  const rows = connection.raw
+    .prepare(`${SELECT_RUN} ${filter} ORDER BY run.seq DESC LIMIT ?`)
+    .all(...values, query.limit + 1) as (RunRow & RunNames)[];
+  const items = rows.slice(0, query.limit);
+  return {
+    items: items.map((row) => toRun(row, row)),
+    nextCursor: rows.length > query.limit ? encodeCursor((items.at(-1) as RunRow).seq) : null,
+  };
+}

@@ -1,0 +1,298 @@
+import { topicMatches } from '../../../domain/event.js';
+import type { Task } from '../../../domain/task.js';
+import type { DueDecision, DueTask, NewRun, ScheduledResult, SchedulingStore } from '../store.js';
+import type { Connection, SqliteDatabase } from './database.js';
+import { cancelAllOfTask } from './end-run.js';
+import { enqueue, type RunOwner } from './enqueue.js';
+import { isConstraint, sqliteCode } from './errors.js';
+import { type EventRow, toEvent } from './event-rows.js';
+import { toJson } from './json-column.js';
+import type { SpecCache } from './spec-cache.js';
+import { eventKeysFor, SELECT_TASK, type TaskRow, toTask } from './task-rows.js';
+
+/** Active runs of one task are counted up to this many: no overlap policy asks for more (queue_limit is 1000). */
+const COUNT_LIMIT = 1100;
+
+interface Candidate {
+  owner: RunOwner;
+  due: DueTask;
+}
+
+/** Due tasks and events become runs. */
+export function schedulingMethods(database: SqliteDatabase, specs: SpecCache): SchedulingStore {
+  return {
+    async scheduleDue(options) {
+      const { now, limit } = options;
+      if (!(await database.read((connection) => isDue(connection, now)))) return emptyResult();
+      // A task whose rows can not be written is found only by writing them: then all is undone, and done again without it.
+      const poisoned = new Map<number, string>();
+      for (;;) {
+        const attempt = await database.write((connection) => {
+          const rows = connection
+            .sql(
+              `${SELECT_TASK} WHERE task.state = 'active' AND task.next_due_at <= ? ORDER BY task.next_due_at LIMIT ?`,
+            )
+            .all(now, limit) as TaskRow[];
+          const before = poisoned.size;
+          const work = (inner: Connection) => {
+            const result = emptyResult();
+            for (const row of rows) scheduleTask(inner, specs, row, options, poisoned, result);
+            if (poisoned.size > before) throw new Poisoned();
+            return result;
+          };
+          try {
+            return connection.nested(work);
+          } catch (error) {
+            if (error instanceof Poisoned) return null;
+            throw error;
+          }
+        });
+        if (attempt !== null) return attempt;
+      }
+    },
+
+    nextDueAt: () =>
+      database.read(
+        (connection) =>
+          connection
+            .sql("SELECT min(next_due_at) FROM task WHERE state = 'active' AND next_due_at IS NOT NULL")
+            .pluck()
+            .get() as number | null,
+      ),
+
+    findStrandedTasks: (before, limit) =>
+      database.snapshot((connection) => {
+        const without = connection
+          .sql(
+            `${SELECT_TASK} WHERE task.state = 'active' AND task.timed = 1 AND task.next_due_at IS NULL LIMIT ?`,
+          )
+          .all(limit) as TaskRow[];
+        const late = connection
+          .sql(
+            `${SELECT_TASK} WHERE task.state = 'active' AND task.next_due_at < ? ORDER BY task.next_due_at LIMIT ?`,
+          )
+          .all(before, limit - without.length) as TaskRow[];
+        return [...without, ...late].flatMap((row) => readable(connection, specs, row));
+      }),
+
+    setNextDue: (taskId, version, nextDueAt) =>
+      database.write(
+        (connection) =>
+          connection
+            .sql('UPDATE task SET next_due_at = ? WHERE id = ? AND version = ?')
+            .run(nextDueAt, taskId, version).changes === 1,
+      ),
+
+    async dispatchEvents(options) {
+      const { now, limit, match } = options;
+      const waiting = await database.read((connection) =>
+        connection.sql('SELECT 1 FROM event WHERE dispatched_at IS NULL LIMIT 1').get(),
+      );
+      if (waiting === undefined) return { ...emptyResult(), events: 0 };
+      return database.write((connection) => {
+        const result = { ...emptyResult(), events: 0 };
+        const known = new Map<number, Candidate | null>();
+        const rows = connection
+          .sql('SELECT * FROM event WHERE dispatched_at IS NULL ORDER BY sequence LIMIT ?')
+          .all(limit) as EventRow[];
+        for (const row of rows) {
+          const event = toEvent(row);
+          const candidates = candidatesFor(connection, specs, event.topic, known, now);
+          const byId = new Map(candidates.map((candidate) => [candidate.due.task.id, candidate]));
+          const matches =
+            candidates.length === 0
+              ? []
+              : match(
+                  event,
+                  [...byId.values()].map(({ due }) => due),
+                );
+          for (const { taskId, run, cancelActive } of matches) {
+            const candidate = byId.get(taskId);
+            if (candidate === undefined) continue;
+            if (cancelActive === true) {
+              result.cancelRequested.push(
+                ...cancelAllOfTask(connection, candidate.owner.taskSeq, 'overlap', now),
+              );
+            }
+            count(result, run, enqueue(connection, candidate.owner, run, now));
+          }
+          connection.sql('UPDATE event SET dispatched_at = ? WHERE sequence = ?').run(now, row.sequence);
+          result.events += 1;
+        }
+        result.tasks = known.size;
+        return result;
+      });
+    },
+  };
+}
+
+class Poisoned extends Error {}
+
+function isDue(connection: Connection, now: number): boolean {
+  return (
+    connection.sql("SELECT 1 FROM task WHERE state = 'active' AND next_due_at <= ? LIMIT 1").get(now) !==
+    undefined
+  );
+}
+
+/** One task of a pass. What goes wrong with it alone pauses it alone. */
+function scheduleTask(
+  connection: Connection,
+  specs: SpecCache,
+  row: TaskRow,
+  options: { now: number; decide: (due: DueTask) => DueDecision },
+  poisoned: Map<number, string>,
+  result: ScheduledResult,
+): void {
+  result.tasks += 1;
+  const { now } = options;
+  const reason = poisoned.get(row.seq);
+  if (reason !== undefined) {
+    pause(connection, row.seq, reason, now);
+    return;
+  }
+  let candidate: Candidate;
+  let decision: DueDecision;
+  try {
+    candidate = candidateOf(connection, specs, row);
+    decision = options.decide(candidate.due);
+  } catch (error) {
+    if (sqliteCode(error) !== null) throw error;
+    pause(connection, row.seq, messageOf(error), now);
+    return;
+  }
+  try {
+    applyDecision(connection, candidate, decision, now, result);
+  } catch (error) {
+    if (sqliteCode(error) !== null && !isConstraint(error)) throw error;
+    poisoned.set(row.seq, messageOf(error));
+  }
+}
+
+function applyDecision(
+  connection: Connection,
+  { owner }: Candidate,
+  decision: DueDecision,
+  now: number,
+  result: ScheduledResult,
+): void {
+  if (decision.cancelActive === true) {
+    result.cancelRequested.push(...cancelAllOfTask(connection, owner.taskSeq, 'overlap', now));
+  }
+  for (const run of decision.runs) count(result, run, enqueue(connection, owner, run, now));
+  connection.sql('UPDATE task SET next_due_at = ? WHERE seq = ?').run(decision.nextDueAt, owner.taskSeq);
+  if (decision.state !== undefined) {
+    connection
+      .sql('UPDATE task SET state = ?, state_reason = ?, updated_at = ? WHERE seq = ?')
+      .run(decision.state, decision.stateReason ?? null, now, owner.taskSeq);
+  }
+  if (decision.memory !== undefined) {
+    connection.sql('UPDATE task SET memory = ? WHERE seq = ?').run(toJson(decision.memory), owner.taskSeq);
+  }
+  if (decision.snoozedUntil !== undefined) {
+    connection
+      .sql('UPDATE task SET snoozed_until = ? WHERE seq = ?')
+      .run(decision.snoozedUntil, owner.taskSeq);
+  }
+}
+
+function candidatesFor(
+  connection: Connection,
+  specs: SpecCache,
+  topic: string,
+  known: Map<number, Candidate | null>,
+  now: number,
+): Candidate[] {
+  const found = connection
+    .sql(`${SELECT_TASK} WHERE task.state = 'active' AND task.event_key IN (?, ?, ?)`)
+    .all(...eventKeysFor(topic)) as TaskRow[];
+  const candidates: Candidate[] = [];
+  for (const row of found) {
+    let candidate = known.get(row.seq);
+    if (candidate === undefined) {
+      try {
+        candidate = candidateOf(connection, specs, row);
+      } catch (error) {
+        if (sqliteCode(error) !== null) throw error;
+        pause(connection, row.seq, messageOf(error), now);
+        candidate = null;
+      }
+      known.set(row.seq, candidate);
+    }
+    if (candidate === null) continue;
+    const { schedule } = candidate.due.task.spec;
+    if (schedule?.kind === 'event' && topicMatches(schedule.topic, topic)) candidates.push(candidate);
+  }
+  return candidates;
+}
+
+function candidateOf(connection: Connection, specs: SpecCache, row: TaskRow): Candidate {
+  const parsed = specs.get(connection, row.seq, row.version);
+  const active = connection
+    .sql(`SELECT count(*) AS active, coalesce(sum(state <> 1 AND waiting = 0), 0) AS queued
+      FROM (SELECT state, waiting FROM due_work WHERE task_seq = ? LIMIT ${COUNT_LIMIT})`)
+    .get(row.seq) as { active: number; queued: number };
+  const key = parsed.spec.dedupe?.key;
+  return {
+    owner: { taskSeq: row.seq, agentSeq: row.agent_seq, version: row.version, parsed },
+    due: {
+      task: toTask(row, parsed.spec),
+      activeRuns: active.active,
+      queuedRuns: active.queued,
+      lastDedupeAt: key === undefined ? null : lastDedupeAt(connection, row.agent_seq, key),
+    },
+  };
+}
+
+/** When the newest run that counts for a dedupe key of an agent was written; null when there is none. */
+export function lastDedupeAt(connection: Connection, agentSeq: number, key: string): number | null {
+  const at = connection
+    .sql(`SELECT created_at FROM run WHERE agent_seq = ? AND dedupe_key = ?
+      AND status IN ('queued', 'running', 'waiting', 'succeeded', 'partial') ORDER BY seq DESC LIMIT 1`)
+    .pluck()
+    .get(agentSeq, key) as number | undefined;
+  return at ?? null;
+}
+
+function pause(connection: Connection, taskSeq: number, message: string, now: number): void {
+  connection
+    .sql("UPDATE task SET state = 'paused', state_reason = ?, updated_at = ? WHERE seq = ?")
+    .run(`error: ${message.slice(0, 500)}`, now, taskSeq);
+}
+
+function readable(connection: Connection, specs: SpecCache, row: TaskRow): Task[] {
+  try {
+    return [toTask(row, specs.get(connection, row.seq, row.version).spec)];
+  } catch (error) {
+    // One that can not be read is paused with its reason when it is due; here it would only hide the others.
+    if (sqliteCode(error) !== null) throw error;
+    return [];
+  }
+}
+
+function count(result: ScheduledResult, run: NewRun, seq: number | null): void {
+  if (seq === null) {
+    result.duplicates += 1;
+    return;
+  }
+  result[run.status] += 1;
+  if (run.status === 'queued' && (result.earliestRunAt === null || run.runAt < result.earliestRunAt)) {
+    result.earliestRunAt = run.runAt;
+  }
+}
+
+function emptyResult(): ScheduledResult {
+  return {
+    tasks: 0,
+    queued: 0,
+    skipped: 0,
+    missed: 0,
+    duplicates: 0,
+    cancelRequested: [],
+    earliestRunAt: null,
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
