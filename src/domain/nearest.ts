@@ -1,0 +1,21 @@
+import { distance } from 'fastest-levenshtein';
+
+/**
+ * The candidate that was most likely meant, for a "did you mean" hint.
+ * @returns null when nothing is near enough to be a typing mistake.
+ */
+export function nearest(word: string, candidates: Iterable<string>): string | null {
+  if (word.length === 0 || word.length > 100) return null;
+  const lower = word.toLowerCase();
+  let best: string | null = null;
+  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
+  for (const candidate of candidates) {
+    if (Math.abs(candidate.length - word.length) >= bestDistance) continue;
+    const steps = distance(lower, candidate.toLowerCase());
+    if (steps < bestDistance && candidate !== word) {
+      best = candidate;
+      bestDistance = steps;
+    }
+  }
+  return best;
+}
