@@ -1,7 +1,5 @@
 import { EXIT, PaoError, cut } from './errors.js';
-
-/** Keys that reach the prototype of an object in careless code; refused wherever data comes in. */
-export const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
+import { FORBIDDEN_KEYS } from './forbidden-keys.js';
 
 /** Bounds of {@link parseJsonStrict}; the defaults are those of the API (security.md C2.4). */
 export interface JsonLimits {
@@ -27,7 +25,13 @@ export class JsonSyntaxError extends PaoError {
       exitCode: EXIT.usage,
       status: tooLarge ? 413 : 400,
       hints: hint === undefined ? [] : [hint],
-      problems: [{ pointer: '', message: `Line ${line}, column ${column}: ${message}`, ...(hint === undefined ? {} : { hint }) }],
+      problems: [
+        {
+          pointer: '',
+          message: `Line ${line}, column ${column}: ${message}`,
+          ...(hint === undefined ? {} : { hint }),
+        },
+      ],
     });
     this.name = 'JsonSyntaxError';
   }
@@ -42,7 +46,13 @@ export function parseJsonStrict(input: string | Uint8Array, limits: JsonLimits =
   const maxBytes = limits.maxBytes ?? 1_048_576;
   const size = typeof input === 'string' ? Buffer.byteLength(input) : input.byteLength;
   if (size > maxBytes) {
-    throw new JsonSyntaxError(`The JSON has ${size} bytes, at most ${maxBytes} are allowed`, 1, 1, undefined, true);
+    throw new JsonSyntaxError(
+      `The JSON has ${size} bytes, at most ${maxBytes} are allowed`,
+      1,
+      1,
+      undefined,
+      true,
+    );
   }
   const text = typeof input === 'string' ? input : decode(input);
   return new JsonReader(text, limits.maxDepth ?? 32, limits.maxValues ?? 20_000).read();
@@ -128,7 +138,8 @@ class JsonReader {
     if (this.#at === this.text.length) throw this.#error('There is no JSON: the text is empty');
     const value = this.#value(0);
     this.#space();
-    if (this.#at < this.text.length) throw this.#error(`Unexpected ${this.#seen()} after the end of the JSON`);
+    if (this.#at < this.text.length)
+      throw this.#error(`Unexpected ${this.#seen()} after the end of the JSON`);
     return value;
   }
 
@@ -147,7 +158,11 @@ class JsonReader {
       return char === '{' ? this.#object(depth + 1) : this.#array(depth + 1);
     }
     if (char === '-' || (char !== undefined && char >= '0' && char <= '9')) return this.#number();
-    for (const [word, value] of [['true', true], ['false', false], ['null', null]] as const) {
+    for (const [word, value] of [
+      ['true', true],
+      ['false', false],
+      ['null', null],
+    ] as const) {
       if (this.text.startsWith(word, this.#at)) {
         this.#at += word.length;
         return value;
@@ -164,11 +179,16 @@ class JsonReader {
       this.#space();
       const start = this.#at;
       if (this.text[start] !== '"') {
-        throw this.#error(`${this.#seen(true)} where a key in double quotes was expected`, start, hintFor(this.text[start]));
+        throw this.#error(
+          `${this.#seen(true)} where a key in double quotes was expected`,
+          start,
+          hintFor(this.text[start]),
+        );
       }
       const key = this.#string();
       if (FORBIDDEN_KEYS.has(key)) throw this.#error(`The key "${key}" is not allowed`, start);
-      if (Object.hasOwn(made, key)) throw this.#error(`The key ${JSON.stringify(cut(key, 40))} is there twice`, start);
+      if (Object.hasOwn(made, key))
+        throw this.#error(`The key ${JSON.stringify(cut(key, 40))} is there twice`, start);
       this.#space();
       if (!this.#take(':')) throw this.#error(`${this.#seen(true)} where ":" was expected`);
       this.#space();
@@ -207,7 +227,12 @@ class JsonReader {
         break;
       }
       if (char === undefined) throw this.#error('A text is not closed', start, 'Add the closing "');
-      if (char !== '\\') throw this.#error('A control character stands in a text', this.#at, 'Write it as \\n, \\t or \\u00XX');
+      if (char !== '\\')
+        throw this.#error(
+          'A control character stands in a text',
+          this.#at,
+          'Write it as \\n, \\t or \\u00XX',
+        );
       made += this.#escape();
     }
     if (LONE_SURROGATE.test(made)) throw this.#error('A text has half a surrogate pair in it', start);
@@ -224,7 +249,8 @@ class JsonReader {
       return String.fromCharCode(Number.parseInt(digits, 16));
     }
     const char = code === undefined || !Object.hasOwn(ESCAPES, code) ? undefined : ESCAPES[code];
-    if (char === undefined) throw this.#error(`\\${code ?? ''} is not an escape of JSON`, this.#at, 'A backslash is written \\\\');
+    if (char === undefined)
+      throw this.#error(`\\${code ?? ''} is not an escape of JSON`, this.#at, 'A backslash is written \\\\');
     this.#at += 2;
     return char;
   }
@@ -237,12 +263,20 @@ class JsonReader {
     const [written, fraction, exponent] = match;
     this.#at += written.length;
     if (/[0-9.eE+]/.test(this.text[this.#at] ?? '')) {
-      throw this.#error('A number is not written as JSON has it', start, 'No leading zeros, and digits on both sides of the point');
+      throw this.#error(
+        'A number is not written as JSON has it',
+        start,
+        'No leading zeros, and digits on both sides of the point',
+      );
     }
     const value = Number(written);
     const isInteger = fraction === undefined && exponent === undefined;
     if (!Number.isFinite(value) || (isInteger && !Number.isSafeInteger(value))) {
-      throw this.#error(`The number ${cut(written, 40)} is too large to be kept exactly`, start, 'Write it as text, in quotes');
+      throw this.#error(
+        `The number ${cut(written, 40)} is too large to be kept exactly`,
+        start,
+        'Write it as text, in quotes',
+      );
     }
     return value;
   }
@@ -365,3 +399,6 @@ export function canonicalJson(value: unknown): string {
   }
   return JSON.stringify(value) ?? 'null';
 }
+
+/** As in yaml-position; loads the YAML parser only when it is called. */
+export { parseYamlDocuments, withPositions, type YamlDocument, YamlSyntaxError } from './yaml-position.js';

@@ -105,7 +105,12 @@ function fromUnion(issue: UnionIssue, path: PropertyKey[], source: unknown, sche
     const options = (issue as { options?: unknown[] }).options?.map(String) ?? [];
     const near = typeof written === 'string' ? nearest(written, options) : null;
     const listed = options.length > 0 ? `must be one of ${options.join(', ')}` : messageOf(issue);
-    const message = written === undefined ? 'is required' : options.length > 0 ? `${listed}, not ${describe(written)}` : listed;
+    const message =
+      written === undefined
+        ? 'is required'
+        : options.length > 0
+          ? `${listed}, not ${describe(written)}`
+          : listed;
     const hint =
       near !== null
         ? `Did you mean "${near}"?`
@@ -202,7 +207,9 @@ function keysAt(schema: z.ZodType, path: readonly PropertyKey[], source: unknown
     candidates = candidates.flatMap((one) => options(one, value)).flatMap((one) => childOf(one, part));
     value = valueAt(value, [part]);
   }
-  const keys = candidates.flatMap((one) => options(one, value)).flatMap((one) => Object.keys(one.shape ?? {}));
+  const keys = candidates
+    .flatMap((one) => options(one, value))
+    .flatMap((one) => Object.keys(one.shape ?? {}));
   return [...new Set(keys)];
 }
 
@@ -237,7 +244,8 @@ function options(found: Definition, value: unknown): Definition[] {
     const inner = [found.in, found.out].filter((one) => one !== undefined).map(definitionOf);
     return inner.flatMap((one) => (one.type === 'transform' ? [] : options(one, value)));
   }
-  if (found.type === 'lazy' && found.getter !== undefined) return options(definitionOf(found.getter()), value);
+  if (found.type === 'lazy' && found.getter !== undefined)
+    return options(definitionOf(found.getter()), value);
   return found.innerType === undefined ? [found] : options(definitionOf(found.innerType), value);
 }
 

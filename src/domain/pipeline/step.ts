@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { FORBIDDEN_KEYS } from '../json.js';
+import { FORBIDDEN_KEYS } from '../forbidden-keys.js';
 import { durationText } from '../schedule.js';
 
 /** Most steps of a pipeline, those inside `parallel` included. */
@@ -128,7 +128,11 @@ function checkAction(
   if (given[0] === 'uses') return;
   for (const key of ONLY_CALLS) {
     if (step[key] !== undefined) {
-      context.addIssue({ code: 'custom', path: [key], message: `belongs to a step with uses, not with ${given[0]}` });
+      context.addIssue({
+        code: 'custom',
+        path: [key],
+        message: `belongs to a step with uses, not with ${given[0]}`,
+      });
     }
   }
 }

@@ -1,4 +1,4 @@
-import { FORBIDDEN_KEYS } from '../json.js';
+import { FORBIDDEN_KEYS } from '../forbidden-keys.js';
 import { REDACTED } from '../redact.js';
 import { type CompiledExpression, compileExpression, isSecret } from './compile-expression.js';
 import { evaluate } from './expression/evaluate.js';

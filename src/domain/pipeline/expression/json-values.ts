@@ -57,7 +57,10 @@ export class Budget {
   text(length: number): void {
     this.spend(1 + Math.floor(length / 64));
     if (length > this.maxText) {
-      throw new ExpressionEvaluationError(`the text would be longer than ${this.maxText} characters`, 'limit');
+      throw new ExpressionEvaluationError(
+        `the text would be longer than ${this.maxText} characters`,
+        'limit',
+      );
     }
   }
 

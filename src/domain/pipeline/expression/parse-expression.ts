@@ -1,4 +1,4 @@
-import { FORBIDDEN_KEYS } from '../../json.js';
+import { FORBIDDEN_KEYS } from '../../forbidden-keys.js';
 import { ExpressionSyntaxError } from './expression-error.js';
 import type { Comparator, ExpressionNode } from './syntax-tree.js';
 import { type Token, type TokenType, tokenize } from './tokenize.js';

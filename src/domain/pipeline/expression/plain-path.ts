@@ -65,10 +65,10 @@ export function findMissing(root: unknown, path: Path): MissingPath | null {
       const keys = Object.keys(value);
       const near = nearest(part, keys);
       const listed = keys.slice(0, 8).map((key) => JSON.stringify(key.slice(0, 40)));
-      const has =
-        keys.length === 0 ? 'is empty' : `has ${listed.join(', ')}${keys.length > 8 ? ', …' : ''}`;
+      const has = keys.length === 0 ? 'is empty' : `has ${listed.join(', ')}${keys.length > 8 ? ', …' : ''}`;
       const found = describe(path, `${named(here)} ${has}`);
-      if (near !== null) found.hint = `Did you mean ${formatPath([...here, near, ...path.slice(depth + 1)])}?`;
+      if (near !== null)
+        found.hint = `Did you mean ${formatPath([...here, near, ...path.slice(depth + 1)])}?`;
       return found;
     }
     value = value[part];

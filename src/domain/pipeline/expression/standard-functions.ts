@@ -1,4 +1,4 @@
-import { FORBIDDEN_KEYS } from '../../json.js';
+import { FORBIDDEN_KEYS } from '../../forbidden-keys.js';
 import type { ExpressionReference, Interpreter } from './evaluate.js';
 import { ExpressionEvaluationError } from './expression-error.js';
 import type { ExpressionFunction, FunctionTable } from './functions.js';
@@ -159,7 +159,10 @@ function fromItems({ budget }: Interpreter, list: unknown[]): Json {
   const made: Json = {};
   for (const pair of paid(budget, list)) {
     if (!Array.isArray(pair) || pair.length !== 2 || typeof pair[0] !== 'string') {
-      throw new ExpressionEvaluationError('from_items(): every element must be a pair [text, value]', 'value');
+      throw new ExpressionEvaluationError(
+        'from_items(): every element must be a pair [text, value]',
+        'value',
+      );
     }
     made[allowedKey('from_items', pair[0])] = pair[1];
   }
@@ -257,4 +260,3 @@ function allowedKey(name: string, key: string): string {
   }
   return key;
 }
-

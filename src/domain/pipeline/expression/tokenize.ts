@@ -1,4 +1,4 @@
-import { FORBIDDEN_KEYS } from '../../json.js';
+import { FORBIDDEN_KEYS } from '../../forbidden-keys.js';
 import { ExpressionSyntaxError } from './expression-error.js';
 
 export type TokenType =
@@ -108,7 +108,11 @@ function unknownCharacter(char: string, at: number): ExpressionSyntaxError {
     '/': 'JMESPath has no arithmetic',
     '%': 'JMESPath has no arithmetic',
   };
-  return new ExpressionSyntaxError(`unexpected character ${JSON.stringify(char)}`, at, Object.hasOwn(hints, char) ? hints[char] : undefined);
+  return new ExpressionSyntaxError(
+    `unexpected character ${JSON.stringify(char)}`,
+    at,
+    Object.hasOwn(hints, char) ? hints[char] : undefined,
+  );
 }
 
 function readJson(text: string, at: number): unknown {
