@@ -36,3 +36,4 @@ export {
   type TemplateScope,
 } from './template.js';
 export { TemplateError, type TemplateErrorKind } from './template-error.js';
+export { type PipelineContext, type ToolForValidation, validatePipeline } from './validate.js';

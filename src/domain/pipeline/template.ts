@@ -1,6 +1,12 @@
 import { FORBIDDEN_KEYS } from '../forbidden-keys.js';
+import { jsonPointer } from '../problems-from-zod.js';
 import { REDACTED } from '../redact.js';
-import { type CompiledExpression, compileExpression, isSecret } from './compile-expression.js';
+import {
+  type CompiledExpression,
+  compileExpression,
+  isSecret,
+  type SecretReference,
+} from './compile-expression.js';
 import { evaluate } from './expression/evaluate.js';
 import { ExpressionEvaluationError, ExpressionSyntaxError } from './expression/expression-error.js';
 import { Budget, isObject, isTruthy } from './expression/json-values.js';
@@ -145,6 +151,38 @@ export function compileBareExpression(text: string, pointer: string): CompiledEx
   return found;
 }
 
+/** A template in a value: what it compiled to, or why it did not. `pointer` leads to the string it is in. */
+export type TemplateExpression =
+  | { pointer: string; expression: CompiledExpression | SecretReference; error: null }
+  | { pointer: string; expression: null; error: TemplateError };
+
+/** Every template in the strings of a JSON value, also those at fault: for checks that tell all problems at once. */
+export function templateExpressions(value: unknown, pointer: string): TemplateExpression[] {
+  if (Array.isArray(value)) {
+    return value.flatMap((item, index) => templateExpressions(item, `${pointer}/${index}`));
+  }
+  if (isObject(value)) {
+    return Object.entries(value).flatMap(([key, item]) =>
+      templateExpressions(item, `${pointer}${jsonPointer([key])}`),
+    );
+  }
+  if (typeof value !== 'string' || !value.includes('${')) return [];
+  try {
+    return splitOrThrow(value, pointer).flatMap((part): TemplateExpression[] => {
+      if (part.type === 'text') return [];
+      try {
+        return [{ pointer, expression: compilePart(part.source, part.at, value, pointer), error: null }];
+      } catch (error) {
+        if (!(error instanceof TemplateError)) throw error;
+        return [{ pointer, expression: null, error }];
+      }
+    });
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    return [{ pointer, expression: null, error }];
+  }
+}
+
 function compileValue(value: unknown, pointer: string, secrets: Set<string>): Compiled {
   if (typeof value === 'string') return compileString(value, pointer, secrets);
   if (Array.isArray(value)) {
@@ -161,7 +199,7 @@ function compileValue(value: unknown, pointer: string, secrets: Set<string>): Co
   }
   const entries = Object.entries(value).map(([key, item]): [string, Compiled] => [
     key,
-    compileValue(item, `${pointer}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`, secrets),
+    compileValue(item, `${pointer}${jsonPointer([key])}`, secrets),
   ]);
   return entries.every(([key, item]) => item.type === 'constant' && item.value === value[key])
     ? { type: 'constant', value }
