@@ -215,9 +215,10 @@ function readDays(text: string, parts: CronParts): void {
 
 function readWeekdays(text: string, parts: CronParts): void {
   for (const item of text.split(',')) {
-    const match = /^([^#]*?)(?:#([0-9]+)|(L))?$/i.exec(item);
+    const match = /^([^#]*?)(?:#([0-9]+)|(#?L))?$/i.exec(item);
     const ordinal = match?.[2] === undefined ? 0 : Number(match[2]);
-    if (!match || match[1] === '' || (match[2] !== undefined && (ordinal < 1 || ordinal > 5))) {
+    const every = match?.[1] === '*' && item !== '*';
+    if (!match || match[1] === '' || every || (match[2] !== undefined && (ordinal < 1 || ordinal > 5))) {
       throw new FieldProblem(
         `The day of week field has ${quote(item)}, which is not a weekday.`,
         'Write 1-5, MON, 5#3 (third Friday) or 5L (last Friday).',
