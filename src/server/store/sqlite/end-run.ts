@@ -15,10 +15,20 @@ export interface RunEnd {
 /** Gives a run its final status, deletes its due work, frees its keys and wakes who waited behind it. */
 export function endRun(connection: Connection, row: DueRow, end: RunEnd): void {
   connection
-    .sql(
-      'UPDATE run SET status = ?, reason = ?, error = ?, output = ?, finished_at = ?, deaths = ? WHERE seq = ?',
-    )
-    .run(end.status, end.reason, end.error, end.output, end.finishedAt, row.deaths, row.seq);
+    .sql(`UPDATE run SET status = ?, reason = ?, error = ?, output = ?, finished_at = ?, attempt = ?, deaths = ?,
+      started_at = ?, worker_id = ? WHERE seq = ?`)
+    .run(
+      end.status,
+      end.reason,
+      end.error,
+      end.output,
+      end.finishedAt,
+      row.attempt,
+      row.deaths,
+      row.started_at,
+      row.lease_owner,
+      row.seq,
+    );
   connection.sql('DELETE FROM due_work WHERE seq = ?').run(row.seq);
   if (row.has_keys === 1) releaseKeys(connection, row.seq);
   if (row.state !== 2) leaveLanes(connection, row);

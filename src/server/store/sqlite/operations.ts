@@ -213,9 +213,7 @@ function readStats(connection: Connection, now: number): StoreStats {
     leased: number('SELECT count(*) FROM due_work WHERE state = 1'),
     dead: number("SELECT count(*) FROM run WHERE status = 'dead'"),
     oldestDueAt: numberOrNull('SELECT min(run_at) FROM due_work WHERE state <> 1 AND run_at <= ?', now),
-    oldestRunningStartedAt: numberOrNull(
-      'SELECT min(run.started_at) FROM due_work JOIN run ON run.seq = due_work.seq WHERE due_work.state = 1',
-    ),
+    oldestRunningStartedAt: numberOrNull('SELECT min(started_at) FROM due_work WHERE state = 1'),
     activeWithoutDue: number(
       "SELECT count(*) FROM task WHERE state = 'active' AND timed = 1 AND next_due_at IS NULL",
     ),

@@ -10,7 +10,7 @@ export interface RunRow {
   task_seq: number;
   task_version: number;
   agent_seq: number;
-  status: RunStatus;
+  status: RunStatus | 'active';
   reason: string | null;
   trigger: RunTrigger;
   scheduled_for: number;
@@ -29,6 +29,13 @@ export interface RunRow {
   error: string | null;
   trace_id: string | null;
   worker_id: string | null;
+  due_state: DueRow['state'] | null;
+  due_waiting: 0 | 1 | null;
+  due_attempt: number | null;
+  due_deaths: number | null;
+  due_started_at: number | null;
+  due_run_at: number | null;
+  due_worker: string | null;
 }
 
 /** A row of `due_work` as it is stored. */
@@ -39,7 +46,9 @@ export interface DueRow {
   waiting: 0 | 1;
   fresh: 0 | 1;
   has_keys: 0 | 1;
+  attempt: number;
   deaths: number;
+  started_at: number | null;
   priority: number;
   run_at: number;
   tag_set: string;
@@ -62,28 +71,40 @@ export interface RunNames {
   agent_id: string;
 }
 
-/** Runs with the ids of their task and agent; to be followed by WHERE. */
-export const SELECT_RUN = `SELECT run.*, task.id AS task_id, task.name AS task_name, agent.id AS agent_id
-  FROM run JOIN task ON task.seq = run.task_seq JOIN agent ON agent.seq = run.agent_seq`;
+const RUN_COLUMNS = `run.*, task.id AS task_id, task.name AS task_name, agent.id AS agent_id,
+  due_work.state AS due_state, due_work.waiting AS due_waiting, due_work.attempt AS due_attempt,
+  due_work.deaths AS due_deaths, due_work.started_at AS due_started_at, due_work.run_at AS due_run_at,
+  due_work.lease_owner AS due_worker`;
+
+/** Runs with what their due work says of them; to be followed by WHERE. */
+export const SELECT_RUN = `SELECT ${RUN_COLUMNS}
+  FROM run JOIN task ON task.seq = run.task_seq JOIN agent ON agent.seq = run.agent_seq
+  LEFT JOIN due_work ON due_work.seq = run.seq`;
+
+/** As {@link SELECT_RUN}, but only runs that have not ended, found from the small table of these. */
+export const SELECT_ACTIVE_RUN = `SELECT ${RUN_COLUMNS}
+  FROM due_work CROSS JOIN run ON run.seq = due_work.seq
+  JOIN task ON task.seq = run.task_seq JOIN agent ON agent.seq = run.agent_seq`;
 
 /** The run that a row describes. */
 export function toRun(row: RunRow, names: RunNames): Run {
+  const status = statusOf(row);
   return {
     id: row.id,
     taskId: names.task_id,
     taskName: names.task_name,
     taskVersion: row.task_version,
     agentId: names.agent_id,
-    status: row.status,
-    reason: row.reason,
+    status,
+    reason: status === 'running' ? null : row.reason,
     trigger: row.trigger,
     scheduledFor: row.scheduled_for,
     createdAt: row.created_at,
-    runAt: row.run_at,
-    startedAt: row.started_at,
+    runAt: row.due_run_at ?? row.run_at,
+    startedAt: row.due_started_at ?? row.started_at,
     finishedAt: row.finished_at,
-    attempt: row.attempt,
-    deaths: row.deaths,
+    attempt: row.due_attempt ?? row.attempt,
+    deaths: row.due_deaths ?? row.deaths,
     priority: row.priority,
     params: fromJsonObject(row.params),
     eventId: row.event_id,
@@ -92,8 +113,20 @@ export function toRun(row: RunRow, names: RunNames): Run {
     output: fromJson(row.output),
     error: fromJson<RunError>(row.error),
     traceId: row.trace_id,
-    workerId: row.worker_id,
+    workerId: row.due_worker ?? row.worker_id,
   };
+}
+
+/** One run by its id. */
+export function findRun(connection: Connection, id: string): Run | null {
+  const row = connection.sql(`${SELECT_RUN} WHERE run.id = ?`).get(id) as (RunRow & RunNames) | undefined;
+  return row === undefined ? null : toRun(row, row);
+}
+
+function statusOf(row: RunRow): RunStatus {
+  if (row.status !== 'active') return row.status;
+  if (row.due_state === 1) return 'running';
+  return row.due_waiting === 1 ? 'waiting' : 'queued';
 }
 
 interface StepRow {

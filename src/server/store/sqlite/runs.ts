@@ -6,12 +6,20 @@ import type { NewRun, Page, RunQuery, RunStore } from '../store.js';
 import type { Connection, SqliteDatabase } from './database.js';
 import { askToCancel, cancelIdle } from './end-run.js';
 import { enqueue } from './enqueue.js';
-import { type DueRow, type RunNames, type RunRow, readSteps, SELECT_RUN, toRun } from './run-rows.js';
+import {
+  type DueRow,
+  type RunNames,
+  type RunRow,
+  findRun,
+  readSteps,
+  SELECT_ACTIVE_RUN,
+  SELECT_RUN,
+  toRun,
+} from './run-rows.js';
 import { lastDedupeAt } from './scheduling.js';
 import type { SpecCache } from './spec-cache.js';
 
 const ACTIVE: readonly RunStatus[] = ['queued', 'running', 'waiting'];
-const EXCEPTIONS: readonly RunStatus[] = ['partial', 'failed', 'dead', 'canceled', 'skipped', 'missed'];
 
 /** Runs, read and steered from outside of a worker. */
 export function runMethods(database: SqliteDatabase, specs: SpecCache): RunStore {
@@ -82,11 +90,6 @@ export function runMethods(database: SqliteDatabase, specs: SpecCache): RunStore
   };
 }
 
-function findRun(connection: Connection, id: string): Run | null {
-  const row = connection.sql(`${SELECT_RUN} WHERE run.id = ?`).get(id) as (RunRow & RunNames) | undefined;
-  return row === undefined ? null : toRun(row, row);
-}
-
 function listRuns(connection: Connection, query: RunQuery): Page<Run> {
   const where: string[] = [];
   const values: (string | number)[] = [];
@@ -107,25 +110,37 @@ function listRuns(connection: Connection, query: RunQuery): Page<Run> {
       seq,
     );
   }
+  let select = SELECT_RUN;
   if (query.statuses !== undefined) {
-    also(`run.status IN (${query.statuses.map(() => '?').join(', ')})`, ...query.statuses);
-    const { statuses } = query;
-    // Both are said so that the small tables and indexes of active and exceptional runs can be used.
-    if (statuses.every((status) => ACTIVE.includes(status))) also('run.seq IN (SELECT seq FROM due_work)');
-    else if (statuses.every((status) => EXCEPTIONS.includes(status))) {
-      also(`run.status IN (${EXCEPTIONS.map((status) => `'${status}'`).join(', ')})`);
-    }
+    const final = query.statuses.filter((status) => !ACTIVE.includes(status));
+    const active = query.statuses.filter((status) => ACTIVE.includes(status)).map(activeCondition);
+    const finalCondition = `run.status IN (${final.map(() => '?').join(', ')})`;
+    if (final.length === 0) {
+      select = SELECT_ACTIVE_RUN;
+      also(active.length === 0 ? '0' : `(${active.join(' OR ')})`);
+    } else if (active.length === 0) {
+      also(finalCondition, ...final);
+      // Said again as the index of exceptional runs says it, so that it can be used.
+      if (!final.includes('succeeded')) {
+        also("run.status <> 'active' AND run.status <> 'succeeded'");
+      }
+    } else also(`(${finalCondition} OR ${active.join(' OR ')})`, ...final);
   }
   if (query.since !== undefined) also('run.scheduled_for >= ?', query.since);
   if (query.until !== undefined) also('run.scheduled_for <= ?', query.until);
   if (query.cursor !== undefined) also('run.seq < ?', decodeNumberCursor(query.cursor));
   const filter = where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`;
   const rows = connection.raw
-    .prepare(`${SELECT_RUN} ${filter} ORDER BY run.seq DESC LIMIT ?`)
+    .prepare(`${select} ${filter} ORDER BY run.seq DESC LIMIT ?`)
     .all(...values, query.limit + 1) as (RunRow & RunNames)[];
   const items = rows.slice(0, query.limit);
   return {
     items: items.map((row) => toRun(row, row)),
     nextCursor: rows.length > query.limit ? encodeCursor((items.at(-1) as RunRow).seq) : null,
   };
+}
+
+function activeCondition(status: RunStatus): string {
+  if (status === 'running') return 'due_work.state = 1';
+  return `(due_work.state <> 1 AND due_work.waiting = ${status === 'waiting' ? 1 : 0})`;
 }

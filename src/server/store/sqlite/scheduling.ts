@@ -27,27 +27,22 @@ export function schedulingMethods(database: SqliteDatabase, specs: SpecCache): S
       // A task whose rows can not be written is found only by writing them: then all is undone, and done again without it.
       const poisoned = new Map<number, string>();
       for (;;) {
-        const attempt = await database.write((connection) => {
-          const rows = connection
-            .sql(
-              `${SELECT_TASK} WHERE task.state = 'active' AND task.next_due_at <= ? ORDER BY task.next_due_at LIMIT ?`,
-            )
-            .all(now, limit) as TaskRow[];
-          const before = poisoned.size;
-          const work = (inner: Connection) => {
+        const before = poisoned.size;
+        try {
+          return await database.write((connection) => {
             const result = emptyResult();
-            for (const row of rows) scheduleTask(inner, specs, row, options, poisoned, result);
+            const rows = connection
+              .sql(
+                `${SELECT_TASK} WHERE task.state = 'active' AND task.next_due_at <= ? ORDER BY task.next_due_at LIMIT ?`,
+              )
+              .all(now, limit) as TaskRow[];
+            for (const row of rows) scheduleTask(connection, specs, row, options, poisoned, result);
             if (poisoned.size > before) throw new Poisoned();
             return result;
-          };
-          try {
-            return connection.nested(work);
-          } catch (error) {
-            if (error instanceof Poisoned) return null;
-            throw error;
-          }
-        });
-        if (attempt !== null) return attempt;
+          });
+        } catch (error) {
+          if (!(error instanceof Poisoned)) throw error;
+        }
       }
     },
 
@@ -228,10 +223,7 @@ function candidatesFor(
 
 function candidateOf(connection: Connection, specs: SpecCache, row: TaskRow): Candidate {
   const parsed = specs.get(connection, row.seq, row.version);
-  const active = connection
-    .sql(`SELECT count(*) AS active, coalesce(sum(state <> 1 AND waiting = 0), 0) AS queued
-      FROM (SELECT state, waiting FROM due_work WHERE task_seq = ? LIMIT ${COUNT_LIMIT})`)
-    .get(row.seq) as { active: number; queued: number };
+  const active = countActive(connection, row.seq);
   const key = parsed.spec.dedupe?.key;
   return {
     owner: { taskSeq: row.seq, agentSeq: row.agent_seq, version: row.version, parsed },
@@ -244,11 +236,20 @@ function candidateOf(connection: Connection, specs: SpecCache, row: TaskRow): Ca
   };
 }
 
+function countActive(connection: Connection, taskSeq: number): { active: number; queued: number } {
+  const any = connection.sql('SELECT 1 FROM due_work WHERE task_seq = ? LIMIT 1').get(taskSeq);
+  if (any === undefined) return { active: 0, queued: 0 };
+  return connection
+    .sql(`SELECT count(*) AS active, coalesce(sum(state <> 1 AND waiting = 0), 0) AS queued
+      FROM (SELECT state, waiting FROM due_work WHERE task_seq = ? LIMIT ${COUNT_LIMIT})`)
+    .get(taskSeq) as { active: number; queued: number };
+}
+
 /** When the newest run that counts for a dedupe key of an agent was written; null when there is none. */
 export function lastDedupeAt(connection: Connection, agentSeq: number, key: string): number | null {
   const at = connection
     .sql(`SELECT created_at FROM run WHERE agent_seq = ? AND dedupe_key = ?
-      AND status IN ('queued', 'running', 'waiting', 'succeeded', 'partial') ORDER BY seq DESC LIMIT 1`)
+      AND (status = 'active' OR status = 'succeeded' OR status = 'partial') ORDER BY seq DESC LIMIT 1`)
     .pluck()
     .get(agentSeq, key) as number | undefined;
   return at ?? null;

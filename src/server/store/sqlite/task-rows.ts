@@ -22,8 +22,10 @@ export interface TaskRow {
 }
 
 /** Tasks with the id of their agent; to be followed by WHERE. */
-export const SELECT_TASK =
-  'SELECT task.*, agent.id AS agent_id FROM task JOIN agent ON agent.seq = task.agent_seq';
+export const SELECT_TASK = `SELECT task.seq, task.id, task.agent_seq, agent.id AS agent_id, task.name, task.version,
+  task.state, task.state_reason, task.scopes, task.next_due_at, task.snoozed_until, task.last_run_at, task.memory,
+  task.created_by, task.created_at, task.updated_at
+  FROM task JOIN agent ON agent.seq = task.agent_seq`;
 
 /** The task that a row and its parsed spec describe. */
 export function toTask(row: TaskRow, spec: TaskSpec): Task {
