@@ -8,7 +8,8 @@ export function nearest(word: string, candidates: Iterable<string>): string | nu
   if (word.length === 0 || word.length > 100) return null;
   const lower = word.toLowerCase();
   let best: string | null = null;
-  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
+  // Two letters swapped count as two steps.
+  let bestDistance = (word.length <= 3 ? 1 : Math.max(2, Math.floor(word.length / 3))) + 1;
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - word.length) >= bestDistance) continue;
     const steps = distance(lower, candidate.toLowerCase());

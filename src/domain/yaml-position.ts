@@ -58,6 +58,7 @@ export async function parseYamlDocuments(
     throw new YamlSyntaxError(file, `the file is larger than ${maxBytes} bytes`, { line: 1, column: 1 });
   }
   const yaml = await import('yaml');
+  refuseDepth(yaml, text, file);
   const lines = new yaml.LineCounter();
   const documents = read(yaml, text, lines, file);
   const found: YamlDocument[] = [];
@@ -71,10 +72,11 @@ export async function parseYamlDocuments(
         : cut(fault.message.split('\n')[0] as string, 300);
       throw new YamlSyntaxError(file, message, at(fault.pos[0]), hintFor(fault.code));
     }
-    if (document.contents === null) continue;
+    const { contents } = document;
+    if (contents === null || (yaml.isScalar(contents) && contents.value === null)) continue;
     const reader = new ValueReader(yaml, document, file, at, budget, limits.maxDepth ?? 32);
     found.push({
-      value: reader.value(document.contents as Node, 0),
+      value: reader.value(contents as Node, 0),
       locate: (pointer) => locate(yaml, document, lines, pointer),
     });
   }
@@ -90,6 +92,48 @@ export function withPositions(problems: readonly Problem[], file: string, docume
 }
 
 type Yaml = typeof import('yaml');
+
+/** Deeper than any limit allows, and far from where the recursive parser of the library ends its stack. */
+const MAX_NESTING = 200;
+
+/** Counts brackets, indicators on one line and indentation before the text reaches the recursive parser. */
+function refuseDepth(yaml: Yaml, text: string, file: string): void {
+  let flow = 0;
+  let onLine = 0;
+  let line = 1;
+  for (const token of new yaml.Lexer().lex(text)) {
+    switch (yaml.CST.tokenType(token)) {
+      case 'newline':
+        line += 1;
+        onLine = 0;
+        break;
+      case 'flow-seq-start':
+      case 'flow-map-start':
+        flow += 1;
+        break;
+      case 'flow-seq-end':
+      case 'flow-map-end':
+        flow = Math.max(0, flow - 1);
+        break;
+      case 'seq-item-ind':
+      case 'explicit-key-ind':
+      case 'map-value-ind':
+      case 'tag':
+      case 'anchor':
+        // In flow style one line may hold any number of pairs.
+        onLine += flow === 0 ? 1 : 0;
+        break;
+      case 'space':
+        if (onLine === 0 && flow === 0) onLine = token.length > MAX_NESTING * 2 ? MAX_NESTING + 1 : 0;
+        break;
+      default:
+        break;
+    }
+    if (flow > MAX_NESTING || onLine > MAX_NESTING) {
+      throw new YamlSyntaxError(file, 'nested too deep', { line, column: 1 });
+    }
+  }
+}
 
 function read(yaml: Yaml, text: string, lines: LineCounter, file: string): Document[] {
   try {

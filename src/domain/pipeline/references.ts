@@ -31,7 +31,6 @@ export function referencesOf(node: ExpressionNode, optional: boolean): Reference
       case 'pipe': {
         const left = walk(at.left, base, isOptional);
         if (extendsPath(at.right)) return walk(at.right, left, isOptional);
-        record(left, isOptional);
         record(walk(at.right, left, isOptional), isOptional);
         return null;
       }

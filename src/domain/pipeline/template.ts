@@ -10,7 +10,7 @@ import {
 import { evaluate } from './expression/evaluate.js';
 import { ExpressionEvaluationError, ExpressionSyntaxError } from './expression/expression-error.js';
 import { Budget, isObject, isTruthy } from './expression/json-values.js';
-import { findMissing, plainPath } from './expression/plain-path.js';
+import { findMissing, type Path, plainPath } from './expression/plain-path.js';
 import type { ExpressionNode } from './expression/syntax-tree.js';
 import { PIPELINE_FUNCTIONS } from './pipeline-functions.js';
 import { splitTemplate, UnclosedTemplateError } from './split-template.js';
@@ -344,14 +344,26 @@ function evaluateIn(
 }
 
 /** The path that has to exist for an expression to have a value: all of a plain path, the beginning of a projection. */
-function requiredPath(node: ExpressionNode) {
-  let current = node;
-  while (current.type === 'projection' || current.type === 'value_projection' || current.type === 'filter') {
-    current = current.left;
+function requiredPath(node: ExpressionNode): Path | null {
+  switch (node.type) {
+    case 'projection':
+    case 'value_projection':
+    case 'filter':
+      return requiredPath(node.left);
+    case 'flatten':
+      return requiredPath(node.child);
+    case 'slice':
+      return [];
+    case 'sub':
+    case 'pipe': {
+      const left = plainPath(node.left);
+      if (left === null) return requiredPath(node.left);
+      const right = requiredPath(node.right);
+      return right === null ? null : [...left, ...right];
+    }
+    default:
+      return plainPath(node);
   }
-  if (current.type === 'flatten') return requiredPath(current.child);
-  if (current.type === 'sub' && current.right.type === 'slice') return requiredPath(current.left);
-  return plainPath(current);
 }
 
 class SizeCount {
