@@ -36,3 +36,11 @@ async function freshFile(): Promise<FreshStore> {
 }
 
 exerciseStore('an SQLite file', freshFile, true);
+
+async function freshMemory(): Promise<FreshStore> {
+  const store = await openStore({ url: 'sqlite::memory:' });
+  await store.migrate(T0);
+  return { store, url: null, reopen: async () => store, tamper: null, cleanup: () => store.close() };
+}
+
+exerciseStore('an SQLite database in memory', freshMemory, false);

@@ -18,17 +18,20 @@ export interface FreshStore {
   store: Store;
   /** What another process opens to share it; null when it can not be shared. */
   url: string | null;
-  /** A second Store on the same database, as another process has; closed by `cleanup`. */
+  /** A second Store on the same database, as another process has (or the same one again); closed by `cleanup`. */
   reopen(): Promise<Store>;
-  /** Runs SQL as someone who tampers with the database. */
-  tamper(sql: string): Promise<void>;
+  /** Runs SQL as someone who tampers with the database; null when nobody else can open it. */
+  tamper: ((sql: string) => Promise<void>) | null;
   cleanup(): Promise<void>;
 }
 
 /** What each group of the suite is given: the fresh store of the test that runs. */
 export type Subject = () => FreshStore;
 
-/** The conformance suite of the Store contract (src/server/store/store.ts): every engine must pass all of it. */
+/**
+ * The conformance suite of the Store contract (src/server/store/store.ts): every engine must pass all of it.
+ * @param shared whether several processes can open the database; without it the races are left out.
+ */
 export function exerciseStore(name: string, openFresh: () => Promise<FreshStore>, shared: boolean): void {
   describe(`Store on ${name}`, () => {
     let fresh: FreshStore;

@@ -66,7 +66,9 @@ export function exerciseAgents(subject: Subject): void {
       ]);
       expect((await store.findToken('h2'))?.token.revokedAt).toBe(T0 + 7);
       expect(await store.updateToken({ ...second, id: 'tok_none' })).toBe(false);
-      await expect(store.createToken(tokenOf('agt_none', 'h3'))).rejects.toMatchObject({ code: 'PAO_NOT_FOUND' });
+      await expect(store.createToken(tokenOf('agt_none', 'h3'))).rejects.toMatchObject({
+        code: 'PAO_NOT_FOUND',
+      });
     });
 
     test('agents are listed page by page', async () => {

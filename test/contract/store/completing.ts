@@ -16,8 +16,16 @@ export function exerciseCompleting(subject: Subject): void {
     test('a run that ends has its result and steps, and is gone from the queue', async () => {
       const { store } = subject();
       const { task, leased } = await leaseOne(store);
-      const step = stepOf({ usage: { inputTokens: 3, outputTokens: 4, estimated: true }, idempotencyKey: 'k' });
-      const end = endOf(leased, { status: 'partial', reason: 'tool_error', output: { a: [1] }, steps: [step] });
+      const step = stepOf({
+        usage: { inputTokens: 3, outputTokens: 4, estimated: true },
+        idempotencyKey: 'k',
+      });
+      const end = endOf(leased, {
+        status: 'partial',
+        reason: 'tool_error',
+        output: { a: [1] },
+        steps: [step],
+      });
       expect(await store.complete([end], T0 + 20)).toEqual({ fenced: [] });
       expect(await store.getRun(leased.run.id)).toEqual({
         ...leased.run,
@@ -76,7 +84,10 @@ export function exerciseCompleting(subject: Subject): void {
       const { leased } = await leaseOne(store);
       await store.complete([endOf(leased, { status: 'waiting', runAt: T0 + 5 })], T0);
       expect(await store.getRun(leased.run.id)).toMatchObject({ status: 'waiting', attempt: 1 });
-      expect((await leaseAs(store, { now: T0 + 5 }))[0]?.run).toMatchObject({ status: 'running', attempt: 1 });
+      expect((await leaseAs(store, { now: T0 + 5 }))[0]?.run).toMatchObject({
+        status: 'running',
+        attempt: 1,
+      });
     });
 
     test('an attempt that is handed back untouched does not count', async () => {
@@ -90,7 +101,8 @@ export function exerciseCompleting(subject: Subject): void {
     test('many attempts end together; what is fenced among them is not written', async () => {
       const { store } = subject();
       const { task } = await seed(store);
-      for (let index = 0; index < 3; index++) await store.createRun({ taskId: task.id, run: runOf(), now: T0 });
+      for (let index = 0; index < 3; index++)
+        await store.createRun({ taskId: task.id, run: runOf(), now: T0 });
       const [a, b, c] = await leaseAs(store);
       const stale = endOf(b!, { leaseToken: b!.leaseToken + 1, status: 'failed', steps: [stepOf()] });
       expect(await store.complete([endOf(a!), stale, endOf(c!)], T0)).toEqual({ fenced: [b!.run.id] });
@@ -124,13 +136,18 @@ export function exerciseCompleting(subject: Subject): void {
       const { leased } = await leaseOne(store);
       const { runId, leaseToken } = { runId: leased.run.id, leaseToken: leased.leaseToken };
       const begun = stepOf({ status: 'running', finishedAt: null, output: null });
-      await store.recordSteps([{ runId, leaseToken, steps: [begun, stepOf({ stepId: 'two', position: 1 })] }], T0);
+      await store.recordSteps(
+        [{ runId, leaseToken, steps: [begun, stepOf({ stepId: 'two', position: 1 })] }],
+        T0,
+      );
       await store.recordSteps([{ runId, leaseToken, steps: [stepOf({ attempts: 2, output: 0 })] }], T0);
       const steps = await store.listSteps(runId);
-      expect(steps.map(({ stepId, status, attempts, output }) => [stepId, status, attempts, output])).toEqual([
-        ['one', 'succeeded', 2, 0],
-        ['two', 'succeeded', 1, { text: 'hello' }],
-      ]);
+      expect(steps.map(({ stepId, status, attempts, output }) => [stepId, status, attempts, output])).toEqual(
+        [
+          ['one', 'succeeded', 2, 0],
+          ['two', 'succeeded', 1, { text: 'hello' }],
+        ],
+      );
     });
 
     test('what a condition remembers is written with the end, and only when it is given', async () => {
@@ -166,7 +183,11 @@ export function exerciseCompleting(subject: Subject): void {
       });
       expect(await store.listSteps(second!.run.id)).toEqual([]);
       await store.complete([endOf(leased, { steps: [stepOf({ output: { id: 7 } })] })], T0);
-      expect((await take(second!)).held[0]?.holder).toEqual({ ...holder, status: 'succeeded', output: { id: 7 } });
+      expect((await take(second!)).held[0]?.holder).toEqual({
+        ...holder,
+        status: 'succeeded',
+        output: { id: 7 },
+      });
     });
 
     test.each([

@@ -102,7 +102,10 @@ export function exerciseEvents(subject: Subject): void {
       expect(result).toMatchObject({ events: 1, queued: 3, duplicates: 0, earliestRunAt: T0 });
       expect(seen).toEqual([[exact.task.id, word.task.id, any.task.id].sort()]);
       expect((await store.getEvent(event.id))?.dispatchedAt).toBe(T0 + 2);
-      expect(await store.dispatchEvents({ now: T0 + 3, limit: 10, match })).toMatchObject({ events: 0, queued: 0 });
+      expect(await store.dispatchEvents({ now: T0 + 3, limit: 10, match })).toMatchObject({
+        events: 0,
+        queued: 0,
+      });
       expect((await leaseAs(store)).map(({ run }) => run.eventId)).toEqual([event.id, event.id, event.id]);
       expect((await store.stats(T0)).undispatchedEvents).toBe(0);
     });
@@ -148,7 +151,8 @@ export function exerciseEvents(subject: Subject): void {
       await store.dispatchEvents({
         now: T0,
         limit: 10,
-        match: (event, candidates) => matchAll(event, candidates).map((one) => ({ ...one, cancelActive: true })),
+        match: (event, candidates) =>
+          matchAll(event, candidates).map((one) => ({ ...one, cancelActive: true })),
       });
       expect((await store.getRun(old.id))?.status).toBe('canceled');
       expect(await leaseAs(store)).toHaveLength(1);

@@ -89,7 +89,9 @@ export function exerciseOperations(subject: Subject): void {
       const { store, reopen } = subject();
       expect(await verifyAudit(store)).toEqual({ ok: true, entries: 0, brokenAt: null, head: AUDIT_GENESIS });
       const other = await reopen();
-      await Promise.all(Array.from({ length: 30 }, (_, n) => (n % 2 ? store : other).appendAudit(entry(`a${n}`))));
+      await Promise.all(
+        Array.from({ length: 30 }, (_, n) => (n % 2 ? store : other).appendAudit(entry(`a${n}`))),
+      );
       const verdict = await verifyAudit(store);
       expect(verdict).toMatchObject({ ok: true, entries: 30, brokenAt: null });
       const page = await store.listAudit({ limit: 20 });
@@ -100,15 +102,16 @@ export function exerciseOperations(subject: Subject): void {
       expect(rest.items.at(-1)).toMatchObject({ ...entry('a0'), action: expect.stringMatching(/^a/) });
     });
 
-    test.each([
+    test.for([
       ['changed', "UPDATE audit_log SET actor = 'system' WHERE sequence = 3"],
       ['changed in its details', `UPDATE audit_log SET details = '{"b":2}' WHERE sequence = 3`],
       ['taken out', 'DELETE FROM audit_log WHERE sequence = 3'],
       ['the first', 'DELETE FROM audit_log WHERE sequence = 1'],
-    ])('an audit record that was %s is found', async (_what, sql) => {
+    ])('an audit record that was %s is found', async ([_what, sql], { skip }) => {
       const { store, tamper } = subject();
+      if (tamper === null) return skip('nobody else can open this database');
       for (let index = 1; index <= 5; index++) await store.appendAudit(entry(`a${index}`));
-      await tamper(sql);
+      await tamper(sql as string);
       const verdict = await verifyAudit(store);
       expect(verdict.ok).toBe(false);
       expect(verdict.brokenAt).not.toBeNull();

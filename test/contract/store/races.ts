@@ -68,7 +68,10 @@ export function exerciseRaces(subject: Subject): void {
       const [slow] = await leaseAs(store);
       await other.reclaim({ now: T0 + 15_000, limit: 10, maxDeaths: 3 });
       const [quick] = await leaseAs(other, { workerId: 'w2', now: T0 + 15_000 });
-      const outcomes = await Promise.all([store.complete([endOf(slow!)], T0), other.complete([endOf(quick!)], T0)]);
+      const outcomes = await Promise.all([
+        store.complete([endOf(slow!)], T0),
+        other.complete([endOf(quick!)], T0),
+      ]);
       expect(outcomes).toEqual([{ fenced: [slow!.run.id] }, { fenced: [] }]);
     });
 
@@ -78,12 +81,13 @@ export function exerciseRaces(subject: Subject): void {
       const made = await Promise.all(
         Array.from({ length: 300 }, () => store.createRun({ taskId: task.id, run: runOf(), now: T0 })),
       );
-      const workers = await Promise.all(
-        ['w1', 'w2', 'w3'].map((id) => start('work', url as string, { id })),
-      );
+      const workers = await Promise.all(['w1', 'w2', 'w3'].map((id) => start('work', url as string, { id })));
       for (const worker of workers) worker.go();
       await Promise.all(workers.map(({ ended }) => ended));
-      const lines = workers.flatMap((worker) => worker.lines) as unknown as { done: string[]; fenced: string[] }[];
+      const lines = workers.flatMap((worker) => worker.lines) as unknown as {
+        done: string[];
+        fenced: string[];
+      }[];
       const done = lines.flatMap((line) => line.done);
       expect(done.sort()).toEqual(made.map(({ id }) => id).sort());
       expect(lines.flatMap(({ fenced }) => fenced)).toEqual([]);
@@ -102,12 +106,17 @@ export function exerciseRaces(subject: Subject): void {
       const schedulers = await Promise.all([1, 2, 3].map(() => start('schedule', url as string, { until })));
       for (const scheduler of schedulers) scheduler.go();
       await Promise.all(schedulers.map(({ ended }) => ended));
-      const lines = schedulers.flatMap((one) => one.lines) as unknown as { queued: number; duplicates: number }[];
+      const lines = schedulers.flatMap((one) => one.lines) as unknown as {
+        queued: number;
+        duplicates: number;
+      }[];
       expect(lines.reduce((sum, line) => sum + line.duplicates, 0)).toBe(0);
       for (const task of tasks) {
         const { items } = await store.listRuns({ taskId: task.id, limit: 100 });
         const instants = items.map(({ scheduledFor }) => scheduledFor).reverse();
-        expect(instants).toEqual(Array.from({ length: 10 }, (_, n) => (task.nextDueAt as number) + n * 60_000));
+        expect(instants).toEqual(
+          Array.from({ length: 10 }, (_, n) => (task.nextDueAt as number) + n * 60_000),
+        );
       }
     });
 
@@ -122,7 +131,12 @@ export function exerciseRaces(subject: Subject): void {
       writer.go();
       await writer.ended;
       const after = await reopen();
-      const acknowledged = writer.lines as unknown as { run?: string; event?: string; step?: string; end?: string }[];
+      const acknowledged = writer.lines as unknown as {
+        run?: string;
+        event?: string;
+        step?: string;
+        end?: string;
+      }[];
       expect(acknowledged.length).toBeGreaterThanOrEqual(400);
       for (const { run, event, step, end } of acknowledged) {
         if (run !== undefined) expect(await after.getRun(run)).not.toBeNull();

@@ -26,7 +26,8 @@ export function exerciseReclaiming(subject: Subject): void {
     test('a worker that is known to be dead loses its leases at once, others keep theirs', async () => {
       const { store } = subject();
       const { task } = await seed(store);
-      for (let index = 0; index < 3; index++) await store.createRun({ taskId: task.id, run: runOf(), now: T0 });
+      for (let index = 0; index < 3; index++)
+        await store.createRun({ taskId: task.id, run: runOf(), now: T0 });
       const mine = await leaseAs(store, { limit: 2 });
       await leaseAs(store, { workerId: 'w2' });
       const { requeued } = await store.reclaim({ now: T0, workerId: 'w1', limit: 1, maxDeaths: 3 });
@@ -65,7 +66,8 @@ export function exerciseReclaiming(subject: Subject): void {
     test('a run that was asked to stop is canceled when its worker dies, or hands it back', async () => {
       const { store } = subject();
       const { task } = await seed(store);
-      for (let index = 0; index < 2; index++) await store.createRun({ taskId: task.id, run: runOf(), now: T0 });
+      for (let index = 0; index < 2; index++)
+        await store.createRun({ taskId: task.id, run: runOf(), now: T0 });
       const [lost] = await leaseAs(store, { limit: 1 });
       const [given] = await leaseAs(store, { workerId: 'w2' });
       for (const leased of [lost, given]) {

@@ -27,7 +27,9 @@ export function exerciseRuns(subject: Subject): void {
     test('many manual runs of one instant are many runs', async () => {
       const { store } = subject();
       const { task } = await seed(store);
-      const runs = await Promise.all([1, 2, 3].map(() => store.createRun({ taskId: task.id, run: runOf(), now: T0 })));
+      const runs = await Promise.all(
+        [1, 2, 3].map(() => store.createRun({ taskId: task.id, run: runOf(), now: T0 })),
+      );
       expect(new Set(runs.map(({ id }) => id)).size).toBe(3);
     });
 
@@ -124,7 +126,8 @@ export function exerciseRuns(subject: Subject): void {
     test('a page that is exactly full is the last when nothing follows', async () => {
       const { store } = subject();
       const { task } = await seed(store);
-      for (let index = 0; index < 2; index++) await store.createRun({ taskId: task.id, run: runOf(), now: T0 });
+      for (let index = 0; index < 2; index++)
+        await store.createRun({ taskId: task.id, run: runOf(), now: T0 });
       expect((await store.listRuns({ limit: 2 })).nextCursor).toBeNull();
     });
 
@@ -144,8 +147,11 @@ export function exerciseRuns(subject: Subject): void {
       const sibling = taskOf(agent, { name: 'sibling' });
       await store.createTask(sibling);
       const { task: stranger } = await seed(store);
-      const at = async (taskId: string, scheduledFor: number, status: 'queued' | 'skipped' | 'missed' = 'queued') =>
-        (await store.createRun({ taskId, run: runOf({ scheduledFor, status }), now: T0 })).id;
+      const at = async (
+        taskId: string,
+        scheduledFor: number,
+        status: 'queued' | 'skipped' | 'missed' = 'queued',
+      ) => (await store.createRun({ taskId, run: runOf({ scheduledFor, status }), now: T0 })).id;
       const succeeded = await at(task.id, T0 + 1);
       const [one] = await leaseAs(store);
       await store.complete([endOf(one!)], T0);
@@ -157,7 +163,8 @@ export function exerciseRuns(subject: Subject): void {
       const skipped = await at(sibling.id, T0 + 4, 'skipped');
       const queued = await at(sibling.id, T0 + 5);
       const foreign = await at(stranger.id, T0 + 6, 'missed');
-      const find = async (query: object) => (await store.listRuns({ limit: 10, ...query })).items.map(({ id }) => id);
+      const find = async (query: object) =>
+        (await store.listRuns({ limit: 10, ...query })).items.map(({ id }) => id);
       expect(await find({})).toEqual([foreign, queued, skipped, waiting, running, succeeded]);
       expect(await find({ agentId: agent.id })).toEqual([queued, skipped, waiting, running, succeeded]);
       expect(await find({ taskId: task.id })).toEqual([waiting, running, succeeded]);

@@ -121,7 +121,8 @@ export function exerciseScheduling(subject: Subject): void {
     test('decide is told what of the task is active', async () => {
       const { store } = subject();
       const { task } = await seed(store, { schedule: CRON }, { nextDueAt: T0 });
-      for (let index = 0; index < 3; index++) await store.createRun({ taskId: task.id, run: runOf(), now: T0 });
+      for (let index = 0; index < 3; index++)
+        await store.createRun({ taskId: task.id, run: runOf(), now: T0 });
       const [leased] = await leaseAs(store, { limit: 1 });
       const [waiting] = await leaseAs(store, { limit: 1 });
       await store.complete([endOf(waiting!, { status: 'waiting', runAt: T0 + MINUTE })], T0);
@@ -218,7 +219,10 @@ export function exerciseScheduling(subject: Subject): void {
         },
       });
       expect(result).toMatchObject({ tasks: 2, queued: 1 });
-      expect(await store.getTask(bad.id)).toMatchObject({ state: 'paused', stateReason: 'error: no such zone' });
+      expect(await store.getTask(bad.id)).toMatchObject({
+        state: 'paused',
+        stateReason: 'error: no such zone',
+      });
       expect(await store.getTask(good.id)).toMatchObject({ state: 'active', nextDueAt: T0 + MINUTE });
     });
 
@@ -233,7 +237,10 @@ export function exerciseScheduling(subject: Subject): void {
         limit: 10,
         decide: (due) =>
           due.task.id === bad.id
-            ? { runs: [1, 2].map((at) => runOf({ id: twice, trigger: 'schedule', scheduledFor: at })), nextDueAt: null }
+            ? {
+                runs: [1, 2].map((at) => runOf({ id: twice, trigger: 'schedule', scheduledFor: at })),
+                nextDueAt: null,
+              }
             : decide(due),
       });
       expect(result).toMatchObject({ tasks: 2, queued: 1 });
@@ -243,8 +250,9 @@ export function exerciseScheduling(subject: Subject): void {
       expect((await store.listRuns({ taskId: good.id, limit: 10 })).items).toHaveLength(1);
     });
 
-    test('a task whose stored spec is damaged is paused; the others go on', async () => {
+    test('a task whose stored spec is damaged is paused; the others go on', async ({ skip }) => {
       const { store, tamper, reopen } = subject();
+      if (tamper === null) return skip('nobody else can open this database');
       const { task: bad } = await seed(store, { schedule: CRON }, { nextDueAt: T0 - 1 });
       const { task: good } = await seed(store, { schedule: CRON }, { nextDueAt: T0 });
       await tamper(

@@ -23,28 +23,38 @@ export function exerciseTasks(subject: Subject): void {
       const { store } = subject();
       const { agent, task } = await seed(store);
       const { task: namesake } = await seed(store);
-      await expect(store.createTask(taskOf(agent))).rejects.toMatchObject({ code: 'PAO_CONFLICT', status: 409 });
+      await expect(store.createTask(taskOf(agent))).rejects.toMatchObject({
+        code: 'PAO_CONFLICT',
+        status: 409,
+      });
       expect(await store.findTasksByName(task.name)).toEqual([task, namesake]);
       await store.updateTask({ ...task, state: 'canceled' }, 1, 'x');
       const again = taskOf(agent);
       await store.createTask(again);
       expect((await store.findTaskByName(agent.id, task.name))?.id).toBe(again.id);
       expect((await store.getTask(task.id))?.state).toBe('canceled');
-      await expect(
-        store.updateTask({ ...task, state: 'active' }, 2, 'x'),
-      ).rejects.toMatchObject({ code: 'PAO_CONFLICT' });
+      await expect(store.updateTask({ ...task, state: 'active' }, 2, 'x')).rejects.toMatchObject({
+        code: 'PAO_CONFLICT',
+      });
       expect(await store.countTasks(agent.id)).toBe(1);
     });
 
     test('a task of an agent that is not there is refused', async () => {
       const { store } = subject();
-      await expect(store.createTask(taskOf(agentOf('nobody')))).rejects.toMatchObject({ code: 'PAO_NOT_FOUND' });
+      await expect(store.createTask(taskOf(agentOf('nobody')))).rejects.toMatchObject({
+        code: 'PAO_NOT_FOUND',
+      });
     });
 
     test('a change is written only over the version it was made from', async () => {
       const { store } = subject();
       const { task } = await seed(store, { title: 'one' });
-      const changed = { ...task, spec: { ...task.spec, title: 'two' }, state: 'paused' as const, updatedAt: T0 + 9 };
+      const changed = {
+        ...task,
+        spec: { ...task.spec, title: 'two' },
+        state: 'paused' as const,
+        updatedAt: T0 + 9,
+      };
       expect(await store.updateTask(changed, 2, 'agent:me')).toBe(false);
       expect(await store.getTask(task.id)).toEqual(task);
       const both = await Promise.all([
@@ -67,7 +77,8 @@ export function exerciseTasks(subject: Subject): void {
       const paused = taskOf(agent, { name: 'Invoice-check' }, { state: 'paused' });
       await store.createTask(paused);
       const { task: foreign } = await seed(store, { name: 'foreign_100%' });
-      const find = async (query: object) => (await store.listTasks({ limit: 10, ...query })).items.map(({ id }) => id);
+      const find = async (query: object) =>
+        (await store.listTasks({ limit: 10, ...query })).items.map(({ id }) => id);
       expect(await find({})).toEqual([foreign.id, paused.id, task.id]);
       expect(await find({ agentId: agent.id })).toEqual([paused.id, task.id]);
       expect(await find({ states: ['paused', 'done'] })).toEqual([paused.id]);

@@ -45,7 +45,10 @@ export function exerciseTools(subject: Subject): void {
     test('many are put together', async () => {
       const { store } = subject();
       await store.putTool(stored('a.b'));
-      expect(await store.putTools([stored('a.b'), stored('a.c'), stored('a.d')])).toEqual({ created: 2, replaced: 1 });
+      expect(await store.putTools([stored('a.b'), stored('a.c'), stored('a.d')])).toEqual({
+        created: 2,
+        replaced: 1,
+      });
     });
 
     test('any change is seen in one number', async () => {
