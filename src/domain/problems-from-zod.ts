@@ -169,7 +169,7 @@ const FORMATS: Record<string, string> = {
 };
 
 function messageOf(issue: { code?: string | undefined; message: string; format?: unknown }): string {
-  if (issue.code === 'invalid_format' && /^Invalid/.test(issue.message)) {
+  if (issue.code === 'invalid_format' && issue.message.startsWith('Invalid')) {
     const known = FORMATS[String(issue.format)];
     return known ?? 'is not written as it must be';
   }

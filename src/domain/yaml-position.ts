@@ -1,4 +1,5 @@
 import type { Alias, Document, LineCounter, Node, Pair } from 'yaml';
+import type * as YamlModule from 'yaml';
 import { EXIT, PaoError, type Problem, cut } from './errors.js';
 import { FORBIDDEN_KEYS } from './forbidden-keys.js';
 import type { JsonLimits } from './json.js';
@@ -91,7 +92,7 @@ export function withPositions(problems: readonly Problem[], file: string, docume
   });
 }
 
-type Yaml = typeof import('yaml');
+type Yaml = typeof YamlModule;
 
 /** Deeper than any limit allows, and far from where the recursive parser of the library ends its stack. */
 const MAX_NESTING = 200;

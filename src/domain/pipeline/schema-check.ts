@@ -161,6 +161,7 @@ function linearRegExp(pattern: string): RegExp {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(
       `the pattern ${JSON.stringify(cut(pattern, 80))} is not supported (${cut(reason, 100)}); look-ahead, look-behind and back references are not`,
+      { cause: error },
     );
   }
   const test = (text: string): boolean => text.length <= MAX_TESTED_TEXT && compiled.matcher(text).find();

@@ -141,7 +141,7 @@ describe('a step', () => {
   ])('with %s is told with its place', (_, step, pointer, message, hint) => {
     const problems = problemsOf([step]);
     const found = problems.find((problem) => problem.pointer === pointer);
-    expect(problems, JSON.stringify(problems)).toContain(found);
+    expect(problems).toContain(found);
     expect(found?.message).toContain(message);
     if (hint !== undefined) expect(found?.hint).toBe(hint);
   });

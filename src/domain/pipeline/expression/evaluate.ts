@@ -1,6 +1,7 @@
+import { type Evaluation, ExpressionReference } from './evaluation.js';
 import { ExpressionEvaluationError } from './expression-error.js';
 import { callFunction, type FunctionTable } from './functions.js';
-import { Budget, equal, isObject, isTruthy } from './json-values.js';
+import { type Budget, equal, isObject, isTruthy } from './json-values.js';
 import { findMissing, plainPath } from './plain-path.js';
 import type { Comparator, ExpressionNode } from './syntax-tree.js';
 
@@ -12,11 +13,6 @@ export interface EvaluationOptions {
   zone: string;
 }
 
-/** A `&expression` handed to a function such as `sort_by`. */
-export class ExpressionReference {
-  constructor(readonly node: ExpressionNode) {}
-}
-
 /**
  * Evaluates a parsed expression against `root`, over own properties only. A path that leads nowhere is null, as in JMESPath.
  * @throws ExpressionEvaluationError for a wrong type of argument or when the budget is used up.
@@ -26,7 +22,7 @@ export function evaluate(node: ExpressionNode, root: unknown, options: Evaluatio
 }
 
 /** Evaluates expressions over one root; functions call back into it for their `&expression` arguments. */
-export class Interpreter {
+class Interpreter implements Evaluation {
   readonly budget: Budget;
   readonly zone: string;
 

@@ -1,5 +1,5 @@
 import { nearest } from '../../nearest.js';
-import { ExpressionReference, type Interpreter } from './evaluate.js';
+import { type Evaluation, ExpressionReference } from './evaluation.js';
 import { ExpressionEvaluationError } from './expression-error.js';
 import { type JsonType, jsonType } from './json-values.js';
 
@@ -15,8 +15,7 @@ export interface ExpressionFunction {
   /** Whether the last of `args` may be repeated. */
   variadic?: boolean;
   /** @returns a JSON value; `undefined` counts as null. */
-  // biome-ignore lint/suspicious/noExplicitAny: the argument types were checked against `args` before
-  run(interpreter: Interpreter, ...args: any[]): unknown;
+  run(evaluation: Evaluation, ...args: never[]): unknown;
 }
 
 export type FunctionTable = ReadonlyMap<string, ExpressionFunction>;
@@ -29,7 +28,7 @@ export function callFunction(
   table: FunctionTable,
   name: string,
   args: unknown[],
-  interpreter: Interpreter,
+  evaluation: Evaluation,
 ): unknown {
   const found = table.get(name);
   if (found === undefined) throw unknownFunction(table, name);
@@ -37,14 +36,15 @@ export function callFunction(
   if (wrongCount !== null) throw new ExpressionEvaluationError(wrongCount, 'value');
   for (const [index, argument] of args.entries()) {
     const allowed = found.args[Math.min(index, found.args.length - 1)] as readonly ArgumentType[];
-    if (!allowed.some((type) => hasType(argument, type, interpreter))) {
+    if (!allowed.some((type) => hasType(argument, type, evaluation))) {
       throw new ExpressionEvaluationError(
         `${name}(): argument ${index + 1} must be ${allowed.join(' or ')}, not ${typeName(argument)}`,
         'type',
       );
     }
   }
-  return found.run(interpreter, ...args);
+  // Their types were checked against `args` just now.
+  return found.run(evaluation, ...(args as never[]));
 }
 
 /** What is wrong with the number of arguments of a call, or null. */
@@ -66,7 +66,7 @@ export function unknownFunction(table: FunctionTable, name: string): ExpressionE
   );
 }
 
-function hasType(value: unknown, type: ArgumentType, interpreter: Interpreter): boolean {
+function hasType(value: unknown, type: ArgumentType, evaluation: Evaluation): boolean {
   if (value instanceof ExpressionReference) return type === 'expression';
   switch (type) {
     case 'any':
@@ -74,7 +74,7 @@ function hasType(value: unknown, type: ArgumentType, interpreter: Interpreter): 
     case 'numbers':
     case 'strings': {
       if (!Array.isArray(value)) return false;
-      interpreter.budget.spend(value.length);
+      evaluation.budget.spend(value.length);
       const wanted = type === 'numbers' ? 'number' : 'string';
       // biome-ignore lint/suspicious/useValidTypeof: `wanted` is one of two type names
       return value.every((element) => typeof element === wanted);

@@ -1,5 +1,5 @@
 import { FORBIDDEN_KEYS } from '../../forbidden-keys.js';
-import type { ExpressionReference, Interpreter } from './evaluate.js';
+import type { Evaluation, ExpressionReference } from './evaluation.js';
 import { ExpressionEvaluationError } from './expression-error.js';
 import type { ExpressionFunction, FunctionTable } from './functions.js';
 import { type Budget, equal, jsonType } from './json-values.js';
@@ -38,19 +38,19 @@ export const STANDARD_FUNCTIONS: FunctionTable = new Map<string, ExpressionFunct
     lower: { args: [STRING], run: ({ budget }, text: string) => checked(budget, text.toLowerCase()) },
     map: {
       args: [EXPRESSION, ARRAY],
-      run: (interpreter, expression: ExpressionReference, list: unknown[]) =>
-        list.map((element) => interpreter.visit(expression.node, element)),
+      run: (evaluation, expression: ExpressionReference, list: unknown[]) =>
+        list.map((element) => evaluation.visit(expression.node, element)),
     },
     max: { args: [['numbers', 'strings']], run: (_, list: Ordered[]) => pick(list, list, 1) },
     max_by: {
       args: [ARRAY, EXPRESSION],
-      run: (interpreter, list: unknown[], by: ExpressionReference) => pickBy(1, interpreter, list, by),
+      run: (evaluation, list: unknown[], by: ExpressionReference) => pickBy(1, evaluation, list, by),
     },
     merge: { args: [OBJECT], variadic: true, run: merge },
     min: { args: [['numbers', 'strings']], run: (_, list: Ordered[]) => pick(list, list, -1) },
     min_by: {
       args: [ARRAY, EXPRESSION],
-      run: (interpreter, list: unknown[], by: ExpressionReference) => pickBy(-1, interpreter, list, by),
+      run: (evaluation, list: unknown[], by: ExpressionReference) => pickBy(-1, evaluation, list, by),
     },
     not_null: {
       args: [ANY],
@@ -106,7 +106,7 @@ function sum(list: number[]): number {
   return total;
 }
 
-function contains({ budget }: Interpreter, where: unknown[] | string, what: unknown): boolean {
+function contains({ budget }: Evaluation, where: unknown[] | string, what: unknown): boolean {
   if (typeof where === 'string') {
     budget.text(where.length);
     return typeof what === 'string' && where.includes(what);
@@ -114,48 +114,52 @@ function contains({ budget }: Interpreter, where: unknown[] | string, what: unkn
   return where.some((element) => equal(element, what, budget));
 }
 
-function findFirst({ budget }: Interpreter, text: string, what: string): number | null {
+function findFirst({ budget }: Evaluation, text: string, what: string): number | null {
   budget.text(text.length);
   const at = text.indexOf(what);
-  return at < 0 ? null : [...text.slice(0, at)].length;
+  return at < 0 ? null : codePoints(text.slice(0, at));
 }
 
-function length({ budget }: Interpreter, value: string | unknown[] | Json): number {
+function length({ budget }: Evaluation, value: string | unknown[] | Json): number {
   if (Array.isArray(value)) return value.length;
   if (typeof value !== 'string') return paid(budget, Object.keys(value)).length;
   budget.text(value.length);
-  // JMESPath counts code points, not UTF-16 units.
+  return codePoints(value);
+}
+
+/** JMESPath counts code points, not UTF-16 units. */
+function codePoints(text: string): number {
   let points = 0;
-  for (const _ of value) points += 1;
+  for (const _ of text) points += 1;
   return points;
 }
 
-function join({ budget }: Interpreter, separator: string, parts: string[]): string {
+function join({ budget }: Evaluation, separator: string, parts: string[]): string {
   let total = Math.max(0, parts.length - 1) * separator.length;
   for (const part of parts) total += part.length;
   budget.text(total);
   return parts.join(separator);
 }
 
-function replace({ budget }: Interpreter, text: string, what: string, by: string): string {
+function replace({ budget }: Evaluation, text: string, what: string, by: string): string {
   if (what === '') throw new ExpressionEvaluationError('replace(): the text to look for is empty', 'value');
   const parts = text.split(what);
   budget.text(text.length + (parts.length - 1) * Math.max(0, by.length - what.length));
   return parts.join(by);
 }
 
-function split({ budget }: Interpreter, separator: string, text: string): string[] {
+function split({ budget }: Evaluation, separator: string, text: string): string[] {
   budget.text(text.length);
   return paid(budget, separator === '' ? [...text] : text.split(separator));
 }
 
-function reverse({ budget }: Interpreter, value: string | unknown[]): unknown {
+function reverse({ budget }: Evaluation, value: string | unknown[]): unknown {
   if (Array.isArray(value)) return paid(budget, value.toReversed());
   budget.text(value.length);
   return [...value].reverse().join('');
 }
 
-function fromItems({ budget }: Interpreter, list: unknown[]): Json {
+function fromItems({ budget }: Evaluation, list: unknown[]): Json {
   const made: Json = {};
   for (const pair of paid(budget, list)) {
     if (!Array.isArray(pair) || pair.length !== 2 || typeof pair[0] !== 'string') {
@@ -169,7 +173,7 @@ function fromItems({ budget }: Interpreter, list: unknown[]): Json {
   return made;
 }
 
-function merge({ budget }: Interpreter, ...objects: Json[]): Json {
+function merge({ budget }: Evaluation, ...objects: Json[]): Json {
   const made: Json = {};
   for (const object of objects) {
     for (const key of paid(budget, Object.keys(object))) made[allowedKey('merge', key)] = object[key];
@@ -177,10 +181,10 @@ function merge({ budget }: Interpreter, ...objects: Json[]): Json {
   return made;
 }
 
-function groupBy(interpreter: Interpreter, list: unknown[], by: ExpressionReference): Json {
+function groupBy(evaluation: Evaluation, list: unknown[], by: ExpressionReference): Json {
   const groups: Record<string, unknown[]> = {};
   for (const element of list) {
-    const key = interpreter.visit(by.node, element);
+    const key = evaluation.visit(by.node, element);
     if (key === null) continue;
     if (typeof key !== 'string') throw byType('group_by', key);
     const group = Object.hasOwn(groups, key) ? groups[key] : undefined;
@@ -190,22 +194,22 @@ function groupBy(interpreter: Interpreter, list: unknown[], by: ExpressionRefere
   return groups;
 }
 
-function zip({ budget }: Interpreter, ...lists: unknown[][]): unknown[] {
+function zip({ budget }: Evaluation, ...lists: unknown[][]): unknown[] {
   const shortest = Math.min(...lists.map((list) => list.length));
   budget.spend(shortest * lists.length);
   return Array.from({ length: shortest }, (_, index) => lists.map((list) => list[index]));
 }
 
-function toNumber(_: Interpreter, value: unknown): number | null {
+function toNumber(_: Evaluation, value: unknown): number | null {
   if (typeof value === 'number') return value;
   if (typeof value !== 'string' || !/^-?\d{1,300}(\.\d{1,300})?([eE][+-]?\d{1,3})?$/.test(value)) return null;
   const number = Number(value);
   return Number.isFinite(number) ? number : null;
 }
 
-function sortBy(interpreter: Interpreter, list: unknown[], by: ExpressionReference): unknown[] {
-  interpreter.budget.spend(sortCost(list.length));
-  const keys = keysBy('sort_by', interpreter, list, by);
+function sortBy(evaluation: Evaluation, list: unknown[], by: ExpressionReference): unknown[] {
+  evaluation.budget.spend(sortCost(list.length));
+  const keys = keysBy('sort_by', evaluation, list, by);
   return list
     .map((element, index) => ({ element, key: keys[index] as Ordered }))
     .sort((left, right) => compare(left.key, right.key))
@@ -214,11 +218,11 @@ function sortBy(interpreter: Interpreter, list: unknown[], by: ExpressionReferen
 
 function pickBy(
   direction: 1 | -1,
-  interpreter: Interpreter,
+  evaluation: Evaluation,
   list: unknown[],
   by: ExpressionReference,
 ): unknown {
-  return pick(list, keysBy(direction > 0 ? 'max_by' : 'min_by', interpreter, list, by), direction);
+  return pick(list, keysBy(direction > 0 ? 'max_by' : 'min_by', evaluation, list, by), direction);
 }
 
 function pick(list: unknown[], keys: Ordered[], direction: 1 | -1): unknown {
@@ -229,8 +233,8 @@ function pick(list: unknown[], keys: Ordered[], direction: 1 | -1): unknown {
   return list[best] ?? null;
 }
 
-function keysBy(name: string, interpreter: Interpreter, list: unknown[], by: ExpressionReference): Ordered[] {
-  const keys = list.map((element) => interpreter.visit(by.node, element));
+function keysBy(name: string, evaluation: Evaluation, list: unknown[], by: ExpressionReference): Ordered[] {
+  const keys = list.map((element) => evaluation.visit(by.node, element));
   const type = typeof keys[0];
   for (const key of keys) {
     if ((typeof key !== 'number' && typeof key !== 'string') || typeof key !== type) throw byType(name, key);
