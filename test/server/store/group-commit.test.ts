@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { VirtualClock } from '../../../src/domain/clock.js';
 import { SqliteDatabase } from '../../../src/server/store/sqlite/database.js';
-import { loadDriver, openConnections, type RawDatabase } from '../../../src/server/store/sqlite/open.js';
+import { loadDriver, openConnection, type RawDatabase } from '../../../src/server/store/sqlite/open.js';
 
 let directory: string;
 let path: string;
@@ -16,7 +16,7 @@ beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'pao-group-'));
   path = join(directory, 'a.db');
   clock = new VirtualClock(0);
-  database = new SqliteDatabase(openConnections({ path, durability: 'full', readonly: false }), clock);
+  database = new SqliteDatabase(openConnection({ path, durability: 'full', readonly: false }), clock);
   other = new (loadDriver())(path, { timeout: 0 });
   other.exec('CREATE TABLE t (n INTEGER PRIMARY KEY) STRICT');
 });

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type BetterSqlite3 from 'better-sqlite3';
 import { type Clock, systemClock } from '../../../domain/clock.js';
 import { explainSqliteError, isBusy, sqliteCode } from './errors.js';
-import { fileSizes, type RawDatabase, type SqliteConnections } from './open.js';
+import { fileSizes, type RawDatabase, type SqliteConnection } from './open.js';
 
 export type Statement = BetterSqlite3.Statement<unknown[]>;
 
@@ -73,35 +73,36 @@ interface Job {
 }
 
 /**
- * The two connections of a process and how they are written to. Changes that are acknowledged go through a group
- * commit: what is asked for in the same turn of the event loop shares one transaction and one fsync, and an idle
- * process does not wait. A lock that another process holds is waited for without blocking the event loop.
+ * The connection of a process and how it is written to. Changes that are acknowledged go through a group commit: what
+ * is asked for in the same turn of the event loop shares one transaction and one fsync, and an idle process does not
+ * wait. Leases and heartbeats are written by the same connection without fsync: a second one would do as well, but each
+ * would throw away the other's page cache with every commit. A lock that another process holds is waited for without
+ * blocking the event loop.
  */
 export class SqliteDatabase {
   readonly location: string;
-  readonly #durable: Connection;
-  readonly #relaxed: Connection;
+  readonly #connection: Connection;
+  readonly #synchronous: SqliteConnection['synchronous'];
   readonly #clock: Clock;
   #queue: Job[] = [];
   #flushing = false;
   #commits = 0;
 
-  constructor(connections: SqliteConnections, clock: Clock = systemClock) {
-    this.location = connections.location;
-    this.#durable = new Connection(connections.durable);
-    this.#relaxed =
-      connections.relaxed === connections.durable ? this.#durable : new Connection(connections.relaxed);
+  constructor(opened: SqliteConnection, clock: Clock = systemClock) {
+    this.location = opened.location;
+    this.#connection = new Connection(opened.raw);
+    this.#synchronous = opened.synchronous;
     this.#clock = clock;
   }
 
   /** Reads outside of any transaction; one statement sees one state of the database. */
   read<T>(job: (connection: Connection) => T): Promise<T> {
-    return this.#patiently(() => job(this.#durable));
+    return this.#patiently(() => job(this.#connection));
   }
 
   /** Several reads that see the same state of the database. */
   snapshot<T>(job: (connection: Connection) => T): Promise<T> {
-    return this.#patiently(() => this.#durable.raw.transaction(() => job(this.#durable))());
+    return this.#patiently(() => this.#connection.raw.transaction(() => job(this.#connection))());
   }
 
   /** Writes in a transaction that may be shared with other calls, and resolves once it is on disk. */
@@ -117,30 +118,37 @@ export class SqliteDatabase {
 
   /** Writes at once in a transaction of its own that a power loss may undo. */
   writeRelaxed<T>(job: (connection: Connection) => T): Promise<T> {
-    return this.#patiently(() => this.#relaxed.transact(job));
+    return this.#patiently(() => {
+      if (this.#synchronous !== 'FULL') return this.#connection.transact(job);
+      const { raw } = this.#connection;
+      raw.exec('PRAGMA synchronous = NORMAL');
+      try {
+        return this.#connection.transact(job);
+      } finally {
+        raw.exec('PRAGMA synchronous = FULL');
+      }
+    });
   }
 
   /** Writes at once, durably, in a transaction of its own: for schema changes. */
   writeAlone<T>(job: (connection: Connection) => T): Promise<T> {
-    return this.#patiently(() => this.#durable.transact(job));
+    return this.#patiently(() => this.#connection.transact(job));
   }
 
   /** Waits for what is being written, merges the log into the file and closes. */
   async close(beforeClosing?: (connection: Connection) => void): Promise<void> {
     while (this.#flushing) await delay(1);
-    const { raw } = this.#durable;
+    const { raw } = this.#connection;
     if (!raw.open) return;
     try {
       if (!raw.readonly) {
-        if (beforeClosing) await this.#patiently(() => this.#durable.transact(beforeClosing));
-        if (this.#relaxed !== this.#durable) this.#relaxed.raw.close();
+        if (beforeClosing) await this.#patiently(() => this.#connection.transact(beforeClosing));
         // Another process that still reads keeps it from shrinking; the last one to close finishes it.
         raw.pragma('wal_checkpoint(TRUNCATE)');
       }
     } catch (error) {
       if (!isBusy(error)) throw explainSqliteError(error, this.location);
     } finally {
-      if (this.#relaxed.raw.open) this.#relaxed.raw.close();
       if (raw.open) raw.close();
     }
   }
@@ -160,7 +168,7 @@ export class SqliteDatabase {
     let jobs: Job[] = [];
     try {
       return await this.#patiently(() =>
-        this.#durable.transact((connection) => {
+        this.#connection.transact((connection) => {
           jobs = this.#queue.splice(0, MAX_GROUP);
           const alone = jobs.length === 1;
           return jobs.map((job) => {
@@ -200,7 +208,7 @@ export class SqliteDatabase {
     if (this.#commits % 500 !== 0 || this.location === ':memory:') return;
     if (fileSizes(this.location).walBytes < WAL_TRUNCATE_BYTES) return;
     try {
-      this.#durable.raw.pragma('wal_checkpoint(TRUNCATE)');
+      this.#connection.raw.pragma('wal_checkpoint(TRUNCATE)');
     } catch (error) {
       if (!isBusy(error)) throw error;
     }

@@ -20,13 +20,13 @@ export interface SqliteOpenOptions {
   readonly: boolean;
 }
 
-/** The open connections of one process: one for what is acknowledged, one for leases and heartbeats. */
-export interface SqliteConnections {
+/** The open connection of one process. */
+export interface SqliteConnection {
   /** The absolute path, or `:memory:`. */
   location: string;
-  durable: RawDatabase;
-  /** The same object as `durable` for a database in memory. */
-  relaxed: RawDatabase;
+  raw: RawDatabase;
+  /** What a commit that is acknowledged waits for; leases and heartbeats never wait for more than NORMAL. */
+  synchronous: 'FULL' | 'NORMAL' | 'OFF';
 }
 
 /**
@@ -57,30 +57,27 @@ export function loadDriver(): Driver {
  * Opens a database file, or one in memory. The file is made (mode 0600) when it is missing, its directory is not.
  * @throws PaoError PAO_STORE_NOT_A_DATABASE, _READONLY, _CORRUPT, _UNREADABLE, _NETWORK, _DIRECTORY, PAO_DISK_FULL.
  */
-export function openConnections(options: SqliteOpenOptions): SqliteConnections {
+export function openConnection(options: SqliteOpenOptions): SqliteConnection {
   const Driver = loadDriver();
   if (options.path === ':memory:') {
-    const database = new Driver(':memory:');
-    configure(database, 'OFF');
-    return { location: ':memory:', durable: database, relaxed: database };
+    const raw = new Driver(':memory:');
+    configure(raw, 'OFF');
+    return { location: ':memory:', raw, synchronous: 'OFF' };
   }
   const location = resolve(options.path);
-  const opened: RawDatabase[] = [];
+  const synchronous = options.durability === 'full' ? 'FULL' : 'NORMAL';
+  let raw: RawDatabase | undefined;
   try {
     refuseUnfit(location, options.readonly);
-    for (const synchronous of [options.durability === 'full' ? 'FULL' : 'NORMAL', 'NORMAL'] as const) {
-      const database = new Driver(location, { readonly: options.readonly, timeout: BUSY_TIMEOUT_MS });
-      opened.push(database);
-      if (options.readonly) database.pragma('query_only = ON');
-      else configure(database, synchronous);
-      refuseForeign(database, location);
-      if (options.readonly) return { location, durable: database, relaxed: database };
-    }
+    raw = new Driver(location, { readonly: options.readonly, timeout: BUSY_TIMEOUT_MS });
+    if (options.readonly) raw.pragma('query_only = ON');
+    else configure(raw, synchronous);
+    refuseForeign(raw, location);
+    return { location, raw, synchronous };
   } catch (error) {
-    for (const database of opened) database.close();
+    raw?.close();
     throw explainSqliteError(error, location);
   }
-  return { location, durable: opened[0] as RawDatabase, relaxed: opened[1] as RawDatabase };
 }
 
 /** Bytes of the database file and of its write-ahead log. */

@@ -12,7 +12,7 @@ import {
   refuseNewer,
   SQLITE_MIGRATIONS,
 } from './migrate.js';
-import { openConnections, type SqliteOpenOptions } from './open.js';
+import { openConnection, type SqliteOpenOptions } from './open.js';
 import { operationMethods } from './operations.js';
 import { runMethods } from './runs.js';
 import { schedulingMethods } from './scheduling.js';
@@ -22,14 +22,14 @@ import { toolMethods } from './tools.js';
 
 /**
  * Opens the Store on an SQLite file or in memory. It does not migrate.
- * @throws PaoError as {@link openConnections}; PAO_STORE_NEWER when it is to be written and its schema is of a newer
+ * @throws PaoError as {@link openConnection}; PAO_STORE_NEWER when it is to be written and its schema is of a newer
  * program.
  */
 export async function openSqliteStore(
   options: SqliteOpenOptions,
   migrations: readonly Migration[] = SQLITE_MIGRATIONS,
 ): Promise<Store> {
-  const database = new SqliteDatabase(openConnections(options));
+  const database = new SqliteDatabase(openConnection(options));
   if (!options.readonly) {
     try {
       refuseNewer(await database.read(currentVersion), migrations.length, database.location);
