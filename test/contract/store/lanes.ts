@@ -95,7 +95,9 @@ export function exerciseLanes(subject: Subject): void {
 
     test('a key is free while its run waits for another attempt', async () => {
       const { store } = subject();
-      const { task } = await seed(store, { concurrency: { key: 'k', limit: 1 } });
+      const { agent, task } = await seed(store, { concurrency: { key: 'k', limit: 1 } });
+      const free = taskOf(agent, { name: 'free' });
+      await store.createTask(free);
       const made = await fill(store, task.id, 2);
       const [first] = await leaseAs(store);
       expect(await leaseAs(store)).toEqual([]);
@@ -103,7 +105,9 @@ export function exerciseLanes(subject: Subject): void {
         [endOf(first!, { status: 'queued', reason: 'tool_error', runAt: T0 + 60_000 })],
         T0,
       );
-      expect(ids(await leaseAs(store))).toEqual([made[1]]);
+      // There is other work, so that nobody needs to look for what was forgotten.
+      const [other] = await fill(store, free.id, 1, { runAt: T0 });
+      expect(ids(await leaseAs(store))).toEqual([made[1], other]);
     });
 
     test('every way out of a lane wakes the next: cancel, reclaim, death', async () => {

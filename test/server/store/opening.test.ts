@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -136,10 +137,14 @@ describe('opening a database', () => {
 });
 
 describe('a damaged database', () => {
+  /** Overwrites a page that opening and migrating never read. */
   function damage(): void {
-    const size = statSync(path).size;
+    const [index] = raw("SELECT rootpage FROM sqlite_schema WHERE name = 'run_task'") as [
+      { rootpage: number },
+    ];
     const file = openSync(path, 'r+');
-    for (let at = 4096; at < size; at += 8192) writeSync(file, Buffer.alloc(2048, 0xab), 0, 2048, at + 8);
+    writeSync(file, Buffer.alloc(2048, 0xab), 0, 2048, (index.rootpage - 1) * 4096);
+    closeSync(file);
   }
 
   test('after a crash it is found before anything is done with it', async () => {
@@ -152,14 +157,9 @@ describe('a damaged database', () => {
     // As if it had not been closed: the mark of the last session is still there.
     raw("INSERT INTO meta VALUES ('in_use_since', '1')");
     damage();
-    const outcome = await open().then(
-      async (store) => {
-        const error = await store.migrate(T0).catch((reason: unknown) => reason);
-        await store.close().catch(() => {});
-        return error;
-      },
-      (reason: unknown) => reason,
-    );
+    const store = await open();
+    const outcome: unknown = await store.migrate(T0).catch((reason: unknown) => reason);
+    await store.close();
     expect(outcome).toMatchObject({ code: 'PAO_STORE_CORRUPT', exitCode: 3 });
     expect((outcome as { hints: string[] }).hints[0]).toBe('pao db restore');
   });
