@@ -241,16 +241,14 @@ describe.skipIf(!canMount)('a disk with limits (needs root)', () => {
       await store.migrate(T0);
       const { task } = await seed(store);
       const acknowledged: string[] = [];
-      let failure: unknown;
-      for (let index = 0; index < 2000 && failure === undefined; index++) {
-        const run = runOf({ params: { text: 'x'.repeat(4000) } });
-        await store.createRun({ taskId: task.id, run, now: T0 }).then(
-          () => acknowledged.push(run.id),
-          (reason: unknown) => {
-            failure = reason;
-          },
-        );
-      }
+      const fill = async () => {
+        for (let index = 0; index < 2000; index++) {
+          const run = runOf({ params: { text: 'x'.repeat(4000) } });
+          await store.createRun({ taskId: task.id, run, now: T0 });
+          acknowledged.push(run.id);
+        }
+      };
+      const failure = await fill().catch((reason: unknown) => reason);
       expect(failure).toMatchObject({ code: 'PAO_DISK_FULL', status: 507, exitCode: 3 });
       expect(await store.getRun(acknowledged.at(-1) as string)).not.toBeNull();
       mount('-o', 'remount,size=32m', mounted);
