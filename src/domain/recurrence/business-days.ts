@@ -19,7 +19,8 @@ export interface BusinessDaysSpec {
 
 // Longer than any run of holidays; a calendar that never works is noticed instead of searched.
 const LONGEST_RUN = 60;
-const MAX_TRIES = 20_000;
+// How far ahead a working day is looked for: rules for holidays are not made for longer.
+const HORIZON = 60 * 366 * DAY;
 
 /**
  * Puts a rule on working days of a calendar, in the local time of a zone.
@@ -68,14 +69,13 @@ class OnlyWorking implements InstantSource {
 
   next(after: number): number {
     let from = after;
-    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    for (;;) {
       const found = this.source.next(from);
-      if (found === Infinity) return Infinity;
+      if (found > after + HORIZON) return Infinity;
       const day = localDay(this.zone, found);
       if (this.works(day)) return found;
       from = Math.max(found, startOfDay(this.zone, day + 1) - 1);
     }
-    return Infinity;
   }
 }
 
@@ -91,9 +91,9 @@ class Rolled implements InstantSource {
     const today = localDay(this.zone, after);
     // Everything that can roll past `after` lies in the run of free days around it.
     let from = startOfDay(this.zone, this.#first(this.#target(today))) - 1;
-    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    for (;;) {
       const found = this.source.next(from);
-      if (found === Infinity) return Infinity;
+      if (found > after + HORIZON) return Infinity;
       const target = this.#target(localDay(this.zone, found));
       const first = this.#first(target);
       const last = this.#last(target);
@@ -106,7 +106,6 @@ class Rolled implements InstantSource {
       if (best !== Infinity) return best;
       from = startOfDay(this.zone, last + 1) - 1;
     }
-    return Infinity;
   }
 
   #bestOfRun(found: number, end: number, target: number, after: number): number {

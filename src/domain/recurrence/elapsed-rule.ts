@@ -98,17 +98,28 @@ export class ElapsedRule implements InstantSource {
       if (at > LAST_SECOND) return Infinity;
       at = this.#toWindow(at);
       const segment = this.zone.segmentAt(at);
-      const wall = at + segment.offset;
-      const match = this.#nextLocal(wall);
-      if (match === wall) {
+      const ahead = this.#secondsToMatch(at, segment);
+      if (ahead === 0) {
         const later = this.#leaveFold(at, segment);
         if (later === at) return at;
         at = later;
       } else {
-        at = Math.min(at + (match - wall), segment.end);
+        at = Math.min(at + ahead, segment.end);
       }
     }
     return null;
+  }
+
+  /** How far from `at` the next allowed local time is, while this segment lasts; 0 when it is `at`. */
+  #secondsToMatch(at: number, segment: Segment): number {
+    const wall = at + segment.offset;
+    const ahead = this.#nextLocal(wall) - wall;
+    const gapEnd = segment.start + segment.offset;
+    const leftOut = at + segment.before;
+    if (this.gap === 'skip' || leftOut >= gapEnd) return ahead;
+    // Just after a gap, the clock as it was before shows the local times that were left out.
+    const match = this.#nextLocal(leftOut);
+    return match < gapEnd ? Math.min(ahead, match - leftOut) : ahead;
   }
 
   /** `at` itself when a window holds it, else the start of the next window. */

@@ -195,6 +195,10 @@ function dayWords(rule: RuleParts, local: { month: number; day: number; year: nu
       if (set)
         return `on ${set} of ${rule.byMonth ? list(rule.byMonth.map((month) => MONTHS[month - 1] as string)) : 'the year'} ${unit}`;
       if (rule.byYearDay) phrases.push(yearDayWords(rule.byYearDay));
+      if (rule.byWeekNo && plain) {
+        const names = isWorkWeek(plain) ? 'the weekdays' : list(plain.map((day) => WEEKDAYS[day] as string));
+        return `${unit} on ${names} of week ${list(rule.byWeekNo.map(String))}`;
+      }
       if (rule.byWeekNo) phrases.push(`week ${list(rule.byWeekNo.map(String))}`);
       if (rule.byDay) phrases.push(byDayWords(rule.byDay));
       if (rule.byMonthDay)
