@@ -99,7 +99,7 @@ export async function loadConfig(options: {
   }
   const parsed = configSchema.safeParse(values);
   if (!parsed.success) {
-    const problems = problemsFromZod(parsed.error, values).map((problem): Problem => {
+    const problems = problemsFromZod(parsed.error, values, configSchema).map((problem): Problem => {
       const key = problem.pointer.split('/')[1] ?? '';
       const where = origin[key] ?? (key in fromFile ? file : null);
       return where === null || where === undefined ? problem : { ...problem, message: `${problem.message} (set by ${where})` };
@@ -110,14 +110,9 @@ export async function loadConfig(options: {
 }
 
 async function readConfigFile(file: string): Promise<Record<string, unknown>> {
-  const { parseDocument } = await import('yaml');
-  const document = parseDocument(readFileSync(file, 'utf8'), { prettyErrors: true });
-  const error = document.errors[0];
-  if (error !== undefined) {
-    throw new PaoError('PAO_CONFIG_SYNTAX', `${file}: ${error.message}`, { exitCode: EXIT.usage, status: 422 });
-  }
-  const value: unknown = document.toJS({ maxAliasCount: 100 });
-  if (value === null || value === undefined) return {};
+  const { parseYamlDocuments } = await import('../domain/yaml-position.js');
+  const [document] = await parseYamlDocuments(readFileSync(file, 'utf8'), file);
+  const value = document?.value ?? {};
   if (typeof value !== 'object' || Array.isArray(value)) {
     throw new PaoError('PAO_CONFIG_SYNTAX', `${file} must hold settings (key: value).`, { exitCode: EXIT.usage });
   }

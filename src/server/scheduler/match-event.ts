@@ -1,5 +1,5 @@
 import { type PublishedEvent, topicMatches } from '../../domain/event.js';
-import { evaluateCondition } from '../../domain/pipeline/index.js';
+import { evaluateCondition } from '../../domain/pipeline/template.js';
 import type { DueTask, NewRun } from '../store/store.js';
 import { isDuplicate, newRun, OverlapLedger } from './decide-due.js';
 

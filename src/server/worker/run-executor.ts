@@ -1,0 +1,368 @@
+import { intersectScopes } from '../../domain/agent.js';
+import type { Clock } from '../../domain/clock.js';
+import { parseDuration } from '../../domain/duration.js';
+import { runScope } from '../../domain/pipeline/scope.js';
+import { evaluateCondition, evaluateExpression, renderTemplate } from '../../domain/pipeline/template.js';
+import { TemplateError } from '../../domain/pipeline/template-error.js';
+import type { Redactor } from '../../domain/redact.js';
+import type { RunError } from '../../domain/run.js';
+import type { Completion, LeasedRun, Store } from '../store/store.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { ObservationBuffer } from '../telemetry/observation-buffer.js';
+import { observe } from './observe-condition.js';
+import { CHECK_STEP_ID, type Plan, PlanCache, type PlannedStep } from './plan.js';
+import { RunState } from './run-state.js';
+import { type CallFrame, type CallOutcome, StepCaller, type StepCallerOptions, stopCause } from './step-caller.js';
+import type { ToolCatalog } from './tool-catalog.js';
+
+export interface RunExecutorOptions extends Omit<StepCallerOptions, 'findTool' | 'now'> {
+  store: Store;
+  clock: Clock;
+  logger: Logger;
+  catalog: ToolCatalog;
+  redactor: Redactor;
+}
+
+/** How a pipeline ended in this attempt. */
+type Ending = Pick<Completion, 'status' | 'reason' | 'error'> & { runAt?: number; interrupted?: boolean };
+
+/** Executes leased runs: step after step, resuming at the first unfinished one. */
+export class RunExecutor {
+  readonly #plans = new PlanCache();
+  readonly #caller: StepCaller;
+
+  constructor(private readonly options: RunExecutorOptions) {
+    this.#caller = new StepCaller({
+      ...options,
+      now: () => options.clock.now(),
+      findTool: (address) => options.catalog.find(address),
+    });
+  }
+
+  /** Brings what is cached up to date; called once for each batch of runs. */
+  prepare(): Promise<void> {
+    return this.options.catalog.refresh();
+  }
+
+  /** @returns how the attempt ended, or null when its lease was lost on the way. */
+  async execute(leased: LeasedRun, signal: AbortSignal, observations: ObservationBuffer): Promise<Completion | null> {
+    const { clock, store, redactor } = this.options;
+    const state = new RunState(leased, { store, redactor, now: () => clock.now() });
+    let memory: Completion['memory'];
+    let ending: Ending | null;
+    const began = clock.monotonic();
+    try {
+      const plan = this.#plans.get(leased.run.taskId, leased.run.taskVersion, leased.spec);
+      const run = await this.#runPlan(plan, leased, state, signal, observations);
+      ending = run.ending;
+      memory = run.memory;
+    } catch (error) {
+      if (!(error instanceof TemplateError)) throw error;
+      ending = failed({ kind: 'template', message: error.message, pointer: error.pointer });
+    }
+    if (ending === null) return null;
+    const final = ending.status !== 'queued' && ending.status !== 'waiting';
+    if (final) this.#count(leased, ending, (clock.monotonic() - began) / 1000, observations);
+    return {
+      runId: leased.run.id,
+      leaseToken: leased.leaseToken,
+      steps: state.takeUnwritten(),
+      output: final ? bounded(state.lastOutput) : null,
+      finishedAt: clock.now(),
+      ...ending,
+      ...(memory === undefined ? {} : { memory }),
+    };
+  }
+
+  async #runPlan(
+    plan: Plan,
+    leased: LeasedRun,
+    state: RunState,
+    signal: AbortSignal,
+    observations: ObservationBuffer,
+  ): Promise<{ ending: Ending | null; memory?: Completion['memory'] }> {
+    const { clock } = this.options;
+    if (leased.agentDisabled) return { ending: failed({ kind: 'forbidden', message: 'The agent of this task was deleted.' }) };
+    if (signal.aborted) return { ending: stopped(stopCause(signal)) };
+    const event = leased.run.eventId === null ? null : await this.options.store.getEvent(leased.run.eventId);
+    const scope: CallFrame['scope'] = runScope({
+      task: { id: leased.run.taskId, name: leased.spec.name, title: leased.spec.title ?? null },
+      run: leased.run,
+      params: { ...leased.spec.params, ...leased.run.params },
+      event: event === null ? null : { id: event.id, topic: event.topic, payload: event.payload },
+      zone: plan.zone,
+    });
+    // The outputs are the state's own object: what a step leaves there is seen by the next one.
+    scope.values['steps'] = state.outputs;
+    const frame: CallFrame = {
+      state,
+      scope,
+      scopes: intersectScopes(leased.taskScopes, leased.agentScopes),
+      signal,
+      deadline: clock.monotonic() + plan.timeoutMs,
+      monotonic: () => clock.monotonic(),
+      observations,
+    };
+    if (plan.check !== null && leased.run.trigger === 'condition') {
+      const verdict = await this.#observeCondition(plan.check, leased, frame);
+      if (verdict.ending !== undefined) return { ending: verdict.ending, memory: verdict.memory };
+      return { ending: await this.#runSteps(plan.steps, frame), memory: verdict.memory };
+    }
+    return { ending: await this.#runSteps(plan.steps, frame) };
+  }
+
+  async #observeCondition(
+    check: PlannedStep,
+    leased: LeasedRun,
+    frame: CallFrame,
+  ): Promise<{ ending?: Ending | null; memory?: Completion['memory'] }> {
+    const { schedule } = leased.spec;
+    if (schedule?.kind !== 'condition') return {};
+    const outcome = await this.#caller.call(check, CHECK_STEP_ID, frame);
+    if (outcome.type !== 'done') return { ending: endOf(outcome) };
+    frame.state.outputs[CHECK_STEP_ID] = outcome.output;
+    const { triggered, memory } = observe(schedule, outcome.output, leased.memory, leased.run.scheduledFor);
+    if (triggered) return { memory };
+    return { ending: { status: 'skipped', reason: 'condition', error: null }, memory };
+  }
+
+  async #runSteps(steps: PlannedStep[], frame: CallFrame): Promise<Ending | null> {
+    for (const planned of steps) {
+      if (frame.signal.aborted) return stopped(stopCause(frame.signal));
+      if (frame.deadline - frame.monotonic() <= 0) {
+        return failed({ kind: 'timeout', message: 'The task ran longer than its timeout.', step: planned.step.id });
+      }
+      const ending = await this.#runStep(planned, frame);
+      if (ending !== undefined) return ending;
+    }
+    const { tolerated } = frame.state;
+    return tolerated.length === 0
+      ? { status: 'succeeded', reason: null, error: null }
+      : { status: 'partial', reason: tolerated[0] as string, error: null };
+  }
+
+  /** @returns undefined when the pipeline goes on. */
+  async #runStep(planned: PlannedStep, frame: CallFrame): Promise<Ending | null | undefined> {
+    const { state } = frame;
+    const { step } = planned;
+    if (step.if !== undefined && state.get(step.id) === undefined && !this.#holds(step.if, planned, frame)) {
+      this.#skip(planned, frame);
+      return undefined;
+    }
+    const outcome = await this.#outcome(planned, frame);
+    if (outcome.type === 'done' || outcome.type === 'skipped') {
+      this.#bind(planned, outcome.output, frame);
+      return undefined;
+    }
+    if (outcome.type === 'failed' || outcome.type === 'unknown') return this.#tolerate(planned, outcome, frame);
+    return endOf(outcome);
+  }
+
+  #outcome(planned: PlannedStep, frame: CallFrame): Promise<CallOutcome> {
+    const { step } = planned;
+    if ('parallel' in step && step.parallel !== undefined) return this.#parallel(planned, frame);
+    if ('wait' in step && step.wait !== undefined) return this.#wait(planned, frame);
+    if (planned.items !== null) return this.#forEach(planned, frame);
+    return this.#caller.call(planned, step.id, frame);
+  }
+
+  #holds(condition: string | boolean, planned: PlannedStep, frame: CallFrame): boolean {
+    if (typeof condition === 'boolean') return condition;
+    return evaluateCondition(condition, frame.scope.values, {
+      zone: frame.scope.zone,
+      pointer: `/pipeline/${planned.position}/if`,
+    });
+  }
+
+  #skip(planned: PlannedStep, frame: CallFrame): void {
+    const now = this.options.clock.now();
+    const record = frame.state.begin(planned.step.id, planned.position, planned.tool);
+    frame.state.put({ ...record, status: 'skipped', reason: 'condition', startedAt: now, finishedAt: now });
+    // A step that was not needed may still have something to say to the steps after it.
+    if (planned.fallback !== null) this.#bind(planned, this.#renderFallback(planned, frame), frame);
+  }
+
+  #bind(planned: PlannedStep, output: unknown, frame: CallFrame): void {
+    const { outputs } = frame.state;
+    outputs[planned.step.id] = output;
+    if (planned.step.save_as !== undefined) outputs[planned.step.save_as] = output;
+    frame.state.lastOutput = output;
+  }
+
+  #renderFallback(planned: PlannedStep, frame: CallFrame): unknown {
+    const pointer = `/pipeline/${planned.position}/on_error/fallback`;
+    return renderTemplate(planned.fallback, frame.scope, { pointer }).value;
+  }
+
+  #tolerate(
+    planned: PlannedStep,
+    outcome: Extract<CallOutcome, { type: 'failed' | 'unknown' }>,
+    frame: CallFrame,
+  ): Ending | undefined {
+    const reason = outcome.type === 'unknown' ? 'unknown_outcome' : outcome.reason;
+    const policy = planned.step.on_error ?? 'fail';
+    if (policy === 'fail') {
+      if (outcome.type === 'unknown') return { status: 'partial', reason, error: outcome.error };
+      return { status: outcome.exhausted ? 'dead' : 'failed', reason, error: outcome.error };
+    }
+    frame.state.tolerated.push(reason);
+    if (planned.fallback !== null) this.#bind(planned, this.#renderFallback(planned, frame), frame);
+    return undefined;
+  }
+
+  /** A durable sleep: the run leaves the worker and comes back when the time has come. */
+  async #wait(planned: PlannedStep, frame: CallFrame): Promise<CallOutcome> {
+    const { state } = frame;
+    const { step } = planned;
+    const now = this.options.clock.now();
+    const before = state.get(step.id);
+    if (before?.status === 'succeeded') return { type: 'done', output: before.output };
+    let until = (before?.output as { until_ms?: number } | null)?.until_ms;
+    if (until === undefined) {
+      const wait = ('wait' in step ? step.wait : undefined) as { for?: string; until?: string } | undefined;
+      if (wait?.for !== undefined) until = now + parseDuration(wait.for);
+      else if (wait?.until !== undefined) {
+        const pointer = `/pipeline/${planned.position}/wait/until`;
+        const value = String(renderTemplate(wait.until, frame.scope, { pointer }).value);
+        until = Date.parse(value);
+        if (Number.isNaN(until)) throw new TemplateError('value', `"${value.slice(0, 40)}" is not a time.`, pointer);
+      } else throw new TemplateError('value', 'This step waits for nothing.', `/pipeline/${planned.position}/wait`);
+    }
+    const record = before ?? state.begin(step.id, planned.position, null);
+    const output = { until: new Date(until).toISOString(), until_ms: until };
+    if (now < until) {
+      state.put({ ...record, status: 'waiting', reason: 'wait', output });
+      return { type: 'later', status: 'waiting', runAt: until, reason: 'wait', error: null };
+    }
+    state.put({ ...record, status: 'succeeded', reason: null, finishedAt: now, output });
+    return { type: 'done', output };
+  }
+
+  async #forEach(planned: PlannedStep, frame: CallFrame): Promise<CallOutcome> {
+    const { state } = frame;
+    const { step } = planned;
+    const done = state.get(step.id);
+    if (done?.status === 'succeeded') return { type: 'done', output: done.output };
+    const options = step.foreach as { as?: string; max_concurrency?: number; max_items?: number };
+    const pointer = `/pipeline/${planned.position}/foreach/items`;
+    const items = evaluateExpression(planned.items as string, frame.scope.values, { zone: frame.scope.zone, pointer });
+    if (!Array.isArray(items)) throw new TemplateError('type', `foreach needs a list, this is ${describe(items)}.`, pointer);
+    const most = options.max_items ?? 100;
+    if (items.length > most) {
+      throw new TemplateError('limit', `foreach has ${items.length} items, more than max_items (${most}).`, pointer);
+    }
+    const name = options.as ?? 'item';
+    const outcomes = await inParallel(items, options.max_concurrency ?? 1, (item, index) =>
+      this.#caller.call(planned, `${step.id}[${index}]`, {
+        ...frame,
+        scope: { ...frame.scope, values: { ...frame.scope.values, item, [name]: item, index } },
+      }),
+    );
+    return this.#join(planned, outcomes, frame);
+  }
+
+  async #parallel(planned: PlannedStep, frame: CallFrame): Promise<CallOutcome> {
+    const done = frame.state.get(planned.step.id);
+    if (done?.status === 'succeeded') return { type: 'done', output: done.output };
+    const endings = await Promise.all(planned.children.map((child) => this.#runStep(child, frame)));
+    const output: Record<string, unknown> = {};
+    for (const child of planned.children) output[child.step.id] = frame.state.outputs[child.step.id] ?? null;
+    const bad = worst(endings.filter((ending) => ending !== undefined));
+    if (bad === undefined) return this.#join(planned, [{ type: 'done', output }], frame, output);
+    if (bad === null) return { type: 'stopped', cause: 'lease_lost' };
+    if (bad.status === 'queued' || bad.status === 'waiting') {
+      if (bad.interrupted === true) return { type: 'stopped', cause: 'interrupted' };
+      return { type: 'later', status: bad.status, runAt: bad.runAt ?? this.options.clock.now(), reason: bad.reason ?? '', error: bad.error };
+    }
+    if (bad.status === 'canceled') return { type: 'stopped', cause: 'canceled' };
+    const error = bad.error ?? { kind: bad.reason ?? 'failed', message: 'A parallel step failed.' };
+    if (bad.reason === 'unknown_outcome') return { type: 'unknown', error };
+    return { type: 'failed', reason: bad.reason ?? 'failed', error, exhausted: bad.status === 'dead' };
+  }
+
+  /** The step that stands for its items: the first outcome that is not plainly done decides. */
+  #join(planned: PlannedStep, outcomes: CallOutcome[], frame: CallFrame, whole?: unknown): CallOutcome {
+    const order: CallOutcome['type'][] = ['stopped', 'later', 'unknown', 'failed'];
+    for (const type of order) {
+      const found = outcomes.find((outcome) => outcome.type === type);
+      if (found !== undefined) return found;
+    }
+    const output = whole ?? outcomes.map((outcome) => ('output' in outcome ? outcome.output : null));
+    const now = this.options.clock.now();
+    const record = frame.state.begin(planned.step.id, planned.position, planned.tool);
+    frame.state.put({ ...record, status: 'succeeded', attempts: 1, finishedAt: now, output });
+    return { type: 'done', output };
+  }
+
+  #count(leased: LeasedRun, ending: Ending, seconds: number, observations: ObservationBuffer): void {
+    observations.add('runs_total', { outcome: ending.status, trigger: leased.run.trigger });
+    observations.observe('task_duration_seconds', { outcome: ending.status }, seconds);
+    if (ending.status === 'dead') observations.add('dead_letters_total', { reason: 'attempts_exhausted' });
+  }
+}
+
+/** The end of an attempt that is handed back untouched: it does not count. */
+export function interruptedCompletion(leased: LeasedRun, now: number): Completion {
+  return {
+    runId: leased.run.id,
+    leaseToken: leased.leaseToken,
+    steps: [],
+    status: 'queued',
+    reason: null,
+    error: null,
+    output: null,
+    runAt: now,
+    finishedAt: now,
+    interrupted: true,
+  };
+}
+
+function endOf(outcome: CallOutcome): Ending | null {
+  if (outcome.type === 'later') {
+    return { status: outcome.status, reason: outcome.reason, error: outcome.error, runAt: outcome.runAt };
+  }
+  if (outcome.type === 'failed') {
+    return { status: outcome.exhausted ? 'dead' : 'failed', reason: outcome.reason, error: outcome.error };
+  }
+  if (outcome.type === 'unknown') return { status: 'partial', reason: 'unknown_outcome', error: outcome.error };
+  if (outcome.type === 'stopped') return stopped(outcome.cause);
+  return { status: 'succeeded', reason: null, error: null };
+}
+
+function stopped(cause: ReturnType<typeof stopCause>): Ending | null {
+  if (cause === 'lease_lost') return null;
+  if (cause === 'interrupted') return { status: 'queued', reason: null, error: null, interrupted: true };
+  if (cause === 'timeout') return failed({ kind: 'timeout', message: 'The task ran longer than its timeout.' });
+  return { status: 'canceled', reason: 'canceled', error: null };
+}
+
+const failed = (error: RunError): Ending => ({ status: 'failed', reason: error.kind, error });
+
+/** What stops most decides: a lost lease, then what must be looked at again, then a failure. */
+function worst(endings: (Ending | null)[]): Ending | null | undefined {
+  if (endings.some((ending) => ending === null)) return null;
+  const rank = (ending: Ending) => (ending.status === 'canceled' ? 0 : ending.status === 'queued' || ending.status === 'waiting' ? 1 : 2);
+  return (endings as Ending[]).sort((a, b) => rank(a) - rank(b))[0];
+}
+
+async function inParallel<T, R>(items: T[], limit: number, work: (item: T, index: number) => Promise<R>): Promise<R[]> {
+  const results = new Array<R>(items.length);
+  let next = 0;
+  const lane = async () => {
+    while (next < items.length) {
+      const index = next++;
+      results[index] = await work(items[index] as T, index);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
+  return results;
+}
+
+const describe = (value: unknown) => (value === null ? 'null' : Array.isArray(value) ? 'a list' : `a ${typeof value}`);
+
+/** A run keeps the last output only when it is small; the step has it in full. */
+function bounded(output: unknown): unknown {
+  if (output === null || output === undefined) return null;
+  if (typeof output !== 'object' && typeof output !== 'string') return output;
+  return JSON.stringify(output).length <= 65_536 ? output : null;
+}

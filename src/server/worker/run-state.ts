@@ -1,0 +1,100 @@
+import type { Redactor } from '../../domain/redact.js';
+import type { StepRun } from '../../domain/run.js';
+import type { LeasedRun, Store, StepWrite } from '../store/store.js';
+
+/** What one attempt knows of its steps, and which of it the store does not know yet. */
+export class RunState {
+  readonly #steps = new Map<string, StepWrite>();
+  readonly #dirty = new Map<string, StepWrite>();
+  /** What `steps.<name>` is in expressions. */
+  readonly outputs: Record<string, unknown> = Object.create(null);
+  /** Reasons of failures that the pipeline went on after, in order. */
+  readonly tolerated: string[] = [];
+  /** The output of the step that ended last. */
+  lastOutput: unknown = null;
+
+  constructor(
+    readonly leased: LeasedRun,
+    private readonly options: { store: Store; redactor: Redactor; now: () => number },
+  ) {
+    for (const { runId: _, ...step } of leased.steps) this.#steps.set(step.stepId, step);
+  }
+
+  get(stepId: string): StepWrite | undefined {
+    return this.#steps.get(stepId);
+  }
+
+  /** Keeps a step as it is now; it is written with the next write. Secret values are taken out here. */
+  put(step: StepWrite): StepWrite {
+    const clean = this.options.redactor.size === 0 ? step : this.#redact(step);
+    this.#steps.set(clean.stepId, clean);
+    this.#dirty.set(clean.stepId, clean);
+    return clean;
+  }
+
+  /** A step not begun before. */
+  begin(stepId: string, position: number, tool: string | null): StepWrite {
+    return {
+      stepId,
+      position,
+      tool,
+      status: 'running',
+      reason: null,
+      attempts: 0,
+      startedAt: this.options.now(),
+      finishedAt: null,
+      input: null,
+      output: null,
+      error: null,
+      idempotencyKey: null,
+      usage: null,
+    };
+  }
+
+  get hasUnwritten(): boolean {
+    return this.#dirty.size > 0;
+  }
+
+  /** Takes what is not written yet, for the write that ends the attempt. */
+  takeUnwritten(): StepWrite[] {
+    const steps = [...this.#dirty.values()];
+    this.#dirty.clear();
+    return steps;
+  }
+
+  /**
+   * Writes what is not written yet, before the next side effect.
+   * @returns `fenced` when the lease is lost; the holder when the key to reserve is another run's.
+   */
+  async write(reserve?: { key: string; stepId: string }): Promise<'ok' | 'fenced' | { holder: HeldBy }> {
+    const steps = this.takeUnwritten();
+    const { run, leaseToken } = this.leased;
+    const { fenced, held } = await this.options.store.recordSteps(
+      [{ runId: run.id, leaseToken, steps, reserve }],
+      this.options.now(),
+    );
+    if (fenced.includes(run.id)) return 'fenced';
+    const other = held.find((entry) => entry.runId === run.id);
+    if (other === undefined) return 'ok';
+    // Nothing of a refused entry was written.
+    for (const step of steps) this.#dirty.set(step.stepId, step);
+    return { holder: other.holder };
+  }
+
+  #redact(step: StepWrite): StepWrite {
+    const { redactor } = this.options;
+    return {
+      ...step,
+      input: redactor.redact(step.input),
+      output: redactor.redact(step.output),
+      error: redactor.redact(step.error),
+    };
+  }
+}
+
+export interface HeldBy {
+  runId: string;
+  stepId: string;
+  status: StepRun['status'];
+  output: unknown;
+}

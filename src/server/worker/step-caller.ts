@@ -1,0 +1,312 @@
+import { mayUseTool } from '../../domain/agent.js';
+import { renderTemplate } from '../../domain/pipeline/template.js';
+import { TemplateError } from '../../domain/pipeline/template-error.js';
+import type { RunError } from '../../domain/run.js';
+import { parseDuration } from '../../domain/duration.js';
+import { ToolError } from '../../domain/tool-error.js';
+import type { Tool } from '../../domain/tool.js';
+import type { StepWrite } from '../store/store.js';
+import type { ObservationBuffer } from '../telemetry/observation-buffer.js';
+import type { ToolCallContext, ToolResult } from '../tools/caller.js';
+import type { SecretSource } from '../tools/secrets.js';
+import type { PlannedStep } from './plan.js';
+import { retryDelay } from './retry.js';
+import type { RunState } from './run-state.js';
+
+/** How one call of a tool, with all that belongs to it, ended. */
+export type CallOutcome =
+  | { type: 'done'; output: unknown }
+  | { type: 'skipped'; reason: string; output: unknown }
+  /** It will be tried again, or looked at again, at `runAt`. */
+  | { type: 'later'; status: 'queued' | 'waiting'; runAt: number; reason: string; error: RunError | null }
+  /** It failed for good. `exhausted`: only because its retries are used up. */
+  | { type: 'failed'; reason: string; error: RunError; exhausted: boolean }
+  /** It went out and its outcome was lost. */
+  | { type: 'unknown'; error: RunError }
+  /** The run ends or moves elsewhere: canceled, interrupted, lease lost, run timeout. */
+  | { type: 'stopped'; cause: StopCause };
+
+export type StopCause = 'canceled' | 'interrupted' | 'lease_lost' | 'timeout';
+
+export interface StepCallerOptions {
+  findTool: (address: string) => Tool | null;
+  callTool: (tool: Tool, input: unknown, context: ToolCallContext) => Promise<ToolResult>;
+  secrets: SecretSource;
+  now: () => number;
+  random: () => number;
+}
+
+/** What a call is made within. */
+export interface CallFrame {
+  state: RunState;
+  scope: { values: Record<string, unknown>; zone: string };
+  /** What the run may do: its task's scopes then, met with its agent's now. */
+  scopes: readonly string[];
+  signal: AbortSignal;
+  /** When the run's own time is up, monotonic milliseconds. */
+  deadline: number;
+  monotonic: () => number;
+  observations: ObservationBuffer;
+}
+
+const DEFAULT_TIMEOUT_MS = 60_000;
+/** How long to wait for another run that is sending under the same key, milliseconds. */
+const HELD_RETRY_MS = 1000;
+
+/** Makes one step's call: renders, checks, reserves, calls, records, decides about a retry. */
+export class StepCaller {
+  constructor(private readonly options: StepCallerOptions) {}
+
+  /** @param stepId id of the record: the step's own, or `id[index]` for an item of a `foreach`. */
+  async call(planned: PlannedStep, stepId: string, frame: CallFrame): Promise<CallOutcome> {
+    const { state } = frame;
+    const before = state.get(stepId);
+    const settled = before === undefined ? null : outcomeOf(before);
+    if (settled !== null) return settled;
+    const address = planned.tool as string;
+    const record = before ?? state.begin(stepId, planned.position, address);
+    const tool = this.options.findTool(address);
+    if (tool === null) {
+      return this.#fail(frame, record, 'config_error', `There is no tool ${address} in the catalog.`, `pao tool list`);
+    }
+    if (before?.status === 'running' && tool.side_effect === 'once') {
+      return this.#unknown(frame, record, 'The worker died while this call was under way; it may have taken effect.');
+    }
+    if (!mayUseTool(frame.scopes, address)) {
+      return this.#fail(frame, record, 'forbidden', `The task's agent may not call ${address}.`, `Scope tool:${address} is missing.`);
+    }
+    let prepared: Prepared;
+    try {
+      prepared = await this.#prepare(planned, stepId, frame, tool);
+    } catch (error) {
+      if (error instanceof TemplateError) return this.#fail(frame, record, 'template', error.message, error.hints[0], error.problems[0]?.pointer);
+      if (error instanceof ToolError) return this.#fail(frame, record, error.kind, error.message);
+      throw error;
+    }
+    const begun: StepWrite = {
+      ...record,
+      status: 'running',
+      reason: null,
+      error: null,
+      startedAt: record.startedAt ?? this.options.now(),
+      attempts: record.attempts + 1,
+      input: prepared.recorded,
+      idempotencyKey: prepared.key,
+    };
+    const written = await this.#announce(begun, tool, frame, prepared.key);
+    if (written !== null) return written;
+    return this.#make(begun, tool, prepared, planned, frame);
+  }
+
+  async #prepare(planned: PlannedStep, stepId: string, frame: CallFrame, tool: Tool): Promise<Prepared> {
+    const template = planned.input;
+    const { run } = frame.state.leased;
+    const names = template?.secrets ?? [];
+    const values = new Map<string, string>();
+    for (const name of names) {
+      if (!frame.scopes.includes('admin') && !frame.scopes.includes(`secrets:use:${name}`)) {
+        throw new ToolError('auth', `The task's agent may not use secret ${name}: scope secrets:use:${name} is missing.`);
+      }
+      values.set(name, await this.options.secrets.resolve(name, { tool: tool.address }));
+    }
+    const pointer = `/pipeline/${planned.position}/with`;
+    const secret = (name: string) => values.get(name) ?? '';
+    const input = template === null ? {} : renderTemplate(template, frame.scope, { secret, pointer }).value;
+    const recorded =
+      names.length === 0 ? input : renderTemplate(template, frame.scope, { redactSecrets: true, pointer }).value;
+    const own =
+      planned.idempotencyKey === null ? null : renderTemplate(planned.idempotencyKey, frame.scope, { pointer }).value;
+    // Two steps with the same key template are two sends: the key is the step's own, over all runs of the task.
+    const key = own === null ? null : `${run.taskId}/${stepId}/${String(own)}`;
+    return { input, recorded, key };
+  }
+
+  /** Records that the call goes out, where a crash in the middle must be seen afterwards. */
+  async #announce(begun: StepWrite, tool: Tool, frame: CallFrame, key: string | null): Promise<CallOutcome | null> {
+    const { state } = frame;
+    if (key === null && tool.side_effect === 'read') {
+      // What came before is written before the next call outside; a pure function of ours needs nothing.
+      if (tool.kind === 'builtin' || !state.hasUnwritten) return null;
+      return (await state.write()) === 'fenced' ? { type: 'stopped', cause: 'lease_lost' } : null;
+    }
+    state.put(begun);
+    const written = await state.write(key === null ? undefined : { key, stepId: begun.stepId });
+    if (written === 'ok') return null;
+    if (written === 'fenced') return { type: 'stopped', cause: 'lease_lost' };
+    const { holder } = written;
+    if (holder.status === 'running' || holder.status === 'waiting') {
+      state.put({ ...begun, status: 'waiting', reason: 'dedupe', attempts: begun.attempts - 1 });
+      return { type: 'later', status: 'waiting', runAt: this.options.now() + HELD_RETRY_MS, reason: 'dedupe', error: null };
+    }
+    state.put({
+      ...begun,
+      status: 'skipped',
+      reason: 'dedupe',
+      attempts: begun.attempts - 1,
+      finishedAt: this.options.now(),
+      output: holder.output,
+    });
+    return { type: 'skipped', reason: 'dedupe', output: holder.output };
+  }
+
+  async #make(begun: StepWrite, tool: Tool, prepared: Prepared, planned: PlannedStep, frame: CallFrame): Promise<CallOutcome> {
+    const { run } = frame.state.leased;
+    const left = frame.deadline - frame.monotonic();
+    const own = planned.timeoutMs ?? (tool.timeout === undefined ? DEFAULT_TIMEOUT_MS : parseDuration(tool.timeout));
+    const timeoutMs = Math.max(1, Math.min(own, left));
+    const began = frame.monotonic();
+    const protocol = tool.kind;
+    try {
+      const traceId = run.traceId ?? run.id.slice(4);
+      const result = await this.options.callTool(tool, prepared.input, {
+        signal: frame.signal,
+        timeoutMs,
+        idempotencyKey: prepared.key ?? `${run.id}.${begun.stepId}`,
+        traceparent: `00-${traceId}-${spanId(run.id, begun.stepId, begun.attempts)}-01`,
+        runId: run.id,
+        stepId: begun.stepId,
+        attempt: begun.attempts,
+        timezone: frame.scope.zone,
+      });
+      const seconds = (frame.monotonic() - began) / 1000;
+      frame.observations.add('step_success_total', { tool: tool.address });
+      frame.observations.observe('step_duration_seconds', { tool: tool.address, outcome: 'success' }, seconds);
+      if (protocol !== 'builtin') {
+        frame.observations.add('external_tool_calls_total', { tool: tool.address, protocol, outcome: 'ok' });
+        frame.observations.observe('external_tool_duration_seconds', { tool: tool.address, protocol }, seconds);
+      }
+      const done = frame.state.put({
+        ...begun,
+        status: 'succeeded',
+        finishedAt: this.options.now(),
+        output: result.output ?? null,
+        usage: result.usage === undefined ? null : usageOf(result.usage),
+      });
+      return { type: 'done', output: done.output };
+    } catch (error) {
+      if (!(error instanceof ToolError)) throw error;
+      const seconds = (frame.monotonic() - began) / 1000;
+      if (protocol !== 'builtin') {
+        frame.observations.add('external_tool_calls_total', { tool: tool.address, protocol, outcome: callOutcome(error) });
+        frame.observations.observe('external_tool_duration_seconds', { tool: tool.address, protocol }, seconds);
+      }
+      return this.#failed(begun, tool, error, planned, frame, seconds);
+    }
+  }
+
+  #failed(begun: StepWrite, tool: Tool, error: ToolError, planned: PlannedStep, frame: CallFrame, seconds: number): CallOutcome {
+    const sent = !error.outcomeKnown && tool.side_effect === 'once';
+    const usage = error.usage === undefined ? null : usageOf(error.usage);
+    const record = { ...begun, usage };
+    if (frame.signal.aborted) {
+      const cause = stopCause(frame.signal);
+      if (cause === 'lease_lost') return { type: 'stopped', cause };
+      if (sent) return this.#unknown(frame, record, `The call was cut off (${cause}) and may have taken effect.`);
+      if (cause === 'interrupted') {
+        frame.state.put({ ...record, status: 'waiting', reason: 'interrupted', attempts: begun.attempts - 1 });
+      } else {
+        frame.state.put({ ...record, status: 'failed', reason: cause, finishedAt: this.options.now(), error: toError(error, begun) });
+      }
+      return { type: 'stopped', cause };
+    }
+    if (sent) return this.#unknown(frame, record, error.message);
+    const runTimeIsUp = frame.deadline - frame.monotonic() <= 0;
+    if (error.retryable && !runTimeIsUp && begun.attempts <= planned.retry.max) {
+      const delay = retryDelay(planned.retry, begun.attempts, this.options.random(), error.retryAfterMs);
+      if (delay !== null) {
+        const runError = toError(error, begun);
+        frame.state.put({ ...record, status: 'waiting', reason: error.kind, error: runError });
+        frame.observations.add('step_retries_total', { tool: tool.address, reason: failureReason(error.kind) });
+        return { type: 'later', status: 'queued', runAt: this.options.now() + delay, reason: error.kind, error: runError };
+      }
+    }
+    frame.observations.observe('step_duration_seconds', { tool: tool.address, outcome: 'failure' }, seconds);
+    const outcome = this.#fail(frame, record, runTimeIsUp ? 'timeout' : error.kind, error.message, undefined, error.pointer);
+    if (outcome.type === 'failed') outcome.exhausted = error.retryable && error.retryAfterMs === undefined;
+    return outcome;
+  }
+
+  #fail(frame: CallFrame, record: StepWrite, kind: string, message: string, hint?: string, pointer?: string): CallOutcome {
+    const error: RunError = {
+      kind,
+      message,
+      step: record.stepId,
+      ...(pointer === undefined ? {} : { pointer }),
+      ...(hint === undefined ? {} : { hint }),
+    };
+    const now = this.options.now();
+    const put = frame.state.put({ ...record, status: 'failed', reason: kind, startedAt: record.startedAt ?? now, finishedAt: now, error });
+    frame.observations.add('step_failure_total', { tool: record.tool ?? '', reason: failureReason(kind) });
+    return { type: 'failed', reason: kind, error: put.error ?? error, exhausted: false };
+  }
+
+  #unknown(frame: CallFrame, record: StepWrite, message: string): CallOutcome {
+    const error: RunError = {
+      kind: 'unknown_outcome',
+      message,
+      step: record.stepId,
+      hint: 'It is not sent again on its own. Look at the other side, then pao run replay if it did not arrive.',
+    };
+    const put = frame.state.put({ ...record, status: 'unknown', reason: 'unknown_outcome', finishedAt: this.options.now(), error });
+    frame.observations.add('step_failure_total', { tool: record.tool ?? '', reason: 'tool_error' });
+    return { type: 'unknown', error: put.error ?? error };
+  }
+}
+
+interface Prepared {
+  input: unknown;
+  recorded: unknown;
+  key: string | null;
+}
+
+/** What an earlier attempt recorded and what stands. */
+function outcomeOf(step: StepWrite): CallOutcome | null {
+  if (step.status === 'succeeded') return { type: 'done', output: step.output };
+  if (step.status === 'skipped') return { type: 'skipped', reason: step.reason ?? 'condition', output: step.output };
+  const error = step.error ?? { kind: step.reason ?? 'failed', message: 'failed in an earlier attempt', step: step.stepId };
+  if (step.status === 'failed') return { type: 'failed', reason: step.reason ?? 'failed', error, exhausted: false };
+  if (step.status === 'unknown') return { type: 'unknown', error };
+  return null;
+}
+
+/** Why a run's signal was aborted. */
+export function stopCause(signal: AbortSignal): StopCause {
+  const reason: unknown = signal.reason;
+  return reason === 'interrupted' || reason === 'lease_lost' || reason === 'timeout' ? reason : 'canceled';
+}
+
+const toError = (error: ToolError, step: StepWrite): RunError => ({
+  kind: error.kind,
+  message: error.message,
+  step: step.stepId,
+  ...(error.pointer === undefined ? {} : { pointer: error.pointer }),
+});
+
+const usageOf = (usage: NonNullable<ToolResult['usage']>) => ({
+  inputTokens: usage.input_tokens,
+  outputTokens: usage.output_tokens,
+  ...(usage.estimated === true ? { estimated: true } : {}),
+});
+
+/** The closed list of reasons of the metric catalogue. */
+function failureReason(kind: string): string {
+  if (kind === 'timeout' || kind === 'template' || kind === 'canceled') return kind;
+  if (kind === 'invalid_input' || kind === 'invalid_output') return 'schema';
+  return kind === 'forbidden' || kind === 'blocked' || kind === 'auth' ? 'policy' : 'tool_error';
+}
+
+function callOutcome(error: ToolError): string {
+  const status = error.details?.status;
+  if (typeof status === 'number') return status >= 500 ? 'http_5xx' : status >= 400 ? 'http_4xx' : 'schema';
+  if (error.kind === 'timeout' || error.kind === 'too_large' || error.kind === 'blocked') return error.kind;
+  return error.kind === 'invalid_output' ? 'schema' : 'connect';
+}
+
+/** A span id (8 bytes, hex) that is the same for the same attempt of the same step: FNV-1a, 64 bit. */
+function spanId(runId: string, stepId: string, attempt: number): string {
+  let hash = 0xcbf29ce484222325n;
+  for (const char of `${runId}/${stepId}/${attempt}`) {
+    hash = BigInt.asUintN(64, (hash ^ BigInt(char.charCodeAt(0))) * 0x100000001b3n);
+  }
+  return hash.toString(16).padStart(16, '0');
+}
