@@ -35,6 +35,7 @@ export class ChildService {
   #timer: NodeJS.Timeout | null = null;
   #failure: PaoError | null = null;
   #summary: Record<string, number> = {};
+  #url: string | undefined;
 
   constructor(private readonly options: ChildServiceOptions) {}
 
@@ -66,11 +67,11 @@ export class ChildService {
     this.options.onSpawn(child);
   }
 
-  /** Tells the process what to be, and waits until it is ready. */
-  async begin(): Promise<void> {
+  /** Tells the process what to be, and waits until it is ready. @returns its URL, when it has one. */
+  async begin(): Promise<string | undefined> {
     this.#tellInit();
     for (;;) {
-      if (this.state === 'ready') return;
+      if (this.state === 'ready') return this.#url;
       if (this.#failure !== null) throw this.#failure;
       if (this.state === 'stopped' || this.#child === null) {
         throw new PaoError('PAO_SERVICE_DIED', `${this.options.init().slot} died while starting.`, {
@@ -115,6 +116,7 @@ export class ChildService {
     if (message.type === 'ready') {
       this.state = 'ready';
       this.#readyAt = performance.now();
+      this.#url = message.url;
       this.options.onReady(message.url, this.restarts);
     } else if (message.type === 'failed') {
       const { code, message: text, ...rest } = message.error;

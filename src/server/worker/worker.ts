@@ -137,7 +137,7 @@ export class Worker {
   }
 
   async #fill(): Promise<void> {
-    const { store, clock, logger, pollMs } = this.#options;
+    const { store, clock, logger, pollMs, tags } = this.#options;
     let delay = pollMs;
     try {
       do {
@@ -148,7 +148,7 @@ export class Worker {
           continue;
         }
         if (this.#again || this.#stopping) continue;
-        const next = await store.nextRunAt();
+        const next = await store.nextRunAt({ tags });
         // Due work that may not be leased now (a key is taken) is looked at again when something ends here, or by the poll.
         if (next !== null && next > clock.now()) delay = Math.min(pollMs, next - clock.now());
       } while (this.#again && !this.#stopping && this.#room() > 0);

@@ -1,0 +1,45 @@
+import type { Clock } from '../../domain/clock.js';
+import { parseDuration } from '../../domain/duration.js';
+import type { Config } from '../config.js';
+import type { Store } from '../store/store.js';
+import type { Logger } from '../telemetry/logger.js';
+
+const EVERY_MS = 10 * 60_000;
+const SLICE = 1000;
+
+/** Deletes finished history that is older than the retention policy, in slices that never hold the database for long. */
+export function startRetention(options: { store: Store; clock: Clock; logger: Logger; config: Config }): { stop(): void } {
+  let stopped = false;
+  const pass = async () => {
+    try {
+      let total = 0;
+      for (;;) {
+        const deleted = await pruneOnce(options);
+        total += deleted;
+        if (stopped || deleted < SLICE) break;
+      }
+      await options.store.forgetWorkers(options.clock.now() - 86_400_000);
+      if (total > 0) options.logger.info({ rows: total }, 'history older than the retention policy was deleted');
+    } catch (error) {
+      options.logger.warn({ err: error }, 'history could not be pruned');
+    }
+  };
+  const timer = setInterval(() => void pass(), EVERY_MS);
+  timer.unref();
+  return {
+    stop() {
+      stopped = true;
+      clearInterval(timer);
+    },
+  };
+}
+
+/** One slice. @returns rows deleted. */
+function pruneOnce({ store, clock, config }: { store: Store; clock: Clock; config: Config }): Promise<number> {
+  const now = clock.now();
+  return store.prune({
+    runsBefore: now - parseDuration(config.retention.runs),
+    eventsBefore: now - parseDuration(config.retention.events),
+    limit: SLICE,
+  });
+}

@@ -1,0 +1,64 @@
+// The entry point of a child process: light, and not through oclif (architecture.md).
+import { systemClock } from '../domain/clock.js';
+import { EXIT, PaoError } from '../domain/errors.js';
+import { IpcBus } from './bus/ipc-bus.js';
+import { ServiceClock } from './service-clock.js';
+import type { RunningService } from './services.js';
+import type { FromChild, ServiceInit, ToChild } from './supervisor/service-messages.js';
+
+let service: RunningService | null = null;
+let starting: Promise<void> | null = null;
+let stopping = false;
+
+const tell = (message: FromChild): Promise<void> =>
+  new Promise((resolve) => (process.connected ? process.send?.(message, undefined, undefined, () => resolve()) : resolve()));
+
+async function start(init: ServiceInit): Promise<void> {
+  const bus = new IpcBus();
+  const clock = init.clockOffsetMs === null ? systemClock : new ServiceClock(init.clockOffsetMs);
+  if (clock instanceof ServiceClock) clock.follow(bus);
+  try {
+    const { startService } = await import('./services.js');
+    service = await startService(init, bus, clock);
+    await tell({ type: 'ready', ...(service.url === undefined ? {} : { url: service.url }) });
+  } catch (error) {
+    const known = error instanceof PaoError ? error : null;
+    if (known === null) process.stderr.write(`${JSON.stringify({ level: 'error', service: init.slot, msg: String(error), stack: error instanceof Error ? error.stack : undefined })}\n`);
+    await tell({
+      type: 'failed',
+      error: {
+        code: known?.code ?? 'PAO_SERVICE_FAILED',
+        message: known?.message ?? `${init.slot} could not start: ${String(error)}`,
+        exitCode: known?.exitCode ?? EXIT.bug,
+        status: known?.status ?? 500,
+        hints: known?.hints ?? ['pao logs --level error'],
+      },
+    });
+    process.exit(known?.exitCode ?? EXIT.bug);
+  }
+}
+
+async function stop(graceMs: number): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  try {
+    await starting;
+    const summary = (await service?.stop(graceMs)) ?? {};
+    await tell({ type: 'stopped', summary });
+    process.exit(0);
+  } catch (error) {
+    process.stderr.write(`${JSON.stringify({ level: 'error', msg: 'stopping failed', err: String(error) })}\n`);
+    process.exit(EXIT.failed);
+  }
+}
+
+process.on('message', (message: ToChild | { bus: string }) => {
+  if (!('type' in message)) return;
+  if (message.type === 'init') starting = start(message.init);
+  else void stop(message.graceMs);
+});
+// Without its supervisor a child has no business: what it holds is taken back when the leases run out.
+process.on('disconnect', () => process.exit(EXIT.failed));
+// Ctrl-C reaches the whole process group; the supervisor decides what becomes of it.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => void stop(25_000));

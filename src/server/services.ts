@@ -1,0 +1,221 @@
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from '../domain/clock.js';
+import { parseDuration } from '../domain/duration.js';
+import { Redactor } from '../domain/redact.js';
+import type { Bus } from './bus/bus.js';
+import { openStore } from './store/open.js';
+import type { Store } from './store/store.js';
+import type { ServiceInit } from './supervisor/service-messages.js';
+import { createLogger, type Logger } from './telemetry/logger.js';
+
+/** A service that runs, in a process of its own or beside others. */
+export interface RunningService {
+  url?: string;
+  stop(graceMs: number): Promise<Record<string, number>>;
+}
+
+/** What all services of one process share. */
+interface Base {
+  init: ServiceInit;
+  store: Store;
+  bus: Bus;
+  clock: Clock;
+  logger: Logger;
+  redactor: Redactor;
+}
+
+const HEARTBEAT_MS = 5000;
+
+/**
+ * Starts one service.
+ * @param shared a store to use instead of opening one: `--in-process` and `:memory:` databases.
+ */
+export async function startService(init: ServiceInit, bus: Bus, clock: Clock, shared?: Store): Promise<RunningService> {
+  const redactor = new Redactor();
+  const [logger, store] = await Promise.all([
+    createLogger({ service: init.slot, level: init.config.log_level, redact: (line) => redactor.redactText(line) }),
+    shared ?? openStore({ url: init.databaseUrl, durability: init.config.durability }),
+  ]);
+  const base: Base = { init, store, bus, clock, logger, redactor };
+  const starters = { api: startApi, scheduler: startScheduler, worker: startWorker };
+  const service = await starters[init.kind](base);
+  const beat = startHeartbeat(base, service);
+  return {
+    ...service,
+    async stop(graceMs) {
+      clearInterval(beat.timer);
+      const summary = await service.stop(graceMs);
+      if (shared === undefined) await store.close();
+      return summary;
+    },
+  };
+}
+
+interface StartedService extends RunningService {
+  slots?: () => { total: number; busy: number };
+}
+
+function startHeartbeat({ init, store, clock, logger }: Base, service: StartedService): { timer: NodeJS.Timeout } {
+  const startedAt = clock.now();
+  const beat = () =>
+    store
+      .heartbeat({
+        id: init.workerId,
+        kind: init.kind,
+        slot: init.slot,
+        pid: process.pid,
+        host: hostname(),
+        version: init.version,
+        tags: init.config.worker_tags,
+        startedAt,
+        lastSeenAt: clock.now(),
+        slotsTotal: service.slots?.().total ?? 0,
+        slotsBusy: service.slots?.().busy ?? 0,
+      })
+      .catch((error: unknown) => logger.warn({ err: error }, 'the heartbeat could not be written'));
+  void beat();
+  const timer = setInterval(beat, HEARTBEAT_MS);
+  timer.unref();
+  return { timer };
+}
+
+async function startScheduler({ init, store, bus, clock, logger }: Base): Promise<StartedService> {
+  const { Scheduler } = await import('./scheduler/scheduler.js');
+  const { config } = init;
+  const scheduler = new Scheduler({ store, bus, clock, logger, misfireAfterMs: parseDuration(config.misfire_after) });
+  const { startRetention } = await import('./scheduler/retention.js');
+  const retention = startRetention({ store, clock, logger, config });
+  scheduler.start();
+  return {
+    async stop() {
+      retention.stop();
+      await scheduler.stop();
+      return {};
+    },
+  };
+}
+
+async function startWorker({ init, store, bus, clock, logger, redactor }: Base): Promise<StartedService> {
+  const [{ Worker }, { RunExecutor }, { ToolCatalog }, keeper, tools] = await Promise.all([
+    import('./worker/worker.js'),
+    import('./worker/run-executor.js'),
+    import('./worker/tool-catalog.js'),
+    import('./worker/lease-keeper.js'),
+    loadTools(init, clock, redactor),
+  ]);
+  const { config } = init;
+  const leaseMs = parseDuration(config.lease);
+  const catalog = new ToolCatalog({ store, builtin: tools.builtinTools, monotonic: () => clock.monotonic() });
+  const executor = new RunExecutor({
+    store,
+    clock,
+    logger,
+    catalog,
+    redactor,
+    secrets: tools.secrets,
+    random: Math.random,
+    callTool: (tool, input, context) => tools.callers.call(tool, input, context),
+  });
+  const worker = new Worker({
+    store,
+    bus,
+    clock,
+    logger,
+    executor,
+    workerId: init.workerId,
+    concurrency: config.worker_concurrency,
+    leaseMs,
+    tags: config.worker_tags,
+  });
+  const common = {
+    workerId: init.workerId,
+    leaseMs,
+    onCancel: (runIds: string[]) => worker.cancel(runIds),
+    onRenewed: (count: number) =>
+      bus.publish('metrics', { observations: [{ name: 'lease_renewals_total', labels: { outcome: 'ok' }, values: [count] }] }),
+    onError: (message: string) => logger.warn({ reason: message }, 'leases could not be renewed'),
+  };
+  const isMemory = init.databaseUrl.includes(':memory:');
+  const leases = isMemory
+    ? keeper.startInProcessKeeper({ ...common, store, now: () => clock.now() })
+    : keeper.startLeaseKeeper({
+        ...common,
+        entry: leaseKeeperEntry(),
+        databaseUrl: init.databaseUrl,
+        stuckAfterMs: 120_000,
+        clockOffsetMs: init.clockOffsetMs ?? 0,
+      });
+  bus.subscribe('clock', ({ offsetMs }) => leases.setClockOffset(offsetMs));
+  worker.start();
+  return {
+    slots: () => ({ total: config.worker_concurrency, busy: worker.busy }),
+    async stop(graceMs) {
+      const summary = await worker.stop(graceMs);
+      await leases.stop();
+      await tools.callers.close();
+      return { finished: summary.finished, handed_back: summary.handedBack };
+    },
+  };
+}
+
+async function startApi(base: Base): Promise<StartedService> {
+  const { init, store, bus, clock, logger, redactor } = base;
+  const [{ createApi }, { createMetrics }, { createHealth }, tools] = await Promise.all([
+    import('./api/create-api.js'),
+    import('./telemetry/metrics.js'),
+    import('./telemetry/health.js'),
+    loadTools(init, clock, redactor),
+  ]);
+  const { config } = init;
+  const metrics = await createMetrics({ store, bus, clock, version: init.version, workersDesired: config.workers });
+  const health = createHealth({ store, bus, clock, config, home: init.home, version: init.version, startedAt: init.startedAt });
+  const { ServiceClock } = await import('./service-clock.js');
+  const api = await createApi({
+    store,
+    bus,
+    clock,
+    logger,
+    config,
+    version: init.version,
+    health,
+    metrics,
+    redactor,
+    builtinTools: tools.builtinTools,
+    callTool: (tool, input, context) => tools.callers.call(tool, input, context),
+    importCatalog: tools.importCatalog,
+    ...(clock instanceof ServiceClock ? { advanceClock: (ms: number) => clock.advance(ms, bus) } : {}),
+  });
+  const { url } = await api.listen({ host: config.host, port: config.port });
+  return {
+    url,
+    async stop() {
+      await api.close();
+      await tools.callers.close();
+      return {};
+    },
+  };
+}
+
+async function loadTools(init: ServiceInit, clock: Clock, redactor: Redactor) {
+  const [{ createToolCallers }, { builtinTools }, { createSecretSource }, { importCatalog }] = await Promise.all([
+    import('./tools/tool-callers.js'),
+    import('./tools/builtin-tools.js'),
+    import('./tools/secrets.js'),
+    import('./tools/import.js'),
+  ]);
+  const secrets = createSecretSource({ home: init.home, environment: process.env, redactor });
+  const callers = createToolCallers({ clock, secrets, redactor, version: init.version });
+  return {
+    secrets,
+    builtinTools,
+    callers,
+    importCatalog: (document: unknown) => importCatalog(document, callers),
+  };
+}
+
+/** The built file beside the service's own, or the source when run from source (tests). */
+function leaseKeeperEntry(): string {
+  const folder = typeof __dirname === 'string' ? __dirname : import.meta.dirname;
+  return join(folder, 'lease-keeper.cjs');
+}

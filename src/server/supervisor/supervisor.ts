@@ -1,0 +1,283 @@
+import { randomUUID } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '../../domain/clock.js';
+import { parseDuration } from '../../domain/duration.js';
+import { EXIT, PaoError } from '../../domain/errors.js';
+import { IpcHub } from '../bus/ipc-bus.js';
+import type { Config } from '../config.js';
+import { ServiceClock } from '../service-clock.js';
+import { openStore } from '../store/open.js';
+import type { Store } from '../store/store.js';
+import { ChildService } from './child-service.js';
+import { lockDataDirectory } from './data-lock.js';
+import { portOwner, portProblem } from './port-owner.js';
+import { RotatingLog } from './rotating-log.js';
+import { processStart, removeRunFile, writeRunFile } from './run-file.js';
+import type { ServiceInit, ServiceKind } from './service-messages.js';
+
+export interface SupervisorOptions {
+  home: string;
+  config: Config;
+  version: string;
+  /** The built entry point of services (`dist/service.cjs`). */
+  serviceEntry: string;
+  env: NodeJS.ProcessEnv;
+  /** Start of the test clock, epoch milliseconds; null for real time. */
+  testClockStart: number | null;
+  /** Warnings and errors of the services, one JSON line each. */
+  onLog?: (line: string) => void;
+}
+
+/** The parts of a start, in order; each is shown as it comes up. */
+export type StartStage = 'home' | 'store' | 'bus' | 'api' | 'scheduler' | 'workers';
+
+export interface StartedSystem {
+  url: string;
+  token: { file: string; created: boolean };
+  database: { url: string; engine: string; location: string; migrated: { from: number; to: number } | null };
+  logFile: string;
+  pids: Record<string, number>;
+  /** Occurrences written while starting, that had come due while nothing ran. */
+  missedWhileDown: { since: number | null };
+}
+
+const SERVICE_LOG_LEVELS = /"level":"(warn|error|fatal)"/;
+
+/** Starts, watches and stops the services of a local system (architecture.md, Processes). */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #children: { kind: ServiceKind; slot: string; service: ChildService }[] = [];
+  readonly #hub = new IpcHub();
+  readonly #clock: ServiceClock | typeof systemClock;
+  #release: (() => void) | null = null;
+  #store: Store | null = null;
+  #log: RotatingLog | null = null;
+  #startedAt = 0;
+  #stopping = false;
+  #databaseUrl: string;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#clock = options.testClockStart === null ? systemClock : new ServiceClock(options.testClockStart - Date.now());
+    if (this.#clock instanceof ServiceClock) this.#clock.follow(this.#hub);
+    this.#databaseUrl = options.config.database_url ?? `sqlite:${join(options.home, 'orchestrator.db')}`;
+  }
+
+  /** @param stage called around each part of the start, so that it can be shown. */
+  async start(stage: <T>(name: StartStage, work: () => Promise<T>) => Promise<T>): Promise<StartedSystem> {
+    const { home, config, version } = this.#options;
+    this.#startedAt = this.#clock.now();
+    try {
+      await stage('home', async () => {
+        this.#release = lockDataDirectory(home);
+        this.#log = new RotatingLog(join(home, 'logs', 'pao.log'));
+        await this.#checkPort();
+      });
+      // The children load their code while the store is brought up to date.
+      this.#spawnAll();
+      const { migrated, since } = await stage('store', () => this.#prepareStore());
+      await stage('bus', async () => {});
+      const url = await stage('api', () => this.#begin('api'));
+      const token = await this.#writeCredentials(url as string);
+      await stage('scheduler', () => this.#begin('scheduler'));
+      await stage('workers', () => this.#begin('worker'));
+      writeRunFile(home, {
+        pid: process.pid,
+        process_start: processStart(process.pid),
+        url: url as string,
+        version,
+        started_at: new Date(Date.now()).toISOString(),
+        home,
+        database: (this.#store as Store).location,
+        log_file: (this.#log as unknown as RotatingLog).file,
+      });
+      return {
+        url: url as string,
+        token,
+        database: {
+          url: config.database_url ?? '',
+          engine: (this.#store as Store).engine,
+          location: (this.#store as Store).location,
+          migrated,
+        },
+        logFile: (this.#log as unknown as RotatingLog).file,
+        pids: Object.fromEntries(this.#children.map(({ slot, service }) => [slot, service.pid ?? 0])),
+        missedWhileDown: { since },
+      };
+    } catch (error) {
+      await this.stop(0).catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Drains the services in the order workers, scheduler, API, then closes the store. */
+  async stop(graceMs = parseDuration(this.#options.config.grace)): Promise<Record<string, number>> {
+    this.#stopping = true;
+    const summary: Record<string, number> = {};
+    for (const kind of ['worker', 'scheduler', 'api'] as const) {
+      await Promise.all(
+        this.#children.filter((child) => child.kind === kind).map(({ service }) => service.stop(graceMs)),
+      );
+    }
+    for (const { service } of this.#children) {
+      for (const [name, value] of Object.entries(service.summary)) summary[name] = (summary[name] ?? 0) + value;
+    }
+    await this.#store?.setMeta('stopped_at', String(this.#clock.now())).catch(() => {});
+    await this.#store?.close();
+    this.#store = null;
+    await this.#hub.close();
+    if (this.#release !== null) removeRunFile(this.#options.home);
+    this.#release?.();
+    this.#release = null;
+    this.#log?.close();
+    this.#log = null;
+    return summary;
+  }
+
+  /** Ends everything now; leases run out and are taken back at the next start. */
+  kill(): void {
+    for (const { service } of this.#children) service.kill();
+    if (this.#release !== null) removeRunFile(this.#options.home);
+  }
+
+  async #checkPort(): Promise<void> {
+    const { host, port } = this.#options.config;
+    const problem = await portProblem(host, port);
+    if (problem === null) return;
+    if (problem !== 'EADDRINUSE') {
+      throw new PaoError('PAO_PORT_UNUSABLE', `${host}:${port} can not be listened on (${problem}).`, {
+        exitCode: EXIT.unavailable,
+        hints: ['pao start local --host 127.0.0.1 --port 8090'],
+      });
+    }
+    const owner = portOwner(port);
+    const by = owner === null ? '' : ` by ${owner.command} (pid ${owner.pid})`;
+    throw new PaoError('PAO_PORT_IN_USE', `Port ${port} is already in use${by}.`, {
+      exitCode: EXIT.unavailable,
+      hints: [`pao start local --port ${port + 1}`, 'pao start local --port 0'],
+    });
+  }
+
+  async #prepareStore(): Promise<{ migrated: { from: number; to: number } | null; since: number | null }> {
+    const { config } = this.#options;
+    this.#store = await openStore({ url: this.#databaseUrl, durability: config.durability });
+    const now = this.#clock.now();
+    const migration = await this.#store.migrate(now);
+    const { bootstrapAdmin } = await import('../api/bootstrap-admin.js');
+    this.#newToken = await bootstrapAdmin({ store: this.#store, clock: this.#clock, hasCredentials: existsSync(this.#credentialsFile) });
+    const stoppedAt = await this.#store.getMeta('stopped_at');
+    return {
+      migrated: migration.from === migration.to ? null : migration,
+      since: stoppedAt === null ? null : Number(stoppedAt),
+    };
+  }
+
+  #newToken: string | null = null;
+
+  get #credentialsFile(): string {
+    return join(this.#options.home, 'credentials.json');
+  }
+
+  /** The secret of a new admin token is written once; later starts only correct the URL. */
+  async #writeCredentials(url: string): Promise<{ file: string; created: boolean }> {
+    const file = this.#credentialsFile;
+    let token = this.#newToken;
+    const created = token !== null;
+    token ??= (JSON.parse(readFileSync(file, 'utf8')) as { token: string }).token;
+    writeFileSync(`${file}.new`, `${JSON.stringify({ url, token }, null, 2)}\n`, { mode: 0o600 });
+    chmodSync(`${file}.new`, 0o600);
+    renameSync(`${file}.new`, file);
+    return { file, created };
+  }
+
+  #spawnAll(): void {
+    this.#spawn('api', 'api');
+    this.#spawn('scheduler', 'scheduler');
+    for (let index = 1; index <= this.#options.config.workers; index++) this.#spawn('worker', `w${index}`);
+  }
+
+  #spawn(kind: ServiceKind, slot: string): void {
+    const { home, config, version, serviceEntry } = this.#options;
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+    let port = config.port;
+    const init = (): ServiceInit => ({
+      kind,
+      slot,
+      workerId: `wrk_${slot}_${randomUUID()}`,
+      config: { ...config, port },
+      databaseUrl: this.#databaseUrl,
+      home,
+      version,
+      clockOffsetMs: this.#clock instanceof ServiceClock ? this.#clock.offset : null,
+      startedAt: this.#startedAt,
+    });
+    const service = new ChildService({
+      entry: serviceEntry,
+      env: this.#childEnvironment(kind),
+      init,
+      onLine: (line) => this.#writeLog(slot, line),
+      onSpawn: (child) => this.#hub.attach(child),
+      onReady: (url, restarts) => {
+        // A port that was picked by the system stays the same over restarts.
+        if (url !== undefined) port = Number(new URL(url).port);
+        if (restarts > 0) this.#say('warn', `${slot} was restarted`, { slot, restarts });
+      },
+      onExit: (exit) => void this.#childGone(kind, slot, exit),
+    });
+    this.#children.push({ kind, slot, service });
+    service.spawn();
+  }
+
+  /** Children get what they need and no more: passwords go over IPC, tools' secrets only to those that call tools. */
+  #childEnvironment(kind: ServiceKind): NodeJS.ProcessEnv {
+    const { env } = this.#options;
+    const kept: NodeJS.ProcessEnv = {};
+    for (const [name, value] of Object.entries(env)) {
+      if (name === 'DATABASE_URL' || name === 'PAO_TOKEN') continue;
+      if (kind === 'scheduler' && (name.startsWith('PAO_SECRET_') || name === 'NODE_EXTRA_CA_CERTS')) continue;
+      kept[name] = value;
+    }
+    return kept;
+  }
+
+  async #begin(kind: ServiceKind): Promise<string | undefined> {
+    const group = this.#children.filter((child) => child.kind === kind);
+    let url: string | undefined;
+    await Promise.all(
+      group.map(async ({ service }) => {
+        url = (await service.begin()) ?? url;
+      }),
+    );
+    return url;
+  }
+
+  async #childGone(kind: ServiceKind, slot: string, exit: { workerId: string; code: number | null; signal: string | null; expected: boolean }): Promise<void> {
+    if (exit.expected || this.#stopping) return;
+    this.#say('error', `${slot} died`, { slot, code: exit.code, signal: exit.signal });
+    this.#hub.publish('metrics', {
+      observations: [{ name: 'worker_restarts_total', labels: { reason: 'crash' }, values: [kind === 'worker' ? 1 : 0] }],
+    });
+    if (kind !== 'worker' || this.#store === null || exit.workerId === '') return;
+    // Its leases need not run out first: the process is known to be gone.
+    try {
+      const result = await this.#store.reclaim({ now: this.#clock.now(), workerId: exit.workerId, limit: 10_000, maxDeaths: 3 });
+      this.#say('warn', 'work of a dead worker was taken back', { slot, requeued: result.requeued.length, dead: result.dead });
+      if (result.requeued.length > 0) this.#hub.publish('work', { count: result.requeued.length });
+      const changed = [...result.requeued, ...result.dead];
+      if (changed.length > 0) this.#hub.publish('run', { runIds: changed });
+    } catch (error) {
+      this.#say('error', 'work of a dead worker could not be taken back yet', { slot, reason: String(error) });
+    }
+  }
+
+  #say(level: 'warn' | 'error', msg: string, fields: object): void {
+    this.#writeLog('supervisor', JSON.stringify({ level, time: new Date(this.#clock.now()).toISOString(), service: 'supervisor', ...fields, msg }));
+  }
+
+  #writeLog(slot: string, line: string): void {
+    const json = line.startsWith('{') ? line : JSON.stringify({ level: 'warn', time: new Date(this.#clock.now()).toISOString(), service: slot, msg: line });
+    this.#log?.write(json);
+    if (SERVICE_LOG_LEVELS.test(json)) this.#options.onLog?.(json);
+  }
+}
