@@ -6,6 +6,8 @@ export type HttpFault =
   | { kind: 'drop' }
   /** Does the work, then closes the connection instead of answering. */
   | { kind: 'accept_then_drop' }
+  /** Does the work and never answers. */
+  | { kind: 'accept_then_hang' }
   /** Answers this instead of doing the work; an object as body is sent as JSON. */
   | { kind: 'respond'; status: number; headers?: Record<string, string>; body?: unknown };
 

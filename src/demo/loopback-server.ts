@@ -55,7 +55,7 @@ export interface LoopbackOptions<Fault> {
 }
 
 const isHttpFault = (fault: { kind: string } | null): fault is HttpFault =>
-  fault !== null && ['hang', 'drop', 'accept_then_drop', 'respond'].includes(fault.kind);
+  fault !== null && ['hang', 'drop', 'accept_then_drop', 'accept_then_hang', 'respond'].includes(fault.kind);
 
 /**
  * Starts an HTTP server on 127.0.0.1 with what all demo servers share: requests kept for inspection, faults on demand,
@@ -119,7 +119,7 @@ export async function startLoopbackServer<Fault extends { kind: string } = HttpF
       response,
     });
     if (fault?.kind === 'accept_then_drop') raw.socket.destroy();
-    else if (answer) reply(response, answer);
+    else if (answer && fault?.kind !== 'accept_then_hang') reply(response, answer);
   };
 
   const server = createServer((request, response) => {

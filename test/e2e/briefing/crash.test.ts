@@ -1,0 +1,125 @@
+import { readFileSync } from 'node:fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Pao, startPao, until } from '../start-pao.js';
+import {
+  applyTask,
+  briefingTask,
+  finishedRun,
+  type Json,
+  type RunView,
+  startWorld,
+  step,
+  stepOf,
+  type World,
+} from './briefing-world.js';
+
+let world: World;
+let pao: Pao;
+
+afterEach(async () => {
+  try {
+    const { code, orphans } = await pao.stop();
+    expect({ code, orphans }).toEqual({ code: 0, orphans: [] });
+  } finally {
+    pao.cleanUp();
+    await world.close();
+  }
+});
+
+async function start(workers: number): Promise<void> {
+  world = await startWorld();
+  pao = await startPao({ workers });
+  world.writeSecrets(pao.home);
+  await pao.json(['tool', 'import', 'tools.yaml'], { cwd: world.directory });
+}
+
+async function begin(change: (task: Json & { pipeline: Json[] }) => void = () => {}): Promise<string> {
+  const task = briefingTask(world);
+  delete task.schedule;
+  change(task);
+  const { id } = await applyTask(pao, task);
+  const { body } = await pao.api<RunView>('POST', `/v1/tasks/${id}/run`, {});
+  return body.id;
+}
+
+/** Kills the worker that has the run, by the process id its heartbeat tells. */
+async function killWorkerOf(runId: string): Promise<void> {
+  const { body } = await pao.api<RunView & { worker_id?: string }>('GET', `/v1/runs/${runId}`);
+  const slot = /^wrk_(w\d+)_/.exec(body.worker_id ?? '')?.[1];
+  expect(slot, JSON.stringify(body)).toBeDefined();
+  const pid = workerPids().get(slot as string);
+  expect(pid).toBeDefined();
+  process.kill(pid as number, 'SIGKILL');
+}
+
+/** The worker processes by slot, as the health report or else the process table has them. */
+function workerPids(): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const pid of pao.descendants()) {
+    const title = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+    const slot = /\bw(\d+)\b/.exec(title)?.[0];
+    if (slot && !found.has(slot)) found.set(slot, pid);
+  }
+  return found;
+}
+
+describe('F9: a worker dies after Telegram took the message', () => {
+  it('leaves the outcome unknown, sends nothing again, and ends the run', async () => {
+    await start(1);
+    // Telegram takes the message and its answer never comes: the moment between acceptance and commit.
+    world.telegram.faults.next({ kind: 'accept_then_hang' });
+    const runId = await begin();
+    await until('the message to be taken', () => world.telegram.messages.length === 1);
+    await killWorkerOf(runId);
+    const run = await finishedRun(pao, runId, 60_000);
+    expect(run).toMatchObject({ status: 'partial', reason: 'unknown_outcome' });
+    expect(step(run, 'ping')).toMatchObject({ status: 'unknown' });
+    expect(world.telegram.messages).toHaveLength(1);
+  });
+});
+
+describe('a worker dies in the middle of step 3 of 5', () => {
+  it('goes on at step 3 elsewhere, does steps 1 and 2 not again, and delivers once', async () => {
+    await start(2);
+    world.mail.faults.next({ kind: 'hang' });
+    const runId = await begin((task) => {
+      stepOf(task, 'mail').timeout = '60s';
+    });
+    await until('the mail to be asked', () => world.mail.requests.length > 0);
+    await killWorkerOf(runId);
+    const run = await finishedRun(pao, runId, 60_000);
+    expect(run.status).toBe('succeeded');
+    expect(world.calendarCalls()).toHaveLength(1);
+    expect(world.weather.requests).toHaveLength(1);
+    expect(world.telegram.messages).toHaveLength(1);
+  });
+});
+
+describe('the supervisor dies', () => {
+  it('leaves no orphan, and a new start ends what was begun, once', async () => {
+    await start(1);
+    world.weather.faults.next({ kind: 'hang' });
+    const runId = await begin((task) => {
+      stepOf(task, 'wx').timeout = '60s';
+    });
+    await until('the weather to be asked', () => world.weather.requests.length > 0);
+    const children = pao.descendants();
+    expect(children.length).toBeGreaterThan(2);
+    await pao.killSupervisor();
+    await until('the children to be gone', () => children.every((pid) => !isAlive(pid)), 10_000);
+    pao = await startPao({ home: pao.home });
+    const run = await finishedRun(pao, runId, 60_000);
+    expect(run.status).toBe('succeeded');
+    expect(world.calendarCalls()).toHaveLength(1);
+    expect(world.telegram.messages).toHaveLength(1);
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2)[0] !== 'Z';
+  } catch {
+    return false;
+  }
+}

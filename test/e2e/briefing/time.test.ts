@@ -1,0 +1,154 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Pao, startPao, until } from '../start-pao.js';
+import {
+  applyTask,
+  briefingTask,
+  finishedRun,
+  type Json,
+  type RunView,
+  runsOf,
+  startWorld,
+  step,
+  type World,
+} from './briefing-world.js';
+
+const HOUR = 3_600_000;
+let world: World;
+let pao: Pao;
+
+afterEach(async () => {
+  try {
+    const { code, orphans } = await pao.stop();
+    expect({ code, orphans }).toEqual({ code: 0, orphans: [] });
+  } finally {
+    pao.cleanUp();
+    await world.close();
+  }
+});
+
+/** A system at an instant, with the briefing under a catch-up policy. */
+async function at(clock: string, catchup?: Json): Promise<{ id: string }> {
+  world = await startWorld();
+  pao = await startPao({ clock });
+  world.writeSecrets(pao.home);
+  await pao.json(['tool', 'import', 'tools.yaml'], { cwd: world.directory });
+  const task = briefingTask(world);
+  if (catchup) (task.schedule as Json).catchup = catchup;
+  return applyTask(pao, task);
+}
+
+/** Waits until the task has this many runs and all of them have ended; oldest occurrence first. */
+async function ended(taskId: string, count: number): Promise<RunView[]> {
+  const runs = await until(`${count} runs`, async () => {
+    const found = await runsOf(pao, taskId);
+    return found.length >= count ? found : null;
+  });
+  const full = await Promise.all(runs.map((run) => finishedRun(pao, run.id)));
+  return full.sort((a, b) => Date.parse(a.scheduled_for) - Date.parse(b.scheduled_for));
+}
+const view = (run: RunView) => [
+  new Date(run.scheduled_for).toISOString(),
+  run.status,
+  run.reason,
+  run.trigger,
+];
+
+describe('F8: the schedule and a person at the same second', () => {
+  it('makes one run for the occurrence, one for the person, and one message', async () => {
+    const { id } = await at('2026-11-24T06:29:00Z');
+    const task = briefingTask(world);
+    // Both may run at once here; that the message is sent once is the business of its key.
+    (task.schedule as Json).overlap = 'allow';
+    delete task.concurrency;
+    await applyTask(pao, task);
+    await pao.advance(60_000);
+    await pao.api('POST', `/v1/tasks/${id}/run`, {});
+    const runs = await ended(id, 2);
+    expect(runs.map((run) => run.trigger).sort()).toEqual(['manual', 'schedule']);
+    expect(runs.map((run) => run.status)).toEqual(['succeeded', 'succeeded']);
+    expect(world.telegram.messages).toHaveLength(1);
+    expect(runs.map((run) => step(run, 'ping').status).sort()).toEqual(['skipped', 'succeeded']);
+  });
+});
+
+describe('F15: the machine sleeps from 05:00 to 11:00', () => {
+  it('leaves a missed row when the window of 3 h is over', async () => {
+    const { id } = await at('2026-11-24T05:00:00Z', { policy: 'latest', window: '3h' });
+    await pao.advance(6 * HOUR);
+    expect((await ended(id, 1)).map(view)).toEqual([
+      ['2026-11-24T06:30:00.000Z', 'missed', 'catchup_window', 'schedule'],
+    ]);
+    expect(world.telegram.messages).toEqual([]);
+  });
+
+  it('catches up within 6 h, and still speaks of the 24th', async () => {
+    const { id } = await at('2026-11-24T05:00:00Z', { policy: 'latest', window: '6h' });
+    await pao.advance(6 * HOUR);
+    const runs = await ended(id, 1);
+    expect(runs.map(view)).toEqual([['2026-11-24T06:30:00.000Z', 'succeeded', null, 'catchup']]);
+    expect(world.calendarCalls()).toEqual([
+      { start: '2026-11-24T00:00:00+02:00', end: '2026-11-25T00:00:00+02:00', max: 50 },
+    ]);
+    expect(world.telegram.messages).toHaveLength(1);
+  });
+});
+
+describe('F16: the machine sleeps from Monday to Wednesday', () => {
+  it('runs the latest and records the others as missed', async () => {
+    const { id } = await at('2026-11-23T05:00:00Z', { policy: 'latest', window: '72h' });
+    await pao.advance(2 * 24 * HOUR + 2 * HOUR);
+    expect((await ended(id, 3)).map(view)).toEqual([
+      ['2026-11-23T06:30:00.000Z', 'missed', 'catchup_latest', 'schedule'],
+      ['2026-11-24T06:30:00.000Z', 'missed', 'catchup_latest', 'schedule'],
+      ['2026-11-25T06:30:00.000Z', 'succeeded', null, 'catchup'],
+    ]);
+    expect(world.telegram.messages).toHaveLength(1);
+  });
+
+  it('runs the two newest when asked for at most two', async () => {
+    const { id } = await at('2026-11-23T05:00:00Z', { policy: 'all', max: 2, window: '72h' });
+    await pao.advance(2 * 24 * HOUR + 2 * HOUR);
+    expect((await ended(id, 3)).map(view)).toEqual([
+      ['2026-11-23T06:30:00.000Z', 'missed', 'catchup_max', 'schedule'],
+      ['2026-11-24T06:30:00.000Z', 'succeeded', null, 'catchup'],
+      ['2026-11-25T06:30:00.000Z', 'succeeded', null, 'catchup'],
+    ]);
+    expect(world.telegram.messages).toHaveLength(2);
+  });
+});
+
+describe('F19: a schedule that is broken in the database', () => {
+  it('stops that task alone; the briefing still fires', async () => {
+    const { id } = await at('2026-11-24T06:29:00Z');
+    const { body: broken } = await pao.api<{ id: string }>('POST', '/v1/tasks', {
+      name: 'broken',
+      schedule: { kind: 'cron', expr: '*/5 * * * *', timezone: 'UTC' },
+      pipeline: [{ id: 'echo', uses: 'debug.echo', with: { message: 'hi' } }],
+    });
+    const { default: Database } = await import('better-sqlite3');
+    const database = new Database(`${pao.home}/orchestrator.db`);
+    const tables = database.prepare("select name from sqlite_master where type = 'table'").all() as {
+      name: string;
+    }[];
+    let changed = 0;
+    for (const { name } of tables) {
+      const columns = database.prepare(`pragma table_info("${name}")`).all() as { name: string }[];
+      for (const column of columns.filter((one) => ['spec', 'spec_json'].includes(one.name))) {
+        changed += database
+          .prepare(
+            `update "${name}" set "${column.name}" = replace("${column.name}", '*/5 * * * *', '*/0 * * * *')`,
+          )
+          .run().changes;
+      }
+    }
+    database.close();
+    expect(changed).toBeGreaterThan(0);
+    await pao.advance(60_000);
+    const [run] = await ended(id, 1);
+    expect(run).toMatchObject({ status: 'succeeded', trigger: 'schedule' });
+    await until('the broken task to be stopped', async () => {
+      const { body } = await pao.api<{ state?: string; status?: string }>('GET', `/v1/tasks/${broken.id}`);
+      return (body.state ?? body.status) !== 'active';
+    });
+  });
+});
