@@ -177,9 +177,10 @@ export class RunExecutor {
   #skip(planned: PlannedStep, frame: CallFrame): void {
     const now = this.options.clock.now();
     const record = frame.state.begin(planned.step.id, planned.position, planned.tool);
-    frame.state.put({ ...record, status: 'skipped', reason: 'condition', startedAt: now, finishedAt: now });
-    // A step that was not needed may still have something to say to the steps after it.
-    if (planned.fallback !== null) this.#bind(planned, this.#renderFallback(planned, frame), frame);
+    // A step that was not needed may still have something to say to the steps after it, also after a retry of those.
+    const output = planned.fallback === null ? null : this.#renderFallback(planned, frame);
+    frame.state.put({ ...record, status: 'skipped', reason: 'condition', startedAt: now, finishedAt: now, output });
+    if (planned.fallback !== null) this.#bind(planned, output, frame);
   }
 
   #bind(planned: PlannedStep, output: unknown, frame: CallFrame): void {
