@@ -98,7 +98,7 @@ describe('initBriefing', () => {
       const stopped = await stopDemoGroup(join(root, 'project', '.pao-demo'));
       expect(stopped.map((server) => server.pid)).toEqual(demo.servers.map((server) => server.pid));
       expect(existsSync(join(root, 'project', '.pao-demo', 'servers.json'))).toBe(false);
-      await expect(fetch(`${telegram?.url}/demo`)).rejects.toThrow();
+      await expect(fetch(`${telegram?.url}/demo`)).rejects.toThrow('fetch failed');
     } finally {
       await other?.close();
     }

@@ -59,7 +59,7 @@ describe('the mail demo server', () => {
   });
 
   it('refuses a wrong token and a missing one with 401', async () => {
-    await expect(connect(server.mcpUrl, 'wrong')).rejects.toThrow();
+    await expect(connect(server.mcpUrl, 'wrong')).rejects.toThrow(/401|unauthorized/i);
     const response = await fetch(server.mcpUrl, { method: 'POST', body: '{}' });
     expect(response.status).toBe(401);
     expect(response.headers.get('www-authenticate')).toContain('invalid_token');

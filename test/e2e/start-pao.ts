@@ -61,8 +61,8 @@ export interface Pao {
   output(): string;
   /** Ids of all processes that descend from the supervisor now. */
   descendants(): number[];
-  /** Stops it with SIGTERM. @returns exit code, and the processes that should be gone and are not. */
-  stop(): Promise<{ code: number | null; orphans: number[] }>;
+  /** Stops it with SIGTERM. @throws Error unless it ends with 0 and every process of it is gone. */
+  stop(): Promise<void>;
   /** Kills the supervisor with SIGKILL and waits until it is gone. */
   killSupervisor(): Promise<void>;
   /** Removes the data directory. */
@@ -170,7 +170,9 @@ export async function startPao(options: StartPaoOptions = {}): Promise<Pao> {
       ).catch(() =>
         before.filter(([id, start]) => start !== null && startOf(id) === start).map(([id]) => id),
       );
-      return { code: child.exitCode, orphans };
+      if (child.exitCode !== 0 || orphans.length > 0) {
+        throw new Error(`pao ended with ${child.exitCode} and left the processes [${orphans}]:\n${written}`);
+      }
     },
     async killSupervisor() {
       child.kill('SIGKILL');
