@@ -21,7 +21,13 @@ export const MAIL_SECRET = 'mail-secret-1f0c9b';
 export const BOT_TOKEN = '123456:TEST-bot-token';
 export const CLOCK = '2026-11-24T06:29:30Z';
 
-const calendarEntry = fileURLToPath(new URL('../../../dist/demo/calendar.cjs', import.meta.url));
+const builtCalendar = [fileURLToPath(new URL('../../../dist/demo/calendar.cjs', import.meta.url))];
+/** The calendar server from source, for tests that need no build. */
+export const SOURCE_CALENDAR = [
+  '--import',
+  'tsx',
+  fileURLToPath(new URL('../../../src/demo/servers/calendar.ts', import.meta.url)),
+];
 const calendarFile = fileURLToPath(new URL('../../demo/fixtures/briefing.ics', import.meta.url));
 
 export type Json = Record<string, unknown>;
@@ -71,7 +77,9 @@ export interface World {
 }
 
 /** Starts the servers in this process (the IMAP server included) and writes the files for them. */
-export async function startWorld(options: { letters?: Letter[]; chatUrl?: string } = {}): Promise<World> {
+export async function startWorld(
+  options: { letters?: Letter[]; chatUrl?: string; calendar?: string[] } = {},
+): Promise<World> {
   const directory = mkdtempSync(join(tmpdir(), 'pao-briefing-'));
   const imap = await startImapServer(options.letters ?? BRIEFING_LETTERS);
   const [weather, mail, chat, telegram] = await Promise.all([
@@ -87,7 +95,7 @@ export async function startWorld(options: { letters?: Letter[]; chatUrl?: string
   writeFileSync(
     join(directory, 'tools.yaml'),
     writeBriefingTools({
-      calendar: { command: process.execPath, args: [calendarEntry, ...flags] },
+      calendar: { command: process.execPath, args: [...(options.calendar ?? builtCalendar), ...flags] },
       ports: {
         weather: weather.port,
         mail: mail.port,
