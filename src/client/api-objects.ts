@@ -1,0 +1,187 @@
+import type { RunError, RunStatus, RunTrigger, StepStatus } from '../domain/run.js';
+import type { TaskInput, TaskState } from '../domain/task.js';
+import type { ToolInput } from '../domain/tool.js';
+
+/** One page of a list; `next_cursor` is null on the last one. */
+export interface ListPage<Item> {
+  items: Item[];
+  next_cursor: string | null;
+}
+
+/** One instant a schedule names. */
+export interface OccurrenceObject {
+  /** RFC 3339, UTC. */
+  at: string;
+  /** The same in the task's zone, as a person reads it. */
+  local?: string;
+  note?: string;
+}
+
+/** Something about a schedule a person should know: a DST gap, a date that never comes. */
+export interface WarningObject {
+  code?: string;
+  message: string;
+  hint?: string;
+}
+
+/** A task as the API shows it; times are RFC 3339 UTC. */
+export interface TaskObject {
+  id: string;
+  name: string;
+  title: string | null;
+  description: string | null;
+  agent_id: string;
+  version: number;
+  state: TaskState;
+  state_reason: string | null;
+  schedule: (Record<string, unknown> & { kind: string; timezone?: string }) | null;
+  timezone: string | null;
+  priority: number;
+  dedupe: Record<string, unknown> | null;
+  concurrency: Record<string, unknown> | null;
+  retry: Record<string, unknown> | null;
+  timeout: string;
+  params: Record<string, unknown>;
+  runs_on: string[] | null;
+  tags: string[] | null;
+  pipeline: Record<string, unknown>[];
+  next_due_at: string | null;
+  next_due_local: string | null;
+  /** The schedule in words. */
+  words: string | null;
+  warnings: (WarningObject | string)[];
+  snoozed_until: string | null;
+  last_run_at: string | null;
+  created_at: string;
+  updated_at: string;
+  /** Only in the answer to creating or applying. */
+  next_occurrences?: (OccurrenceObject | string)[];
+}
+
+/** One step of a run. */
+export interface StepObject {
+  step_id: string;
+  position: number;
+  tool: string | null;
+  status: StepStatus;
+  reason: string | null;
+  attempts: number;
+  started_at: string | null;
+  finished_at: string | null;
+  duration_ms?: number | null;
+  /** As it was sent, secrets replaced by `***`. */
+  input: unknown;
+  output: unknown;
+  error: RunError | null;
+  idempotency_key?: string | null;
+  usage?: { input_tokens: number; output_tokens: number; estimated?: boolean } | null;
+}
+
+/** A run as the API shows it; `steps` is there when one run is asked for. */
+export interface RunObject {
+  id: string;
+  task_id: string;
+  task_name: string;
+  task_version: number;
+  agent_id: string;
+  status: RunStatus;
+  reason: string | null;
+  trigger: RunTrigger;
+  scheduled_for: string;
+  created_at: string;
+  run_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+  duration_ms: number | null;
+  lateness_ms: number | null;
+  attempt: number;
+  priority: number;
+  params: Record<string, unknown>;
+  event_id: string | null;
+  parent_run_id: string | null;
+  output: unknown;
+  error: RunError | null;
+  trace_id: string | null;
+  worker_id: string | null;
+  steps?: StepObject[];
+}
+
+/** An agent; `tokens` never hold a secret. */
+export interface AgentObject {
+  id: string;
+  name: string;
+  title: string | null;
+  scopes: string[];
+  disabled_at: string | null;
+  created_at: string;
+  updated_at: string;
+  tokens?: TokenObject[];
+}
+
+/** What is known of a token; `secret` is only in the answer that made it. */
+export interface TokenObject {
+  id: string;
+  prefix: string;
+  label: string | null;
+  scopes?: string[];
+  created_at: string;
+  expires_at: string | null;
+  revoked_at: string | null;
+  last_used_at: string | null;
+  secret?: string;
+}
+
+/** The answer to creating an agent: the only time its token can be read. */
+export type CreatedAgentObject = AgentObject & { token: string | TokenObject };
+
+/** A published event. */
+export interface EventObject {
+  id: string;
+  sequence: number;
+  topic: string;
+  payload: unknown;
+  dedupe_key: string | null;
+  agent_id: string;
+  created_at: string;
+  /** False when the same key was published before; then it is the event of that time. */
+  is_new?: boolean;
+}
+
+/** A tool of the catalog. */
+export type ToolObject = ToolInput & { version?: number; created_at?: string; updated_at?: string };
+
+/** The answer to a direct tool call. */
+export interface ToolCallObject {
+  output: unknown;
+  duration_ms?: number;
+  attempts?: number;
+}
+
+/** What an import brought. */
+export interface ToolImportObject {
+  created: number;
+  replaced: number;
+  items?: ToolObject[];
+  warnings?: (WarningObject | string)[];
+}
+
+/** Why a task did or did not run at an instant. */
+export interface ExplanationObject {
+  /** Sentences, in the order they should be read. */
+  lines?: string[];
+  text?: string;
+  verdict?: string;
+  [name: string]: unknown;
+}
+
+/** One version of a task. */
+export interface TaskVersionObject {
+  version: number;
+  created_at: string;
+  created_by: string;
+  spec: TaskInput;
+  [name: string]: unknown;
+}
+
+/** What becomes of a task that is handed in by name. */
+export type ApplyOutcome = 'created' | 'updated' | 'unchanged';

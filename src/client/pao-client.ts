@@ -1,0 +1,353 @@
+import { EXIT, notFound, PaoError } from '../domain/errors.js';
+import { isFinal } from '../domain/run.js';
+import type { TaskInput } from '../domain/task.js';
+import type { CatalogFile } from '../domain/tool.js';
+import type {
+  AgentObject,
+  ApplyOutcome,
+  CreatedAgentObject,
+  EventObject,
+  ExplanationObject,
+  ListPage,
+  OccurrenceObject,
+  RunObject,
+  TaskObject,
+  TaskVersionObject,
+  TokenObject,
+  ToolCallObject,
+  ToolImportObject,
+  ToolObject,
+} from './api-objects.js';
+import { type StreamOptions, streamEvents } from './event-stream.js';
+import {
+  type ApiRequest,
+  HttpTransport,
+  pause,
+  type QueryValue,
+  type TransportOptions,
+} from './http-transport.js';
+
+/** What every call takes besides its own arguments. */
+export interface CallOptions {
+  signal?: AbortSignal | undefined;
+}
+
+/** Which part of a list. */
+export interface ListQuery extends CallOptions {
+  /** How many a page; the server has its own bounds. */
+  limit?: number | undefined;
+  cursor?: string | undefined;
+}
+
+/** Whether a text is an id of that kind rather than a name. */
+export const isIdOf = (kind: 'agt' | 'tsk' | 'run', text: string): boolean =>
+  new RegExp(`^${kind}_[0-9a-f]{32}$`).test(text);
+
+/**
+ * The API of one server, typed; every method is one call unless it says otherwise.
+ * @throws ApiError (a PaoError) with the server's problems; PaoError PAO_UNREACHABLE when nothing answers.
+ */
+export class PaoClient {
+  readonly #transport: HttpTransport;
+
+  constructor(options: TransportOptions) {
+    this.#transport = new HttpTransport(options);
+  }
+
+  /** Tasks. */
+  listTasks(query: ListQuery & { state?: string; search?: string } = {}): Promise<ListPage<TaskObject>> {
+    return this.#list('/v1/tasks', query);
+  }
+
+  getTask(id: string, options: CallOptions = {}): Promise<TaskObject> {
+    return this.#get(`/v1/tasks/${encodeURIComponent(id)}`, {}, options);
+  }
+
+  /**
+   * A task by id or by name.
+   * @throws PaoError with exit code 5 and the nearest names when there is none.
+   */
+  async findTask(nameOrId: string, options: CallOptions = {}): Promise<TaskObject> {
+    if (isIdOf('tsk', nameOrId)) return this.getTask(nameOrId, options);
+    let cursor: string | undefined;
+    do {
+      const page = await this.listTasks({
+        search: nameOrId,
+        limit: 100,
+        ...(cursor ? { cursor } : {}),
+        ...options,
+      });
+      const found = page.items.find(({ name }) => name === nameOrId);
+      if (found) return found;
+      cursor = page.next_cursor ?? undefined;
+    } while (cursor);
+    const [{ items }, { nearest }] = await Promise.all([
+      this.listTasks({ limit: 100, ...options }),
+      import('../domain/nearest.js'),
+    ]);
+    const near = nearest(
+      nameOrId,
+      items.map(({ name }) => name),
+    );
+    throw notFound('task', nameOrId, [...(near ? [`Did you mean ${near}?`] : []), 'pao task list']);
+  }
+
+  createTask(task: TaskInput, options: CallOptions = {}): Promise<TaskObject> {
+    return this.#send('POST', '/v1/tasks', task, options);
+  }
+
+  /** Creates the task of this name or changes it to this; nothing happens when it is so already. */
+  async applyTask(
+    task: TaskInput,
+    { dryRun, ...options }: CallOptions & { dryRun?: boolean } = {},
+  ): Promise<{ outcome: ApplyOutcome; task: TaskObject }> {
+    const name = encodeURIComponent(String(task.name));
+    const before = dryRun ? undefined : await this.#versionOf(String(task.name), options);
+    const response = await this.#transport.send<TaskObject>({
+      method: 'PUT',
+      path: `/v1/tasks/by-name/${name}`,
+      query: dryRun ? { dry_run: true } : {},
+      body: task,
+      ...options,
+    });
+    const isNew = response.status === 201;
+    const outcome = isNew ? 'created' : before === response.body.version ? 'unchanged' : 'updated';
+    return { outcome, task: response.body };
+  }
+
+  deleteTask(id: string, options: CallOptions = {}): Promise<void> {
+    return this.#send('DELETE', `/v1/tasks/${encodeURIComponent(id)}`, undefined, options);
+  }
+
+  /** Starts a task now; the run is only begun when this returns. */
+  runTask(
+    id: string,
+    input: { params?: Record<string, unknown> | undefined; force?: boolean | undefined } = {},
+    options: CallOptions = {},
+  ): Promise<RunObject> {
+    return this.#verb(id, 'run', input, options);
+  }
+
+  snoozeTask(
+    id: string,
+    input: { seconds: number } | { until: string },
+    options: CallOptions = {},
+  ): Promise<TaskObject> {
+    return this.#verb(id, 'snooze', input, options);
+  }
+
+  skipTask(id: string, options: CallOptions = {}): Promise<TaskObject> {
+    return this.#verb(id, 'skip', {}, options);
+  }
+
+  pauseTask(id: string, reason?: string, options: CallOptions = {}): Promise<TaskObject> {
+    return this.#verb(id, 'pause', reason === undefined ? {} : { reason }, options);
+  }
+
+  resumeTask(id: string, options: CallOptions = {}): Promise<TaskObject> {
+    return this.#verb(id, 'resume', {}, options);
+  }
+
+  cancelTask(id: string, options: CallOptions = {}): Promise<TaskObject> {
+    return this.#verb(id, 'cancel', {}, options);
+  }
+
+  occurrences(
+    id: string,
+    query: CallOptions & { from?: string; count?: number } = {},
+  ): Promise<{ items: (OccurrenceObject | string)[]; [name: string]: unknown }> {
+    const { signal, ...rest } = query;
+    return this.#get(`/v1/tasks/${encodeURIComponent(id)}/occurrences`, rest, { signal });
+  }
+
+  explainTask(id: string, at?: string, options: CallOptions = {}): Promise<ExplanationObject> {
+    return this.#get(`/v1/tasks/${encodeURIComponent(id)}/explain`, { at }, options);
+  }
+
+  taskVersions(id: string, query: ListQuery = {}): Promise<ListPage<TaskVersionObject>> {
+    return this.#list(`/v1/tasks/${encodeURIComponent(id)}/versions`, query);
+  }
+
+  /** Runs. */
+  listRuns(
+    query: ListQuery & { taskId?: string; status?: string; since?: string } = {},
+  ): Promise<ListPage<RunObject>> {
+    const { taskId, ...rest } = query;
+    const request: ListQuery & { task_id?: string | undefined } = { ...rest, task_id: taskId };
+    return this.#list('/v1/runs', request);
+  }
+
+  getRun(id: string, options: CallOptions = {}): Promise<RunObject> {
+    return this.#get(`/v1/runs/${encodeURIComponent(id)}`, {}, options);
+  }
+
+  cancelRun(id: string, options: CallOptions = {}): Promise<RunObject> {
+    return this.#send('POST', `/v1/runs/${encodeURIComponent(id)}/cancel`, {}, options);
+  }
+
+  /** Runs it again with what it was given then, from a step on or from the start. */
+  replayRun(id: string, fromStep?: string, options: CallOptions = {}): Promise<RunObject> {
+    const body = fromStep === undefined ? {} : { from_step: fromStep };
+    return this.#send('POST', `/v1/runs/${encodeURIComponent(id)}/replay`, body, options);
+  }
+
+  /**
+   * Waits until a run has ended.
+   * @throws PaoError PAO_WAIT_TIMEOUT (exit 124) when it takes longer than `timeoutMs`; the run goes on.
+   */
+  async waitForRun(
+    id: string,
+    options: CallOptions & { timeoutMs?: number; onUpdate?: (run: RunObject) => void } = {},
+  ): Promise<RunObject> {
+    const { signal, timeoutMs = Infinity, onUpdate } = options;
+    const end = performance.now() + timeoutMs;
+    for (let waitMs = 20; ; waitMs = Math.min(1000, waitMs * 1.5)) {
+      const run = await this.getRun(id, { signal });
+      onUpdate?.(run);
+      if (isFinal(run.status)) return run;
+      const left = end - performance.now();
+      if (left <= 0) {
+        throw new PaoError('PAO_WAIT_TIMEOUT', `Run ${id} is still ${run.status}; it goes on.`, {
+          exitCode: EXIT.timeout,
+          hints: [`pao run watch ${id}`],
+        });
+      }
+      await pause(Math.min(waitMs, left), signal);
+    }
+  }
+
+  /** Events. */
+  publishEvent(
+    event: { topic: string; payload?: unknown; dedupe_key?: string | undefined },
+    options: CallOptions = {},
+  ): Promise<EventObject> {
+    return this.#send('POST', '/v1/events', event, options);
+  }
+
+  listEvents(query: ListQuery & { topic?: string; since?: string } = {}): Promise<ListPage<EventObject>> {
+    return this.#list('/v1/events', query);
+  }
+
+  /** Follows events until the signal; takes up again where it was after a lost connection. */
+  streamEvents(options: StreamOptions = {}): AsyncGenerator<EventObject> {
+    return streamEvents(this.#transport, options);
+  }
+
+  /** Tools. */
+  listTools(query: ListQuery & { prefix?: string } = {}): Promise<ListPage<ToolObject>> {
+    return this.#list('/v1/tools', query);
+  }
+
+  getTool(address: string, options: CallOptions = {}): Promise<ToolObject> {
+    return this.#get(`/v1/tools/${encodeURIComponent(address)}`, {}, options);
+  }
+
+  callTool(address: string, input: unknown, options: CallOptions = {}): Promise<ToolCallObject> {
+    return this.#send('POST', `/v1/tools/${encodeURIComponent(address)}/call`, { input }, options);
+  }
+
+  /** Takes in the tools of a catalog: written out, of MCP servers, of OpenAPI documents. */
+  importTools(catalog: CatalogFile, options: CallOptions = {}): Promise<ToolImportObject> {
+    return this.#send('POST', '/v1/tools', catalog, options);
+  }
+
+  deleteTool(address: string, options: CallOptions = {}): Promise<void> {
+    return this.#send('DELETE', `/v1/tools/${encodeURIComponent(address)}`, undefined, options);
+  }
+
+  /** Agents. */
+  listAgents(query: ListQuery = {}): Promise<ListPage<AgentObject>> {
+    return this.#list('/v1/agents', query);
+  }
+
+  getAgent(id: string, options: CallOptions = {}): Promise<AgentObject> {
+    return this.#get(`/v1/agents/${encodeURIComponent(id)}`, {}, options);
+  }
+
+  /** An agent by id or by name. @throws PaoError with exit code 5 and the nearest names. */
+  async findAgent(nameOrId: string, options: CallOptions = {}): Promise<AgentObject> {
+    if (isIdOf('agt', nameOrId)) return this.getAgent(nameOrId, options);
+    const names: string[] = [];
+    for await (const agent of pages((cursor) => this.listAgents({ limit: 100, cursor, ...options }))) {
+      if (agent.name === nameOrId) return this.getAgent(agent.id, options);
+      names.push(agent.name);
+    }
+    const { nearest } = await import('../domain/nearest.js');
+    const near = nearest(nameOrId, names);
+    throw notFound('agent', nameOrId, [...(near ? [`Did you mean ${near}?`] : []), 'pao agent list']);
+  }
+
+  createAgent(
+    agent: {
+      name: string;
+      title?: string | undefined;
+      scopes?: string[] | undefined;
+      expires_at?: string | undefined;
+    },
+    options: CallOptions = {},
+  ): Promise<CreatedAgentObject> {
+    return this.#send('POST', '/v1/agents', agent, options);
+  }
+
+  createToken(
+    agentId: string,
+    input: { label?: string; expires_at?: string } = {},
+    options: CallOptions = {},
+  ): Promise<TokenObject & { token?: string }> {
+    return this.#send('POST', `/v1/agents/${encodeURIComponent(agentId)}/tokens`, input, options);
+  }
+
+  revokeToken(agentId: string, tokenId: string, graceSeconds = 0, options: CallOptions = {}): Promise<void> {
+    const path = `/v1/agents/${encodeURIComponent(agentId)}/tokens/${encodeURIComponent(tokenId)}`;
+    const query = graceSeconds > 0 ? { grace_seconds: graceSeconds } : {};
+    return this.request({ method: 'DELETE', path, query, ...options });
+  }
+
+  /** Ends an agent: its tokens are dead at once. */
+  deleteAgent(id: string, options: CallOptions = {}): Promise<void> {
+    return this.#send('DELETE', `/v1/agents/${encodeURIComponent(id)}`, undefined, options);
+  }
+
+  /** Any other call of the API. */
+  async request<Body>(request: ApiRequest): Promise<Body> {
+    return (await this.#transport.send<Body>(request)).body;
+  }
+
+  async #versionOf(name: string, options: CallOptions): Promise<number | undefined> {
+    const page = await this.listTasks({ search: name, limit: 100, ...options });
+    return page.items.find((task) => task.name === name)?.version;
+  }
+
+  #verb<Body>(id: string, verb: string, body: unknown, options: CallOptions): Promise<Body> {
+    return this.#send('POST', `/v1/tasks/${encodeURIComponent(id)}/${verb}`, body, options);
+  }
+
+  #list<Item>(path: string, { signal, ...query }: ListQuery): Promise<ListPage<Item>> {
+    return this.#get(path, { ...query } as Record<string, QueryValue>, { signal });
+  }
+
+  #get<Body>(path: string, query: Record<string, QueryValue>, options: CallOptions): Promise<Body> {
+    return this.request({ method: 'GET', path, query, ...options });
+  }
+
+  #send<Body>(
+    method: ApiRequest['method'],
+    path: string,
+    body: unknown,
+    options: CallOptions,
+  ): Promise<Body> {
+    return this.request({ method, path, body, ...options });
+  }
+}
+
+/** Every item of a list, page by page: `for await (const run of pages((cursor) => client.listRuns({ cursor })))`. */
+export async function* pages<Item>(
+  fetchPage: (cursor: string | undefined) => Promise<ListPage<Item>>,
+): AsyncGenerator<Item> {
+  let cursor: string | undefined;
+  do {
+    const page = await fetchPage(cursor);
+    yield* page.items;
+    cursor = page.next_cursor ?? undefined;
+  } while (cursor !== undefined);
+}
