@@ -1,0 +1,123 @@
+import { EXIT, PaoError, type Problem } from '../domain/errors.js';
+import { nearestFlag } from './suggest.js';
+
+/** Where in a text file a problem is; parsers of YAML and JSON know it. */
+export interface ShownProblem extends Problem {
+  line?: number;
+  column?: number;
+}
+
+/** An error as it is shown and as `--json` prints it. */
+export interface ErrorDescription {
+  code: string;
+  message: string;
+  hints: string[];
+  problems: ShownProblem[];
+  exitCode: number;
+  /** Set when it is a bug of ours, and only shown on demand. */
+  stack?: string;
+}
+
+/** What is known about the moment an error arrived in. */
+export interface ErrorSituation {
+  /** The signal that ended the command, if one did. */
+  interruptedBy?: 'SIGINT' | 'SIGTERM' | undefined;
+  /** The command that ran, with spaces; for `pao … --help`. */
+  command?: string | undefined;
+}
+
+/** Turns anything thrown into words, hints and an exit code. */
+export function describeError(error: unknown, situation: ErrorSituation = {}): ErrorDescription {
+  if (error instanceof PaoError) {
+    const { code, message, hints, problems, exitCode } = error;
+    return { code, message, hints, problems, exitCode };
+  }
+  if (situation.interruptedBy && isAbort(error)) return interrupted(situation.interruptedBy);
+  return describeUsage(error, situation) ?? describeSystem(error) ?? describeBug(error);
+}
+
+/** The description of a command that a signal ended. */
+export function interrupted(signal: 'SIGINT' | 'SIGTERM'): ErrorDescription {
+  return signal === 'SIGINT'
+    ? {
+        code: 'PAO_INTERRUPTED',
+        message: 'Interrupted.',
+        hints: [],
+        problems: [],
+        exitCode: EXIT.interrupted,
+      }
+    : { code: 'PAO_TERMINATED', message: 'Terminated.', hints: [], problems: [], exitCode: EXIT.terminated };
+}
+
+function isAbort(error: unknown): boolean {
+  const { name, cause } = (error ?? {}) as { name?: unknown; cause?: unknown };
+  return name === 'AbortError' || name === 'ListrError' || (cause !== undefined && isAbort(cause));
+}
+
+/** The shape of oclif's parse errors: importing the classes would load its parser on every path. */
+interface UsageError {
+  message: string;
+  oclif: { exit?: number };
+  flags?: unknown;
+  args?: unknown;
+  parse?: { input?: { flags?: Record<string, { char?: string; hidden?: boolean }> } };
+}
+
+function describeUsage(error: unknown, { command }: ErrorSituation): ErrorDescription | null {
+  if (!(error instanceof Error) || !('oclif' in error)) return null;
+  const usage = error as Error & UsageError;
+  const known = Object.keys(usage.parse?.input?.flags ?? {});
+  const help = command ? `pao ${command} --help` : 'pao --help';
+  const hints: string[] = [];
+  let message = usage.message.replace(/\nSee more help with --help$/, '');
+  if (error.constructor.name === 'NonExistentFlagsError' && Array.isArray(usage.flags)) {
+    const flags = usage.flags as string[];
+    message = `There is no flag ${flags.join(', ')} here.`;
+    for (const flag of flags) {
+      const near = nearestFlag(flag, known);
+      if (near) hints.push(`Did you mean ${near}?`);
+    }
+  } else if (error.constructor.name === 'RequiredArgsError' && Array.isArray(usage.args)) {
+    const names = (usage.args as { name: string }[]).map(({ name }) => name.toUpperCase());
+    message = `${names.join(' and ')} ${names.length === 1 ? 'is' : 'are'} missing.`;
+  } else if (error.constructor.name === 'UnexpectedArgsError' && Array.isArray(usage.args)) {
+    message = `Nothing is expected after the arguments, but there is "${(usage.args as string[]).join(' ')}".`;
+  }
+  return { code: 'PAO_USAGE', message, hints: [...hints, help], problems: [], exitCode: EXIT.usage };
+}
+
+const SYSTEM: Record<string, { code: string; text: string; hint: string }> = {
+  ENOSPC: { code: 'PAO_DISK_FULL', text: 'The disk is full', hint: 'df -h' },
+  EDQUOT: { code: 'PAO_DISK_FULL', text: 'The disk quota is used up', hint: 'df -h' },
+  EACCES: { code: 'PAO_NO_PERMISSION', text: 'No permission', hint: 'ls -ld' },
+  EPERM: { code: 'PAO_NO_PERMISSION', text: 'No permission', hint: 'ls -ld' },
+  EROFS: { code: 'PAO_READ_ONLY', text: 'The file system is read-only', hint: 'ls -ld' },
+  EMFILE: { code: 'PAO_TOO_MANY_FILES', text: 'Too many open files', hint: 'ulimit -n 4096' },
+};
+
+function describeSystem(error: unknown): ErrorDescription | null {
+  const { code, path, syscall } = (error ?? {}) as NodeJS.ErrnoException;
+  const known = code === undefined ? undefined : SYSTEM[code];
+  // Without a system call it is somebody's own use of the same word.
+  if (!known || syscall === undefined) return null;
+  return {
+    code: known.code,
+    message: path === undefined ? `${known.text}.` : `${known.text}: ${path}`,
+    hints: [known.hint === 'ls -ld' ? `ls -ld ${path ?? '.'}` : known.hint],
+    problems: [],
+    exitCode: EXIT.unavailable,
+  };
+}
+
+function describeBug(error: unknown): ErrorDescription {
+  const message = error instanceof Error ? error.message : String(error);
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return {
+    code: 'PAO_BUG',
+    message: `This is a bug in pao: ${message}`,
+    hints: ['Run it again with PAO_DEBUG=1 to see where, and report it'],
+    problems: [],
+    exitCode: EXIT.bug,
+    stack,
+  };
+}

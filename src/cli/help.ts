@@ -1,0 +1,121 @@
+import { Help } from '@oclif/core/help';
+import { EXIT_CODES } from './exit-codes.js';
+import { HELP_GROUPS } from './help-groups.js';
+import type { CliConfig } from './cli-config.js';
+
+/** Help whose first page is grouped by what a person wants to do. */
+export class PaoHelp extends Help {
+  readonly #cli: CliConfig;
+
+  constructor(config: CliConfig) {
+    const { stdout, colour } = config.process;
+    super(config, {
+      stripAnsi: !colour.stdout,
+      flagSortOrder: 'none',
+      maxWidth: Math.min(110, stdout.isTTY ? stdout.columns : 100),
+    });
+    this.#cli = config;
+  }
+
+  override async showHelp(argv: string[]): Promise<void> {
+    const words = argv.filter((word) => !word.startsWith('-'));
+    if (words[0] === 'help') words.shift();
+    if (words[0] === 'exit-codes') {
+      this.#write(this.exitCodes());
+      return;
+    }
+    const id = words.join(':');
+    // oclif's own look-up says "command not found" with colons and without a suggestion.
+    if (id !== '' && !this.#find(words)) {
+      const { commandNotFound } = await import('./route.js');
+      throw commandNotFound(id, this.#cli);
+    }
+    await super.showHelp(argv[0] === 'help' ? argv.slice(1) : argv);
+  }
+
+  protected override async showRootHelp(): Promise<void> {
+    this.#write(this.rootPage());
+  }
+
+  /** The first page. */
+  rootPage(): string {
+    const paint = this.#paint();
+    const lines = [
+      String(this.config.pjson.description),
+      '',
+      `${paint('USAGE')}\n  pao COMMAND [FLAGS]`,
+      '',
+      paint('START HERE'),
+      ...pairs([
+        ['pao start local', 'start everything on this machine'],
+        ['pao init briefing --demo', 'write a first task to look at'],
+        ['pao doctor', 'find out what is wrong, and how to mend it'],
+      ]),
+    ];
+    for (const { title, entries } of this.#groups()) lines.push('', paint(title), ...pairs(entries));
+    lines.push(
+      '',
+      'pao COMMAND --help explains a command, pao help exit-codes the exit codes.',
+      'Every command takes --json: one JSON document on stdout, everything else on stderr.',
+    );
+    return lines.join('\n');
+  }
+
+  /** The table of exit codes. */
+  exitCodes(): string {
+    return [
+      this.#paint()('EXIT CODES'),
+      ...pairs(EXIT_CODES.map(([code, text]) => [String(code), text])),
+    ].join('\n');
+  }
+
+  #groups(): { title: string; entries: [string, string][] }[] {
+    const known = new Map<string, string>();
+    for (const command of this.config.commands) {
+      if (command.hidden) continue;
+      const first = command.id.split(':')[0] ?? command.id;
+      if (command.id === first) known.set(first, command.summary ?? '');
+    }
+    for (const topic of this.config.topics) {
+      if (topic.name.includes(':') || topic.hidden) continue;
+      const verbs = this.config.commands
+        .filter(({ id, hidden }) => !hidden && id.startsWith(`${topic.name}:`))
+        .map(({ id }) => id.slice(topic.name.length + 1).replaceAll(':', ' '));
+      if (verbs.length === 0) continue;
+      const own = known.get(topic.name) ?? topic.description ?? '';
+      known.set(topic.name, `${own} (${verbs.sort().join(', ')})`.trim());
+    }
+    const groups = HELP_GROUPS.map(({ title, names }) => ({
+      title,
+      entries: names
+        .filter((name) => known.has(name))
+        .map((name): [string, string] => [name, known.get(name) ?? '']),
+    }));
+    const listed = new Set(HELP_GROUPS.flatMap(({ names }) => names));
+    const others = [...known].filter(([name]) => !listed.has(name)).sort();
+    return [...groups, { title: 'MORE', entries: others }].filter(({ entries }) => entries.length > 0);
+  }
+
+  #find(words: string[]): boolean {
+    for (let length = words.length; length > 0; length--) {
+      const id = words.slice(0, length).join(':');
+      const command = this.config.findCommand(id);
+      if (command) return length === words.length || !command.strict || Object.keys(command.args).length > 0;
+      if (length === words.length && this.config.findTopic(id)) return true;
+    }
+    return false;
+  }
+
+  #paint(): (title: string) => string {
+    return (title) => (this.#cli.process.colour.stdout ? `\u001b[1m${title}\u001b[22m` : title);
+  }
+
+  #write(text: string): void {
+    this.#cli.process.stdout.write(`${text}\n`);
+  }
+}
+
+function pairs(entries: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(...entries.map(([name]) => name.length));
+  return entries.map(([name, text]) => `  ${name.padEnd(width)}  ${text}`.trimEnd());
+}

@@ -1,0 +1,10 @@
+declare module '*.sql' {
+  /** The text of the file. */
+  const text: string;
+  export default text;
+}
+
+declare module 'pao:commands' {
+  /** Every file of src/commands by its oclif id (`task:list`), made by scripts/modules.mjs when it is built. */
+  export const commands: Record<string, () => Promise<{ default: unknown }>>;
+}
