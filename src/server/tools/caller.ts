@@ -1,31 +1,31 @@
-import type { ToolUsage } from "../../domain/tool-error.js";
+import type { ToolUsage } from '../../domain/tool-error.js';
 
 /** What a call needs to know about the run it belongs to. */
 export interface ToolCallContext {
-	/** Aborts the call; the call then ends as `canceled`. */
-	signal: AbortSignal;
-	/** Total time the call may take, milliseconds; it then ends as `timeout`. */
-	timeoutMs: number;
-	/** Sent along so that the other side can refuse to do the same thing twice. */
-	idempotencyKey?: string;
-	/** W3C trace context of the step. */
-	traceparent?: string;
-	runId?: string;
-	stepId?: string;
-	attempt?: number;
-	/** IANA name of the task's zone; UTC when left out. */
-	timezone?: string;
-	/** Name of the agent on whose behalf the call is made; limits which secrets it may use. */
-	agent?: string;
+  /** Aborts the call; the call then ends as `canceled`. */
+  signal: AbortSignal;
+  /** Total time the call may take, milliseconds; it then ends as `timeout`. */
+  timeoutMs: number;
+  /** Sent along so that the other side can refuse to do the same thing twice. */
+  idempotencyKey?: string;
+  /** W3C trace context of the step. */
+  traceparent?: string;
+  runId?: string;
+  stepId?: string;
+  attempt?: number;
+  /** IANA name of the task's zone; UTC when left out. */
+  timezone?: string;
+  /** Name of the agent on whose behalf the call is made; limits which secrets it may use. */
+  agent?: string;
 }
 
 /** What a call that succeeded gave. */
 export interface ToolResult {
-	output: unknown;
-	usage?: ToolUsage;
-	/** Id the other side gave the request, for its support people. */
-	requestId?: string;
-	durationMs: number;
-	/** HTTP status, where there is one. */
-	status?: number;
+  output: unknown;
+  usage?: ToolUsage;
+  /** Id the other side gave the request, for its support people. */
+  requestId?: string;
+  durationMs: number;
+  /** HTTP status, where there is one. */
+  status?: number;
 }

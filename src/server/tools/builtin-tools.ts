@@ -1,0 +1,231 @@
+import { createHmac } from 'node:crypto';
+import { type Tool, toolSchema } from '../../domain/tool.js';
+import { ToolError } from '../../domain/tool-error.js';
+import type { ConnectorAnswer, ConnectorCall, ConnectorServices } from './connector.js';
+import { headerSafe } from './http-tool.js';
+import { sendHttp } from './http-request.js';
+import { statusError } from './http-status.js';
+import { parseAnswer } from './answer.js';
+import { evaluateExpression } from './response-map.js';
+
+type Builtin =
+  /** Answers at once: no deadline is started for it, which the throughput of small pipelines depends on. */
+  | {
+      immediate: true;
+      run(services: ConnectorServices, call: Omit<ConnectorCall, 'deadline'>): ConnectorAnswer;
+    }
+  | { immediate: false; run(services: ConnectorServices, call: ConnectorCall): Promise<ConnectorAnswer> };
+
+const operations: Record<string, Builtin> = {
+  'debug.echo': { immediate: true, run: (_services, call) => ({ output: call.input }) },
+  'time.now': { immediate: true, run: timeNow },
+  'data.transform': { immediate: true, run: transform },
+  'notify.webhook': { immediate: false, run: notifyWebhook },
+};
+
+/** The built-in operation a tool stands for. Throws ToolError `config_error` when there is none of that name. */
+export function builtinOf(tool: Tool): Builtin {
+  const name = tool.builtin?.name ?? tool.address;
+  const operation = Object.hasOwn(operations, name) ? operations[name] : undefined;
+  if (operation) return operation;
+  throw new ToolError(
+    'config_error',
+    `There is no built-in operation ${name}; there are ${Object.keys(operations).join(', ')}.`,
+  );
+}
+
+/** The tools that every installation has. */
+export const builtinTools: Tool[] = [
+  toolSchema.parse({
+    address: 'debug.echo',
+    title: 'Echo',
+    description: 'Gives back its input, whatever it is.',
+    kind: 'builtin',
+    side_effect: 'read',
+    input_schema: {},
+  }),
+  toolSchema.parse({
+    address: 'time.now',
+    title: 'The time now',
+    description:
+      "The current time in UTC and in the task's zone. Prefer ${run.scheduled_for} where a replay must give the same.",
+    kind: 'builtin',
+    side_effect: 'read',
+    input_schema: {
+      type: 'object',
+      additionalProperties: false,
+      properties: { timezone: { type: 'string', description: "IANA name; the task's zone when left out" } },
+    },
+    output_schema: {
+      type: 'object',
+      required: ['utc', 'local', 'date', 'time', 'weekday', 'timezone', 'epoch_ms'],
+      properties: {
+        utc: { type: 'string', description: 'RFC 3339, Z' },
+        local: { type: 'string', description: 'RFC 3339 with the offset of the zone' },
+        date: { type: 'string' },
+        time: { type: 'string' },
+        weekday: { type: 'string' },
+        timezone: { type: 'string' },
+        epoch_ms: { type: 'integer' },
+      },
+    },
+  }),
+  toolSchema.parse({
+    address: 'data.transform',
+    title: 'Transform data',
+    description: 'Evaluates a JMESPath expression over data and gives {value}.',
+    kind: 'builtin',
+    side_effect: 'read',
+    input_schema: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['expression', 'data'],
+      properties: { expression: { type: 'string', minLength: 1, maxLength: 4096 }, data: {} },
+    },
+    output_schema: { type: 'object', required: ['value'], properties: { value: {} } },
+  }),
+  toolSchema.parse({
+    address: 'notify.webhook',
+    title: 'Notify a webhook',
+    description:
+      'Posts JSON to a URL. With a secret the request is signed as Standard Webhooks (https://www.standardwebhooks.com) describe.',
+    kind: 'builtin',
+    side_effect: 'once',
+    input_schema: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['url', 'payload'],
+      properties: {
+        url: { type: 'string', pattern: '^https?://', maxLength: 2048 },
+        payload: { description: 'Any JSON' },
+        type: {
+          type: 'string',
+          maxLength: 200,
+          description: 'Event type, added to the signed message as it is',
+        },
+        secret: {
+          type: 'string',
+          maxLength: 500,
+          description: 'Signing secret, for example ${secrets.HOOK}; whsec_… or plain text',
+        },
+      },
+    },
+    output_schema: {
+      type: 'object',
+      required: ['status', 'message_id'],
+      properties: { status: { type: 'integer' }, message_id: { type: 'string' }, body: {} },
+    },
+  }),
+];
+
+function timeNow(services: ConnectorServices, call: Omit<ConnectorCall, 'deadline'>): ConnectorAnswer {
+  const asked = (call.input as { timezone?: string }).timezone;
+  const timezone = asked ?? call.context.timezone ?? 'UTC';
+  const now = services.clock.now();
+  let parts: Map<string, string>;
+  try {
+    const format = new Intl.DateTimeFormat('en-GB', {
+      timeZone: timezone,
+      calendar: 'iso8601',
+      numberingSystem: 'latn',
+      hourCycle: 'h23',
+      weekday: 'long',
+      year: 'numeric',
+      month: '2-digit',
+      day: '2-digit',
+      hour: '2-digit',
+      minute: '2-digit',
+      second: '2-digit',
+      timeZoneName: 'longOffset',
+    });
+    parts = new Map(format.formatToParts(now).map((part) => [part.type, part.value]));
+  } catch {
+    throw new ToolError(
+      'invalid_input',
+      `"${timezone.slice(0, 60)}" is not a time zone; write an IANA name such as Europe/Berlin.`,
+      {
+        pointer: '/timezone',
+      },
+    );
+  }
+  const part = (name: string) => parts.get(name) ?? '';
+  const date = `${part('year')}-${part('month')}-${part('day')}`;
+  const time = `${part('hour')}:${part('minute')}:${part('second')}`;
+  const offset = part('timeZoneName').replace(/^(GMT|UTC)/, '') || 'Z';
+  return {
+    output: {
+      utc: `${new Date(now).toISOString().slice(0, 19)}Z`,
+      local: `${date}T${time}${offset}`,
+      date,
+      time,
+      weekday: part('weekday'),
+      timezone,
+      epoch_ms: now,
+    },
+  };
+}
+
+function transform(_services: ConnectorServices, call: Omit<ConnectorCall, 'deadline'>): ConnectorAnswer {
+  const { expression, data } = call.input as { expression: string; data: unknown };
+  return { output: { value: evaluateExpression(expression, data, call.context.timezone ?? 'UTC') } };
+}
+
+async function notifyWebhook(services: ConnectorServices, call: ConnectorCall): Promise<ConnectorAnswer> {
+  const input = call.input as { url: string; payload: unknown; type?: string; secret?: string };
+  let url: URL;
+  try {
+    url = new URL(input.url);
+  } catch {
+    throw new ToolError('invalid_input', `"${input.url.slice(0, 80)}" is not a URL.`, { pointer: '/url' });
+  }
+  const body = JSON.stringify(
+    input.type === undefined ? input.payload : { type: input.type, data: input.payload },
+  );
+  const { idempotencyKey, runId, stepId, traceparent } = call.context;
+  // The same id on every attempt: that is what lets the receiver drop a repeat.
+  const messageId = headerSafe(
+    idempotencyKey ?? (runId && stepId ? `${runId}.${stepId}` : `msg_${crypto.randomUUID()}`),
+  );
+  const headers: Record<string, string> = {
+    'content-type': 'application/json',
+    accept: 'application/json, */*;q=0.5',
+    'accept-encoding': 'gzip, deflate, br',
+    'user-agent': services.userAgent,
+    'idempotency-key': messageId,
+    ...(traceparent === undefined ? {} : { traceparent }),
+    ...webhookHeaders(messageId, Math.floor(services.clock.now() / 1000), body, input.secret),
+  };
+  const response = await sendHttp(
+    services.guard,
+    { method: 'POST', url, headers, body, grants: call.tool.grants ?? [] },
+    call.deadline,
+  );
+  const answer = parseAnswer(response, 'auto', { lenient: true });
+  if (response.status < 200 || response.status > 299) {
+    throw statusError(url.host, response, answer, services.clock.now());
+  }
+  return {
+    output: { status: response.status, message_id: messageId, body: answer },
+    status: response.status,
+  };
+}
+
+/**
+ * Headers of a signed webhook: HMAC-SHA256 over `id.timestamp.body` (Standard Webhooks 1.0).
+ * @param timestamp seconds since the epoch.
+ * @param secret `whsec_` and base64, or any text, whose UTF-8 bytes are then the key; unsigned when left out.
+ */
+export function webhookHeaders(
+  id: string,
+  timestamp: number,
+  body: string,
+  secret: string | undefined,
+): Record<string, string> {
+  const headers = { 'webhook-id': id, 'webhook-timestamp': String(timestamp) };
+  if (secret === undefined || secret === '') return headers;
+  const key = secret.startsWith('whsec_')
+    ? Buffer.from(secret.slice(6), 'base64')
+    : Buffer.from(secret, 'utf8');
+  const signature = createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64');
+  return { ...headers, 'webhook-signature': `v1,${signature}` };
+}

@@ -1,0 +1,56 @@
+import type { Clock } from '../../domain/clock.js';
+import type { Tool } from '../../domain/tool.js';
+import { ToolError, type ToolUsage } from '../../domain/tool-error.js';
+import type { ToolCallContext } from './caller.js';
+import type { Deadline } from './deadline.js';
+import type { EgressGuard } from './egress-guard.js';
+import type { SecretSource } from './secrets.js';
+
+/** What every connector works with. */
+export interface ConnectorServices {
+  clock: Clock;
+  secrets: SecretSource;
+  guard: EgressGuard;
+  /** `pao/<version>`, as the other side sees us. */
+  userAgent: string;
+}
+
+/** One call on its way to a connector: input checked, time running. */
+export interface ConnectorCall {
+  tool: Tool;
+  input: unknown;
+  context: ToolCallContext;
+  deadline: Deadline;
+}
+
+/** What a connector hands back; the output is not yet checked against the schema. */
+export interface ConnectorAnswer {
+  output: unknown;
+  usage?: ToolUsage;
+  requestId?: string;
+  status?: number;
+}
+
+/** Resolves secrets by name for one call. Throws as {@link SecretSource.resolve}. */
+export async function resolveSecrets(
+  services: ConnectorServices,
+  call: Pick<ConnectorCall, 'tool' | 'context'>,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const values = new Map<string, string>();
+  for (const name of names) {
+    if (values.has(name)) continue;
+    values.set(
+      name,
+      await services.secrets.resolve(name, { tool: call.tool.address, agent: call.context.agent }),
+    );
+  }
+  return values;
+}
+
+/** The connector block of a tool; a tool without the block of its kind is a mistake in the catalog. */
+export function blockOf<K extends 'http' | 'mcp' | 'llm'>(tool: Tool, kind: K): NonNullable<Tool[K]> {
+  const block = tool[kind];
+  if (block === undefined) throw new ToolError('config_error', `${tool.address} has no ${kind} block.`);
+  return block as NonNullable<Tool[K]>;
+}

@@ -1,0 +1,232 @@
+import type { Clock } from '../../domain/clock.js';
+import { tryParseDuration } from '../../domain/duration.js';
+import { PaoError } from '../../domain/errors.js';
+import { compileSchema } from '../../domain/pipeline/schema-check.js';
+import type { Redactor } from '../../domain/redact.js';
+import type { ServerImport, Tool } from '../../domain/tool.js';
+import { ToolError } from '../../domain/tool-error.js';
+import { builtinOf } from './builtin-tools.js';
+import type { ToolCallContext, ToolResult } from './caller.js';
+import type { ConnectorAnswer, ConnectorCall, ConnectorServices } from './connector.js';
+import { startDeadline } from './deadline.js';
+import { createEgressGuard, type EgressGuard } from './egress-guard.js';
+import { callHttpTool } from './http-tool.js';
+import { LlmCaller } from './llm-tool.js';
+import { type DiscoveredTool, McpCaller } from './mcp-tool.js';
+import { joinParts, splitInput } from './long-text.js';
+import type { SecretSource } from './secrets.js';
+
+/** Longest time to list the tools of a server, milliseconds. */
+const DISCOVER_TIMEOUT_MS = 30_000;
+
+export interface ToolCallerOptions {
+  clock: Clock;
+  secrets: SecretSource;
+  /** Everything an error says passes through it. */
+  redactor: Redactor;
+  /** Version of this program, for the User-Agent header. */
+  version?: string;
+  /** For tests: another guard than the default one. */
+  guard?: EgressGuard;
+}
+
+/** Calls tools of every kind; one per process, so that connections and child processes are shared. */
+export interface ToolCallers {
+  /**
+   * Calls a tool: checks the input, makes the call within its time, checks the output.
+   * @throws ToolError, redacted; nothing else for whatever a tool or its server does.
+   */
+  call(tool: Tool, input: unknown, context: ToolCallContext): Promise<ToolResult>;
+  /** Lists the tools of an MCP server. Throws ToolError. */
+  discover(server: ServerImport, signal?: AbortSignal): Promise<DiscoveredTool[]>;
+  /** Gets a document over HTTP, for imports. Throws ToolError. */
+  fetchText(url: string, grants: readonly string[], headers: Record<string, string>): Promise<string>;
+  /** Ends connections and child processes. */
+  close(): Promise<void>;
+}
+
+/** Creates the callers; connectors load what they need with their first call. */
+export function createToolCallers(options: ToolCallerOptions): ToolCallers {
+  const services: ConnectorServices = {
+    clock: options.clock,
+    secrets: options.secrets,
+    guard: options.guard ?? createEgressGuard(),
+    userAgent: `pao/${options.version ?? '0'}`,
+  };
+  const llm = new LlmCaller(services);
+  const mcp = new McpCaller(services);
+  const { redactor, clock } = options;
+
+  const connect = (call: ConnectorCall): Promise<ConnectorAnswer> => {
+    switch (call.tool.kind) {
+      case 'http':
+        return callHttpTool(services, call);
+      case 'llm':
+        return llm.call(call);
+      case 'mcp':
+        return mcp.call(call);
+      case 'builtin': {
+        const builtin = builtinOf(call.tool);
+        return builtin.immediate ? Promise.resolve(builtin.run(services, call)) : builtin.run(services, call);
+      }
+    }
+  };
+
+  const callOnce = async (tool: Tool, input: unknown, context: ToolCallContext): Promise<ConnectorAnswer> => {
+    const own = tool.timeout === undefined ? null : tryParseDuration(tool.timeout);
+    const deadline = startDeadline(
+      context.signal,
+      Math.min(own ?? Number.POSITIVE_INFINITY, context.timeoutMs),
+      () => clock.monotonic(),
+    );
+    try {
+      if (deadline.signal.aborted) throw deadline.error(false);
+      return await connect({ tool, input, context, deadline });
+    } finally {
+      deadline.end();
+    }
+  };
+
+  const callAll = async (tool: Tool, input: unknown, context: ToolCallContext): Promise<ConnectorAnswer> => {
+    const parts = tool.max_text === undefined ? [input] : splitInput(tool.max_text, input);
+    if (parts.length === 1) return callOnce(tool, parts[0], context);
+    return joinParts(parts, context, (part, partContext) => callOnce(tool, part, partContext));
+  };
+
+  return {
+    async call(tool, input, context) {
+      const startedAt = clock.monotonic();
+      try {
+        checkInput(tool, input);
+        if (context.signal.aborted) throw new ToolError('canceled', 'The call was canceled.');
+        const builtin = tool.kind === 'builtin' ? builtinOf(tool) : null;
+        const answer = builtin?.immediate
+          ? builtin.run(services, { tool, input, context })
+          : await callAll(tool, input, context);
+        checkOutput(tool, answer);
+        return {
+          output: answer.output,
+          durationMs: clock.monotonic() - startedAt,
+          ...(answer.usage === undefined ? {} : { usage: answer.usage }),
+          ...(answer.requestId === undefined ? {} : { requestId: answer.requestId }),
+          ...(answer.status === undefined ? {} : { status: answer.status }),
+        };
+      } catch (error) {
+        throw redacted(error, redactor, tool);
+      }
+    },
+    async discover(server, signal = new AbortController().signal) {
+      const deadline = startDeadline(signal, DISCOVER_TIMEOUT_MS, () => clock.monotonic());
+      try {
+        return await mcp.discover(server, deadline);
+      } catch (error) {
+        throw redacted(error, redactor);
+      } finally {
+        deadline.end();
+      }
+    },
+    async fetchText(url, grants, headers) {
+      const tool: Tool = {
+        address: 'import.document',
+        kind: 'http',
+        side_effect: 'read',
+        input_schema: {},
+        grants: [...grants],
+        http: {
+          method: 'GET',
+          url: url.replaceAll('${', '$${'),
+          headers,
+          max_redirects: 3,
+          response: { type: 'text' },
+        },
+      };
+      const result = await this.call(
+        tool,
+        {},
+        { signal: new AbortController().signal, timeoutMs: DISCOVER_TIMEOUT_MS },
+      );
+      return (result.output as { text?: string } | null)?.text ?? '';
+    },
+    async close() {
+      await Promise.all([mcp.close(), services.guard.close()]);
+    },
+  };
+}
+
+const anything = (schema: Record<string, unknown>): boolean => {
+  for (const _key in schema) return false;
+  return true;
+};
+
+function checkInput(tool: Tool, input: unknown): void {
+  if (anything(tool.input_schema)) return;
+  const [first, ...more] = schemaOf(tool, tool.input_schema, 'input').check(input);
+  if (!first) return;
+  const rest = more.length === 0 ? '' : ` (and ${more.length} more)`;
+  throw new ToolError(
+    'invalid_input',
+    `The input of ${tool.address} is wrong at ${first.pointer || '/'}: ${first.message}${rest}`,
+    {
+      pointer: first.pointer,
+      details: { problems: [first, ...more].slice(0, 20) },
+    },
+  );
+}
+
+function checkOutput(tool: Tool, answer: ConnectorAnswer): void {
+  if (tool.output_schema === undefined || anything(tool.output_schema)) return;
+  const [first, ...more] = schemaOf(tool, tool.output_schema, 'output').check(answer.output);
+  if (!first) return;
+  const rest = more.length === 0 ? '' : ` (and ${more.length} more)`;
+  throw new ToolError(
+    'invalid_output',
+    `${tool.address} answered with something its schema does not allow at ${first.pointer || '/'}: ${first.message}${rest}`,
+    {
+      pointer: first.pointer,
+      ...(answer.usage === undefined ? {} : { usage: answer.usage }),
+    },
+  );
+}
+
+function schemaOf(tool: Tool, schema: Record<string, unknown>, which: string) {
+  try {
+    return compileSchema(schema);
+  } catch (error) {
+    if (!(error instanceof PaoError)) throw error;
+    throw new ToolError(
+      'config_error',
+      `The ${which} schema of ${tool.address} cannot be used: ${error.problems[0]?.message ?? error.message}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** The error as a ToolError without secrets; what no connector foresaw is a fault of the tool, never silence. */
+function redacted(error: unknown, redactor: Redactor, tool?: Tool): ToolError {
+  const known =
+    error instanceof ToolError
+      ? error
+      : new ToolError(
+          'tool_error',
+          `${tool?.address ?? 'The call'} failed: ${error instanceof Error ? error.message : String(error)}`,
+          {
+            retryable: false,
+            outcomeKnown: false,
+            cause: error,
+          },
+        );
+  const { retryable, retryAfterMs, outcomeKnown, pointer, details, usage } = known;
+  const clean = new ToolError(known.kind, redactor.redactText(known.message), {
+    retryable,
+    outcomeKnown,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(pointer === undefined ? {} : { pointer: redactor.redactText(pointer) }),
+    ...(details === undefined ? {} : { details: redactor.redact(details) }),
+    ...(usage === undefined ? {} : { usage }),
+  });
+  // The stack of the original says where it happened; its first line is the message, which may hold a secret.
+  clean.stack = redactor.redactText(known.stack ?? clean.message);
+  return clean;
+}
