@@ -1,18 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { defineConfig, type Plugin } from 'vitest/config';
-
-/** SQL files are text modules, as in the bundle (rolldown.config.ts). */
-const sqlAsText: Plugin = {
-  name: 'pao:sql-as-text',
-  enforce: 'pre',
-  async load(id) {
-    const path = id.split('?')[0] ?? id;
-    return path.endsWith('.sql') ? `export default ${JSON.stringify(await readFile(path, 'utf8'))}` : null;
-  },
-};
+import { defineConfig } from 'vitest/config';
+import { paoModules } from './scripts/modules.mjs';
 
 export default defineConfig({
-  plugins: [sqlAsText],
+  plugins: [paoModules],
   test: {
     include: ['test/**/*.test.ts'],
     // Without this vitest swallows what a command writes to stdout in the same process.

@@ -8,6 +8,7 @@ import { Output } from './output.js';
 
 /** Flags of a command that needs no server; `static override baseFlags = LOCAL_FLAGS`. */
 export const LOCAL_FLAGS = {
+  json: boolean({ summary: 'Print one JSON document instead', helpGroup: 'GLOBAL' }),
   quiet: boolean({ char: 'q', summary: 'Print the answer and errors, nothing else', helpGroup: 'GLOBAL' }),
   verbose: boolean({ summary: 'Print more of what happens', exclusive: ['quiet'], helpGroup: 'GLOBAL' }),
   'no-color': boolean({ summary: 'No colour (so does NO_COLOR=1)', helpGroup: 'GLOBAL' }),

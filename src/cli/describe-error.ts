@@ -63,27 +63,27 @@ interface UsageError {
   parse?: { input?: { flags?: Record<string, { char?: string; hidden?: boolean }> } };
 }
 
+const isWords = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.length > 0 && value.every((word) => typeof word === 'string');
+
 function describeUsage(error: unknown, { command }: ErrorSituation): ErrorDescription | null {
   if (!(error instanceof Error) || !('oclif' in error)) return null;
   const usage = error as Error & UsageError;
   const known = Object.keys(usage.parse?.input?.flags ?? {});
   const help = command ? `pao ${command} --help` : 'pao --help';
-  const hints: string[] = [];
+  const { flags, args } = usage;
   let message = usage.message.replace(/\nSee more help with --help$/, '');
-  if (error.constructor.name === 'NonExistentFlagsError' && Array.isArray(usage.flags)) {
-    const flags = usage.flags as string[];
-    message = `There is no flag ${flags.join(', ')} here.`;
-    for (const flag of flags) {
-      const near = nearestFlag(flag, known);
-      if (near) hints.push(`Did you mean ${near}?`);
-    }
-  } else if (error.constructor.name === 'RequiredArgsError' && Array.isArray(usage.args)) {
-    const names = (usage.args as { name: string }[]).map(({ name }) => name.toUpperCase());
+  if (isWords(flags)) {
+    const near = flags.map((flag) => nearestFlag(flag, known)).filter((flag) => flag !== null);
+    const question = near.length === 0 ? '' : ` Did you mean ${near.join(' ')}?`;
+    message = `There is no flag ${flags.join(', ')} here.${question}`;
+  } else if (isWords(args)) {
+    message = `Nothing is expected after the arguments, but there is "${args.join(' ')}".`;
+  } else if (Array.isArray(args) && args.length > 0) {
+    const names = (args as { name: string }[]).map(({ name }) => name.toUpperCase());
     message = `${names.join(' and ')} ${names.length === 1 ? 'is' : 'are'} missing.`;
-  } else if (error.constructor.name === 'UnexpectedArgsError' && Array.isArray(usage.args)) {
-    message = `Nothing is expected after the arguments, but there is "${(usage.args as string[]).join(' ')}".`;
   }
-  return { code: 'PAO_USAGE', message, hints: [...hints, help], problems: [], exitCode: EXIT.usage };
+  return { code: 'PAO_USAGE', message, hints: [help], problems: [], exitCode: EXIT.usage };
 }
 
 const SYSTEM: Record<string, { code: string; text: string; hint: string }> = {

@@ -6,8 +6,10 @@ import type { CliConfig } from './cli-config.js';
 /** Help whose first page is grouped by what a person wants to do. */
 export class PaoHelp extends Help {
   readonly #cli: CliConfig;
+  readonly #write: (text: string) => void;
 
-  constructor(config: CliConfig) {
+  /** @param write takes the help text piece by piece; stdout when left out. */
+  constructor(config: CliConfig, write?: (text: string) => void) {
     const { stdout, colour } = config.process;
     super(config, {
       stripAnsi: !colour.stdout,
@@ -15,12 +17,17 @@ export class PaoHelp extends Help {
       maxWidth: Math.min(110, stdout.isTTY ? stdout.columns : 100),
     });
     this.#cli = config;
+    this.#write = write ?? ((text) => config.process.stdout.write(`${text}\n`));
+  }
+
+  protected override log(...parts: string[]): void {
+    this.#write(parts.join(' '));
   }
 
   override async showHelp(argv: string[]): Promise<void> {
     const words = argv.filter((word) => !word.startsWith('-'));
     if (words[0] === 'help') words.shift();
-    if (words[0] === 'exit-codes') {
+    if (words[0] === 'exit-codes' && words.length === 1) {
       this.#write(this.exitCodes());
       return;
     }
@@ -108,10 +115,6 @@ export class PaoHelp extends Help {
 
   #paint(): (title: string) => string {
     return (title) => (this.#cli.process.colour.stdout ? `\u001b[1m${title}\u001b[22m` : title);
-  }
-
-  #write(text: string): void {
-    this.#cli.process.stdout.write(`${text}\n`);
   }
 }
 

@@ -70,8 +70,9 @@ export function commandNotFound(id: string, config: CliConfig): PaoError {
   const near = nearestCommand(words, [...visible, 'help']);
   const topic =
     words.length > 1 && config.findTopic(words[0] ?? '') ? `pao ${words[0]} --help` : 'pao --help';
-  return new PaoError('PAO_COMMAND_UNKNOWN', `There is no command "pao ${words.join(' ')}".`, {
+  const question = near ? ` Did you mean "pao ${near}"?` : '';
+  return new PaoError('PAO_COMMAND_UNKNOWN', `There is no command "pao ${words.join(' ')}".${question}`, {
     exitCode: EXIT.usage,
-    hints: [...(near ? [`Did you mean this? pao ${near}`] : []), topic],
+    hints: [...(near ? [`pao ${near}`] : []), topic],
   });
 }

@@ -11,10 +11,17 @@ export default class HelpCommand extends BaseCommand<typeof HelpCommand> {
   static override baseFlags = LOCAL_FLAGS;
   static override strict = false;
 
-  async run(): Promise<unknown> {
-    const { PaoHelp } = await import('../cli/help.js');
-    const { CliConfig } = await import('../cli/cli-config.js');
-    if (this.config instanceof CliConfig) await new PaoHelp(this.config).showHelp(this.argv);
-    return undefined;
+  async run(): Promise<{ help: string }> {
+    const [{ PaoHelp }, { CliConfig }] = await Promise.all([
+      import('../cli/help.js'),
+      import('../cli/cli-config.js'),
+    ]);
+    const parts: string[] = [];
+    if (this.config instanceof CliConfig) {
+      await new PaoHelp(this.config, (text) => void parts.push(text)).showHelp(this.argv);
+    }
+    const help = parts.join('\n').trimEnd();
+    this.out.line(help);
+    return { help };
   }
 }

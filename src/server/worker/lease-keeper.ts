@@ -117,5 +117,5 @@ async function keepLeases(data: KeeperData): Promise<void> {
 }
 
 if (!isMainThread && (workerData as Partial<KeeperData> | null)?.pulse instanceof SharedArrayBuffer) {
-  await keepLeases(workerData as KeeperData);
+  void keepLeases(workerData as KeeperData);
 }
