@@ -111,7 +111,9 @@ export class Worker {
       for (const { controller } of this.#active.values()) controller.abort('interrupted');
       await ended;
     }
-    await this.#writer.flush();
+    // What can not be written by then is taken back when its lease runs out.
+    await Promise.race([this.#writer.flush(), new Promise((resolve) => setTimeout(resolve, graceMs + 2000).unref())]);
+    this.#writer.close();
     this.#observations.flush();
     return { finished: this.finished, handedBack };
   }

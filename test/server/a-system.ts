@@ -1,0 +1,190 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Agent } from '../../src/domain/agent.js';
+import { VirtualClock } from '../../src/domain/clock.js';
+import { newId } from '../../src/domain/ids.js';
+import { isTimed, recurrenceOf } from '../../src/domain/recurrence-of.js';
+import { Redactor } from '../../src/domain/redact.js';
+import type { Run, RunStatus, StepRun } from '../../src/domain/run.js';
+import { type Task, type TaskInput, taskSpecSchema } from '../../src/domain/task.js';
+import { type Tool, type ToolInput, toolSchema } from '../../src/domain/tool.js';
+import { MemoryBus } from '../../src/server/bus/memory-bus.js';
+import { Scheduler } from '../../src/server/scheduler/scheduler.js';
+import { openStore } from '../../src/server/store/open.js';
+import type { NewRun, Store } from '../../src/server/store/store.js';
+import { type Logger, silentLogger } from '../../src/server/telemetry/logger.js';
+import type { ToolCallContext, ToolResult } from '../../src/server/tools/caller.js';
+import { RunExecutor } from '../../src/server/worker/run-executor.js';
+import { ToolCatalog } from '../../src/server/worker/tool-catalog.js';
+import { Worker } from '../../src/server/worker/worker.js';
+
+/** Errors of the services are errors of the test: they are shown. */
+const errorLogger: Logger = { ...silentLogger, error: (fields, message) => console.error(message, fields), child: () => errorLogger };
+
+/** Real scheduler, worker and SQLite in one process, on a clock that a test moves. */
+export interface TestSystem {
+  store: Store;
+  bus: MemoryBus;
+  clock: VirtualClock;
+  scheduler: Scheduler;
+  agent: Agent;
+  /** Starts a worker; several may run. */
+  startWorker(options?: Partial<{ leaseMs: number; concurrency: number }>): Worker;
+  addTool(tool: ToolInput): Promise<Tool>;
+  addTask(input: TaskInput, changes?: Partial<Task>): Promise<Task>;
+  runNow(task: Task, changes?: Partial<NewRun>): Promise<Run>;
+  /** Waits until the run has one of the statuses. */
+  until(runId: string, ...statuses: RunStatus[]): Promise<Run>;
+  steps(runId: string): Promise<Record<string, StepRun>>;
+  runs(task: Task): Promise<Run[]>;
+  close(): Promise<void>;
+}
+
+export async function startTestSystem(options: {
+  start?: string;
+  callTool: (tool: Tool, input: unknown, context: ToolCallContext) => Promise<ToolResult>;
+  builtin?: Tool[];
+  secrets?: Record<string, string>;
+}): Promise<TestSystem> {
+  const folder = mkdtempSync(join(tmpdir(), 'pao-test-'));
+  const clock = new VirtualClock(options.start ?? '2026-11-24T06:00:00Z');
+  const store = await openStore({ url: `sqlite:${join(folder, 'test.db')}`, durability: 'normal' });
+  await store.migrate(clock.now());
+  const bus = new MemoryBus();
+  const now = clock.now();
+  const agent: Agent = {
+    id: newId('agt', now),
+    name: 'tester',
+    title: null,
+    scopes: ['admin'],
+    disabledAt: null,
+    createdAt: now,
+    updatedAt: now,
+  };
+  await store.createAgent(agent, null);
+  const scheduler = new Scheduler({ store, bus, clock, logger: errorLogger });
+  const workers: Worker[] = [];
+  const redactor = new Redactor();
+  const system: TestSystem = {
+    store,
+    bus,
+    clock,
+    scheduler,
+    agent,
+    startWorker(settings = {}) {
+      const monotonic = () => performance.now();
+      const catalog = new ToolCatalog({ store, builtin: options.builtin ?? [], monotonic, maxAgeMs: 0 });
+      const executor = new RunExecutor({
+        store,
+        clock: { now: () => clock.now(), monotonic },
+        logger: errorLogger,
+        catalog,
+        redactor,
+        random: () => 0.5,
+        callTool: options.callTool,
+        secrets: {
+          async resolve(name) {
+            const value = options.secrets?.[name] ?? '';
+            redactor.register(value);
+            return value;
+          },
+          names: async () => Object.keys(options.secrets ?? {}),
+        },
+      });
+      const worker = new Worker({
+        store,
+        bus,
+        clock: { now: () => clock.now(), monotonic },
+        logger: errorLogger,
+        executor,
+        workerId: newId('wrk', clock.now()),
+        concurrency: settings.concurrency ?? 4,
+        leaseMs: settings.leaseMs ?? 15_000,
+        tags: [],
+        pollMs: 50,
+      });
+      workers.push(worker);
+      worker.start();
+      return worker;
+    },
+    async addTool(input) {
+      const tool = toolSchema.parse(input);
+      await store.putTool({ tool, createdBy: 'test', createdAt: clock.now(), updatedAt: clock.now() });
+      return tool;
+    },
+    async addTask(input, changes = {}) {
+      const spec = taskSpecSchema.parse(input);
+      const at = clock.now();
+      const { schedule } = spec;
+      const nextDueAt = isTimed(schedule) ? recurrenceOf(schedule).next(at) : schedule?.kind === 'condition' ? at : null;
+      const task: Task = {
+        id: newId('tsk', at),
+        agentId: agent.id,
+        name: spec.name,
+        version: 1,
+        state: 'active',
+        stateReason: null,
+        spec,
+        scopes: ['admin'],
+        nextDueAt,
+        snoozedUntil: null,
+        lastRunAt: null,
+        memory: null,
+        createdBy: `agent:${agent.id}`,
+        createdAt: at,
+        updatedAt: at,
+        ...changes,
+      };
+      await store.createTask(task);
+      return task;
+    },
+    async runNow(task, changes = {}) {
+      const at = clock.now();
+      const run = await store.createRun({
+        taskId: task.id,
+        now: at,
+        run: {
+          id: newId('run', at),
+          status: 'queued',
+          reason: null,
+          trigger: 'manual',
+          scheduledFor: at,
+          runAt: at,
+          params: {},
+          eventId: null,
+          parentRunId: null,
+          dedupeKey: task.spec.dedupe?.key ?? null,
+          traceId: null,
+          serial: false,
+          ...changes,
+        },
+      });
+      bus.publish('work', { count: 1 });
+      return run;
+    },
+    async until(runId, ...statuses) {
+      const deadline = performance.now() + 20_000;
+      for (;;) {
+        const run = await store.getRun(runId);
+        if (run !== null && statuses.includes(run.status)) return run;
+        if (performance.now() > deadline) throw new Error(`run ${runId} is ${run?.status} (${run?.reason}), not ${statuses.join(' or ')}`);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    },
+    async steps(runId) {
+      return Object.fromEntries((await store.listSteps(runId)).map((step) => [step.stepId, step]));
+    },
+    async runs(task) {
+      const page = await store.listRuns({ taskId: task.id, limit: 1000 });
+      return page.items.sort((a, b) => a.scheduledFor - b.scheduledFor || (a.id < b.id ? -1 : 1));
+    },
+    async close() {
+      await Promise.all(workers.map((worker) => worker.stop(0)));
+      await scheduler.stop();
+      await store.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  return system;
+}
