@@ -1,4 +1,4 @@
-import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
+import { lookup as dnsLookup, type LookupAddress, type LookupOptions } from 'node:dns';
 import { BlockList, isIP, type LookupFunction, type Socket } from 'node:net';
 import type { Agent, buildConnector } from 'undici';
 import { ToolError } from '../../domain/tool-error.js';
@@ -85,7 +85,15 @@ export interface EgressGuardOptions {
   connectTimeoutMs?: number;
   /** Connections per target; 64 when left out. */
   connections?: number;
+  /** Resolves host names; the system's resolver when left out. */
+  resolve?: Resolve;
 }
+
+type Resolve = (
+  hostname: string,
+  options: LookupOptions & { all: true },
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
 
 /** Creates the guard; undici is loaded with the first request. */
 export function createEgressGuard(options: EgressGuardOptions = {}): EgressGuard {
@@ -98,7 +106,7 @@ export function createEgressGuard(options: EgressGuardOptions = {}): EgressGuard
     const pool = (allowed: (address: string) => boolean) => {
       const connect = buildConnector({
         timeout: options.connectTimeoutMs ?? 10_000,
-        lookup: guardedLookup(allowed),
+        lookup: guardedLookup(options.resolve ?? dnsLookup, allowed),
       } as buildConnector.BuildOptions);
       return new Agent({
         connections: options.connections ?? 64,
@@ -155,9 +163,9 @@ function blocked(target: string): ToolError {
   );
 }
 
-function guardedLookup(allowed: (address: string) => boolean): LookupFunction {
+function guardedLookup(resolve: Resolve, allowed: (address: string) => boolean): LookupFunction {
   return (hostname, lookupOptions, callback) => {
-    dnsLookup(hostname, { ...lookupOptions, all: true }, (error, addresses: LookupAddress[]) => {
+    resolve(hostname, { ...lookupOptions, all: true }, (error, addresses: LookupAddress[]) => {
       if (error) return callback(error, '', 0);
       // All of them, not the first: a mixed answer is how a rebinding name gets its second try.
       const inside = addresses.find((one) => !allowed(one.address));

@@ -32,7 +32,8 @@ export interface ImportedCatalog {
  */
 export async function importCatalog(document: unknown, sources: ImportSources): Promise<ImportedCatalog> {
   const parsed = catalogFileSchema.safeParse(document);
-  if (!parsed.success) return { tools: [], problems: problemsFromZod(parsed.error, document, catalogFileSchema) };
+  if (!parsed.success)
+    return { tools: [], problems: problemsFromZod(parsed.error, document, catalogFileSchema) };
   const catalog = parsed.data;
   const found: { pointer: string; tool: ToolInput }[] = [];
   const problems: Problem[] = [];
