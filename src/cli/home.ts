@@ -45,11 +45,6 @@ function isDirectory(path: string): boolean {
   }
 }
 
-/** The file that says which server runs on this data directory: `{pid, url, …}`. */
-export function runFilePath(home: string): string {
-  return join(home, 'run', 'server.json');
-}
-
 /** The file that holds the URL and the token of the local administrator. */
 export function credentialsPath(home: string): string {
   return join(home, 'credentials.json');

@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+// `npm test`: makes a fresh clone ready, runs vitest, and ends with the line `N passed, N failed`.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bootstrap } from './bootstrap.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+await bootstrap();
+const folder = mkdtempSync(join(tmpdir(), 'pao-test-'));
+const report = join(folder, 'report.json');
+const child = spawn(
+  process.execPath,
+  [
+    join(root, 'node_modules', 'vitest', 'vitest.mjs'),
+    'run',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+    ...process.argv.slice(2),
+  ],
+  { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] },
+);
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+const code = await new Promise((done) =>
+  child.once('close', (exit, signal) => done(exit ?? (signal ? 1 : 0))),
+);
+const { passed, failed } = count();
+rmSync(folder, { recursive: true, force: true });
+process.stdout.write(`${passed} passed, ${failed} failed\n`);
+process.exitCode = code;
+
+function count() {
+  try {
+    const { numPassedTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
+    const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
+    // A file that cannot be loaded has no tests that could fail.
+    const broken = testResults.filter(
+      ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
+    );
+    const failures = tests.filter(({ status }) => status === 'failed').length + broken.length;
+    return { passed: numPassedTests, failed: code === 0 ? failures : Math.max(1, failures) };
+  } catch {
+    return { passed: 0, failed: 1 };
+  }
+}
