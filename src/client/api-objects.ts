@@ -1,3 +1,4 @@
+import type { Problem } from '../domain/errors.js';
 import type { RunError, RunStatus, RunTrigger, StepStatus } from '../domain/run.js';
 import type { TaskInput, TaskState } from '../domain/task.js';
 import type { ToolInput } from '../domain/tool.js';
@@ -48,14 +49,39 @@ export interface TaskObject {
   next_due_at: string | null;
   next_due_local: string | null;
   /** The schedule in words. */
-  words: string | null;
-  warnings: (WarningObject | string)[];
+  words: string;
   snoozed_until: string | null;
   last_run_at: string | null;
   created_at: string;
   updated_at: string;
-  /** Only in the answer to creating or applying. */
-  next_occurrences?: (OccurrenceObject | string)[];
+  created_by?: string;
+}
+
+/** What becomes of a task that is handed in. */
+export type ApplyOutcome = 'created' | 'updated' | 'unchanged';
+
+/** The answer to creating or applying a task. */
+export interface ChangedTaskObject extends TaskObject {
+  outcome: ApplyOutcome;
+  next_occurrences: OccurrenceObject[];
+  warnings: WarningObject[];
+}
+
+/** The answer to checking a task that is not kept. */
+export interface TaskCheckObject {
+  valid: boolean;
+  name: string;
+  words: string;
+  next_occurrences: OccurrenceObject[];
+  warnings: WarningObject[];
+}
+
+/** The next occurrences of a task. */
+export interface OccurrencesObject {
+  items: OccurrenceObject[];
+  /** The schedule in words. */
+  words: string;
+  timezone: string | null;
 }
 
 /** One step of a run. */
@@ -118,21 +144,29 @@ export interface AgentObject {
   tokens?: TokenObject[];
 }
 
-/** What is known of a token; `secret` is only in the answer that made it. */
+/** What is known of a token; never its secret. */
 export interface TokenObject {
   id: string;
   prefix: string;
   label: string | null;
-  scopes?: string[];
+  /** null when it may do all that its agent may. */
+  scopes?: string[] | null;
   created_at: string;
   expires_at: string | null;
   revoked_at: string | null;
   last_used_at: string | null;
-  secret?: string;
 }
 
-/** The answer to creating an agent: the only time its token can be read. */
-export type CreatedAgentObject = AgentObject & { token: string | TokenObject };
+/** The answer that made a token: the only time its secret can be read. */
+export interface NewTokenObject {
+  id: string;
+  secret: string;
+  prefix: string;
+  expires_at: string | null;
+}
+
+/** The answer to creating an agent, with its first token. */
+export type CreatedAgentObject = AgentObject & { token: NewTokenObject };
 
 /** A published event. */
 export interface EventObject {
@@ -147,41 +181,43 @@ export interface EventObject {
   is_new?: boolean;
 }
 
-/** A tool of the catalog. */
-export type ToolObject = ToolInput & { version?: number; created_at?: string; updated_at?: string };
+/** A tool of the catalog; a built-in one has no version and no times. */
+export type ToolObject = ToolInput & {
+  is_builtin?: boolean;
+  version?: number | null;
+  created_by?: string | null;
+  created_at?: string | null;
+  updated_at?: string | null;
+};
 
 /** The answer to a direct tool call. */
 export interface ToolCallObject {
   output: unknown;
   duration_ms?: number;
-  attempts?: number;
+  usage?: { input_tokens: number; output_tokens: number; estimated?: boolean } | null;
 }
 
-/** What an import brought. */
+/** What an import brought; what could not be taken is a problem with a pointer into the document. */
 export interface ToolImportObject {
+  items: Pick<ToolObject, 'address' | 'kind' | 'side_effect'>[];
   created: number;
   replaced: number;
-  items?: ToolObject[];
-  warnings?: (WarningObject | string)[];
+  problems?: Problem[];
 }
 
-/** Why a task did or did not run at an instant. */
+/** What happened to a task around an instant, and why. */
 export interface ExplanationObject {
+  task: { id: string; name: string; state: TaskState; timezone: string | null; words: string };
+  at: string | null;
   /** Sentences, in the order they should be read. */
-  lines?: string[];
-  text?: string;
-  verdict?: string;
-  [name: string]: unknown;
+  lines: { at: string; text: string }[];
+  runs: RunObject[];
 }
 
 /** One version of a task. */
 export interface TaskVersionObject {
   version: number;
-  created_at: string;
-  created_by: string;
+  changed_by: string;
+  changed_at: string;
   spec: TaskInput;
-  [name: string]: unknown;
 }
-
-/** What becomes of a task that is handed in by name. */
-export type ApplyOutcome = 'created' | 'updated' | 'unchanged';

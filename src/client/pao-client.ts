@@ -1,19 +1,19 @@
 import { EXIT, notFound, PaoError } from '../domain/errors.js';
 import { isFinal } from '../domain/run.js';
 import type { TaskInput } from '../domain/task.js';
-import type { CatalogFile } from '../domain/tool.js';
 import type {
   AgentObject,
-  ApplyOutcome,
+  ChangedTaskObject,
   CreatedAgentObject,
   EventObject,
   ExplanationObject,
   ListPage,
-  OccurrenceObject,
+  NewTokenObject,
+  OccurrencesObject,
   RunObject,
+  TaskCheckObject,
   TaskObject,
   TaskVersionObject,
-  TokenObject,
   ToolCallObject,
   ToolImportObject,
   ToolObject,
@@ -26,6 +26,11 @@ import {
   type QueryValue,
   type TransportOptions,
 } from './http-transport.js';
+import { ApiError } from './problem-error.js';
+
+/** Longest time the server is asked to hold a request, in milliseconds; below the transport's own timeout. */
+const LONG_POLL_MS = 20_000;
+const SHORTEST_POLL_MS = 100;
 
 /** What every call takes besides its own arguments. */
 export interface CallOptions {
@@ -69,18 +74,11 @@ export class PaoClient {
    */
   async findTask(nameOrId: string, options: CallOptions = {}): Promise<TaskObject> {
     if (isIdOf('tsk', nameOrId)) return this.getTask(nameOrId, options);
-    let cursor: string | undefined;
-    do {
-      const page = await this.listTasks({
-        search: nameOrId,
-        limit: 100,
-        ...(cursor ? { cursor } : {}),
-        ...options,
-      });
-      const found = page.items.find(({ name }) => name === nameOrId);
-      if (found) return found;
-      cursor = page.next_cursor ?? undefined;
-    } while (cursor);
+    try {
+      return await this.#get(`/v1/tasks/by-name/${encodeURIComponent(nameOrId)}`, {}, options);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.httpStatus !== 404) throw error;
+    }
     const [{ items }, { nearest }] = await Promise.all([
       this.listTasks({ limit: 100, ...options }),
       import('../domain/nearest.js'),
@@ -92,27 +90,20 @@ export class PaoClient {
     throw notFound('task', nameOrId, [...(near ? [`Did you mean ${near}?`] : []), 'pao task list']);
   }
 
-  createTask(task: TaskInput, options: CallOptions = {}): Promise<TaskObject> {
+  createTask(task: TaskInput, options: CallOptions = {}): Promise<ChangedTaskObject> {
     return this.#send('POST', '/v1/tasks', task, options);
   }
 
+  /** Checks a task and changes nothing. @throws ApiError with every problem. */
+  checkTask(task: unknown, options: CallOptions = {}): Promise<TaskCheckObject> {
+    const query = { dry_run: true };
+    return this.request({ method: 'POST', path: '/v1/tasks', query, body: task, ...options });
+  }
+
   /** Creates the task of this name or changes it to this; nothing happens when it is so already. */
-  async applyTask(
-    task: TaskInput,
-    { dryRun, ...options }: CallOptions & { dryRun?: boolean } = {},
-  ): Promise<{ outcome: ApplyOutcome; task: TaskObject }> {
-    const name = encodeURIComponent(String(task.name));
-    const before = dryRun ? undefined : await this.#versionOf(String(task.name), options);
-    const response = await this.#transport.send<TaskObject>({
-      method: 'PUT',
-      path: `/v1/tasks/by-name/${name}`,
-      query: dryRun ? { dry_run: true } : {},
-      body: task,
-      ...options,
-    });
-    const isNew = response.status === 201;
-    const outcome = isNew ? 'created' : before === response.body.version ? 'unchanged' : 'updated';
-    return { outcome, task: response.body };
+  applyTask(task: TaskInput, options: CallOptions = {}): Promise<ChangedTaskObject> {
+    const path = `/v1/tasks/by-name/${encodeURIComponent(String(task.name))}`;
+    return this.#send('PUT', path, task, options);
   }
 
   deleteTask(id: string, options: CallOptions = {}): Promise<void> {
@@ -155,7 +146,7 @@ export class PaoClient {
   occurrences(
     id: string,
     query: CallOptions & { from?: string; count?: number } = {},
-  ): Promise<{ items: (OccurrenceObject | string)[]; [name: string]: unknown }> {
+  ): Promise<OccurrencesObject> {
     const { signal, ...rest } = query;
     return this.#get(`/v1/tasks/${encodeURIComponent(id)}/occurrences`, rest, { signal });
   }
@@ -192,27 +183,39 @@ export class PaoClient {
   }
 
   /**
-   * Waits until a run has ended.
+   * Waits until a run has ended; the server holds each request until then or for `everyMs` (20 s when left out).
+   * @param options.onUpdate told what the run is like, each time the server answers.
    * @throws PaoError PAO_WAIT_TIMEOUT (exit 124) when it takes longer than `timeoutMs`; the run goes on.
    */
   async waitForRun(
     id: string,
-    options: CallOptions & { timeoutMs?: number; onUpdate?: (run: RunObject) => void } = {},
+    options: CallOptions & {
+      timeoutMs?: number;
+      everyMs?: number;
+      onUpdate?: (run: RunObject) => void;
+    } = {},
   ): Promise<RunObject> {
-    const { signal, timeoutMs = Infinity, onUpdate } = options;
+    const { signal, timeoutMs = Infinity, everyMs = LONG_POLL_MS, onUpdate } = options;
     const end = performance.now() + timeoutMs;
-    for (let waitMs = 20; ; waitMs = Math.min(1000, waitMs * 1.5)) {
-      const run = await this.getRun(id, { signal });
+    for (;;) {
+      const asked = performance.now();
+      const waitMs = Math.round(Math.max(0, Math.min(everyMs, LONG_POLL_MS, end - asked)));
+      const run = await this.#get<RunObject>(
+        `/v1/runs/${encodeURIComponent(id)}`,
+        { wait: `${waitMs}ms` },
+        { signal },
+      );
       onUpdate?.(run);
       if (isFinal(run.status)) return run;
-      const left = end - performance.now();
-      if (left <= 0) {
+      const now = performance.now();
+      if (now >= end) {
         throw new PaoError('PAO_WAIT_TIMEOUT', `Run ${id} is still ${run.status}; it goes on.`, {
           exitCode: EXIT.timeout,
           hints: [`pao run watch ${id}`],
         });
       }
-      await pause(Math.min(waitMs, left), signal);
+      // A server that shuts down answers early: it must not be asked in a tight loop.
+      await pause(Math.max(0, Math.min(SHORTEST_POLL_MS, end - now) - (now - asked)), signal);
     }
   }
 
@@ -243,12 +246,22 @@ export class PaoClient {
   }
 
   callTool(address: string, input: unknown, options: CallOptions = {}): Promise<ToolCallObject> {
-    return this.#send('POST', `/v1/tools/${encodeURIComponent(address)}/call`, { input }, options);
+    const path = `/v1/tools/${encodeURIComponent(address)}/call`;
+    // A model may think for minutes, and the tool's own timeout ends it.
+    return this.request({ method: 'POST', path, body: { input }, timeoutMs: 10 * 60_000, ...options });
   }
 
   /** Takes in the tools of a catalog: written out, of MCP servers, of OpenAPI documents. */
-  importTools(catalog: CatalogFile, options: CallOptions = {}): Promise<ToolImportObject> {
-    return this.#send('POST', '/v1/tools', catalog, options);
+  importTools(document: unknown, options: CallOptions = {}): Promise<ToolImportObject> {
+    // Servers are started and asked for their tools, all in this one request.
+    const timeoutMs = 3 * 60_000;
+    return this.request({
+      method: 'POST',
+      path: '/v1/tools/import',
+      body: { document },
+      timeoutMs,
+      ...options,
+    });
   }
 
   deleteTool(address: string, options: CallOptions = {}): Promise<void> {
@@ -282,7 +295,8 @@ export class PaoClient {
       name: string;
       title?: string | undefined;
       scopes?: string[] | undefined;
-      expires_at?: string | undefined;
+      /** Of its token. */
+      expires_in_seconds?: number | undefined;
     },
     options: CallOptions = {},
   ): Promise<CreatedAgentObject> {
@@ -291,16 +305,21 @@ export class PaoClient {
 
   createToken(
     agentId: string,
-    input: { label?: string; expires_at?: string } = {},
+    input: {
+      label?: string | undefined;
+      scopes?: string[] | undefined;
+      expires_in_seconds?: number | undefined;
+      /** Ends the other tokens of the agent after this long; 0 at once. */
+      revoke_others_after_seconds?: number | undefined;
+    } = {},
     options: CallOptions = {},
-  ): Promise<TokenObject & { token?: string }> {
+  ): Promise<NewTokenObject> {
     return this.#send('POST', `/v1/agents/${encodeURIComponent(agentId)}/tokens`, input, options);
   }
 
-  revokeToken(agentId: string, tokenId: string, graceSeconds = 0, options: CallOptions = {}): Promise<void> {
+  revokeToken(agentId: string, tokenId: string, options: CallOptions = {}): Promise<void> {
     const path = `/v1/agents/${encodeURIComponent(agentId)}/tokens/${encodeURIComponent(tokenId)}`;
-    const query = graceSeconds > 0 ? { grace_seconds: graceSeconds } : {};
-    return this.request({ method: 'DELETE', path, query, ...options });
+    return this.request({ method: 'DELETE', path, ...options });
   }
 
   /** Ends an agent: its tokens are dead at once. */
@@ -311,11 +330,6 @@ export class PaoClient {
   /** Any other call of the API. */
   async request<Body>(request: ApiRequest): Promise<Body> {
     return (await this.#transport.send<Body>(request)).body;
-  }
-
-  async #versionOf(name: string, options: CallOptions): Promise<number | undefined> {
-    const page = await this.listTasks({ search: name, limit: 100, ...options });
-    return page.items.find((task) => task.name === name)?.version;
   }
 
   #verb<Body>(id: string, verb: string, body: unknown, options: CallOptions): Promise<Body> {
