@@ -39,8 +39,8 @@ export function readRunFile(home: string): RunFile | null {
   return typeof content?.pid === 'number' && isAlive(content) ? content : null;
 }
 
-/** Whether the process that wrote it still is. */
-function isAlive({ pid, process_start }: RunFile): boolean {
+/** Whether the process that wrote a run file still is. */
+export function isAlive({ pid, process_start }: RunFile): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {

@@ -1,0 +1,90 @@
+import { BaseCommand } from '../cli/base-command.js';
+import type { Column } from '../cli/table.js';
+import { EXIT, PaoError } from '../domain/errors.js';
+import type { RunFile } from '../server/supervisor/run-file.js';
+import type { HealthCheck, HealthReport } from '../server/telemetry/health.js';
+
+const TIMEOUT_MS = 10_000;
+
+/** Says whether the system runs, and how each part of it is. */
+export default class Status extends BaseCommand<typeof Status> {
+  static override summary = 'Show whether the orchestrator runs, and how it is';
+  static override description =
+    'Exit code 0: healthy or degraded. 3: nothing runs, it does not answer, or it can not serve requests.';
+  static override examples = [
+    '<%= config.bin %> status',
+    '<%= config.bin %> status --json',
+    '<%= config.bin %> status --url http://127.0.0.1:8090',
+  ];
+
+  async run(): Promise<unknown> {
+    const { running, url, token } = await this.#target();
+    const report = await this.#ask(url, token);
+    if (report.status === 'unhealthy') process.exitCode = EXIT.unavailable;
+    await this.#show(report, url, running);
+    return {
+      ...report,
+      url,
+      pid: running?.pid ?? null,
+      started_at: running?.started_at ?? null,
+      home: running?.home ?? null,
+      database: running?.database ?? null,
+      log_file: running?.log_file ?? null,
+    };
+  }
+
+  /** The server that was named, else the one that runs on this data directory. */
+  async #target(): Promise<{ running: RunFile | null; url: string; token: string | null }> {
+    const connection = this.connection();
+    if ((this.flags as { url?: string }).url !== undefined) return { running: null, ...connection };
+    const home = this.dataDirectory();
+    const { readRunFile } = await import('../server/supervisor/run-file.js');
+    const running = readRunFile(home);
+    if (running === null) throw (await import('../cli/running-system.js')).notRunning(home);
+    return { running, url: running.url, token: connection.token };
+  }
+
+  async #ask(url: string, token: string | null): Promise<HealthReport> {
+    const { HttpTransport } = await import('../client/http-transport.js');
+    const transport = new HttpTransport({ url, token, timeoutMs: TIMEOUT_MS });
+    const { body } = await transport.send<HealthReport | null>({
+      method: 'GET',
+      path: '/health',
+      signal: this.signal,
+    });
+    if (body !== null && Array.isArray(body.checks)) return body;
+    throw new PaoError('PAO_STATUS_UNKNOWN', `${url}/health does not answer as pao does.`, {
+      exitCode: EXIT.unavailable,
+      hints: ['pao status --url http://127.0.0.1:8080'],
+    });
+  }
+
+  async #show(report: HealthReport, url: string, running: RunFile | null): Promise<void> {
+    const { formatDuration } = await import('../domain/duration.js');
+    const { paint, symbols } = this.out;
+    const word = { healthy: paint.green, degraded: paint.yellow, unhealthy: paint.red }[report.status];
+    const since = formatDuration(report.uptime_seconds * 1000);
+    const process = running === null ? '' : `, process ${running.pid}`;
+    this.out.line(`pao ${report.version} is ${word(report.status)} at ${url} (up ${since}${process})`);
+    const mark = { pass: symbols.ok, warn: symbols.warn, fail: symbols.fail };
+    const colour = { pass: paint.green, warn: paint.yellow, fail: paint.red };
+    const columns: Column<HealthCheck>[] = [
+      {
+        header: '',
+        value: ({ status }) => mark[status],
+        style: (text, { status }) => colour[status](text),
+      },
+      { header: 'part', value: (check) => check.name },
+      { header: 'state', value: (check) => check.message, shrink: true },
+    ];
+    this.out.table(report.checks, columns);
+    if (running !== null) {
+      this.out.pairs([
+        ['database', running.database],
+        ['log', running.log_file],
+      ]);
+    }
+    for (const check of report.checks)
+      if (check.hint !== null && check.status !== 'pass') this.out.hint(check.hint);
+  }
+}
