@@ -132,8 +132,8 @@ test('all pages of a list are read, one after another', async () => {
 
 test('a name that is not there is exit 5 with the nearest one', async () => {
   const url = await serve((request, response) => {
-    const items = request.url?.includes('search=') ? [] : [{ name: 'morning-briefing' }];
-    json(response, 200, { items, next_cursor: null });
+    if (request.url?.includes('/by-name/')) json(response, 404, { detail: 'There is no such task.' });
+    else json(response, 200, { items: [{ name: 'morning-briefing' }], next_cursor: null });
   });
   await expect(new PaoClient({ url }).findTask('mornign-briefing')).rejects.toMatchObject({
     exitCode: 5,
