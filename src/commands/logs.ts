@@ -1,0 +1,69 @@
+import { BaseCommand, LOCAL_FLAGS } from '../cli/base-command.js';
+import { Flags } from '../cli/flags.js';
+import { EXIT } from '../domain/errors.js';
+
+/** Shows what the services wrote. */
+export default class Logs extends BaseCommand<typeof Logs> {
+  static override summary = 'Show what the services say';
+  static override description =
+    'Reads the log in the data directory, also when nothing runs. In a terminal a line is `time level service message key=value`; into a pipe, and with --json, it is one JSON object a line.';
+  static override examples = [
+    '<%= config.bin %> logs -f',
+    '<%= config.bin %> logs --level warn --lines 200',
+    '<%= config.bin %> logs --service worker --json',
+  ];
+  static override baseFlags = LOCAL_FLAGS as typeof BaseCommand.baseFlags;
+  static override flags = {
+    follow: Flags.boolean({ char: 'f', summary: 'Go on with what is written from now on, until Ctrl-C' }),
+    lines: Flags.integer({
+      char: 'n',
+      summary: 'How many of the last lines',
+      default: 50,
+      min: 0,
+      helpValue: 'N',
+    }),
+    level: Flags.string({
+      summary: 'This level and worse',
+      options: ['trace', 'debug', 'info', 'warn', 'error', 'fatal'],
+      helpValue: 'LEVEL',
+    }),
+    service: Flags.string({
+      summary: 'One service: api, scheduler, worker, w1, supervisor',
+      helpValue: 'NAME',
+    }),
+    run: Flags.string({ summary: 'What is about this run', helpValue: 'RUN_ID' }),
+    task: Flags.string({ summary: 'What is about this task', helpValue: 'TASK_ID' }),
+  };
+
+  /** A log without lines is an empty answer, where another command would print a document. */
+  override async execute(): Promise<void> {
+    await this.init();
+    await this.run();
+  }
+
+  async run(): Promise<void> {
+    const { join } = await import('node:path');
+    const { readLogLine, matchesLog } = await import('../cli/log-line.js');
+    const { lastLogLines, followLog } = await import('../cli/log-file.js');
+    const { follow, lines, level, service, run, task } = this.flags;
+    const file = join(this.dataDirectory(), 'logs', 'pao.log');
+    const filter = { level, service, run, task };
+    const isWanted = (line: string) => matchesLog(readLogLine(line), filter);
+    const last = await lastLogLines(file, lines, isWanted);
+    if (last === null) this.out.note(`There is no log yet: ${file}`);
+    const print = await this.#printer();
+    for (const line of last?.lines ?? []) print(line);
+    if (!follow) return;
+    for await (const line of followLog(file, last?.position ?? null, this.signal)) {
+      if (isWanted(line)) print(line);
+    }
+    process.exitCode = EXIT.interrupted;
+  }
+
+  async #printer(): Promise<(line: string) => void> {
+    const { formatLogLine, readLogLine } = await import('../cli/log-line.js');
+    const { stdout } = this.process;
+    if (!stdout.isTTY || this.jsonEnabled()) return (line) => stdout.write(`${line}\n`);
+    return (line) => stdout.write(`${formatLogLine(readLogLine(line), this.out.paint)}\n`);
+  }
+}
