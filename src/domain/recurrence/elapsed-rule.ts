@@ -10,6 +10,10 @@ import type { FoldPolicy, GapPolicy } from './wall-time.js';
 const UNIT = { SECONDLY: 1, MINUTELY: 60, HOURLY: 3600 } as const;
 const CYCLE_DAYS = 146_097;
 const MAX_STEPS = 3_000_000;
+// Windows that are looked at for a BYSETPOS; a changed clock or DTSTART may leave single ones short of members.
+const MAX_WINDOWS = 2000;
+// Longer than any change of offset.
+const REACH = 60 * 3600;
 
 const upTo = (size: number): number[] => Array.from({ length: size }, (_, index) => index);
 
@@ -39,7 +43,6 @@ export class ElapsedRule implements InstantSource {
   ) {
     const freq = rule.freq as keyof typeof UNIT;
     this.#step = rule.interval * UNIT[freq];
-    this.#positions = rule.bySetPos;
     const wall = start + zone.offsetAt(start);
     this.#window = 1;
     if (rule.bySecond && freq !== 'SECONDLY') this.#window = 60;
@@ -56,6 +59,16 @@ export class ElapsedRule implements InstantSource {
             (this.#window === 3600 ? [modulo(wall, 60)] : upTo(60)),
         )
       : null;
+    const largest = this.#largestSet(rule);
+    // A position no set is large enough for chooses nothing.
+    this.#positions = rule.bySetPos?.filter((position) => Math.abs(position) <= largest);
+  }
+
+  /** How many members the set of one window can have. */
+  #largestSet(rule: RuleParts): number {
+    if (this.#window === 1) return 1;
+    const seconds = rule.bySecond?.length ?? 1;
+    return this.#window === 60 ? seconds : seconds * (rule.byMinute?.length ?? 1);
   }
 
   /** Whether there is nothing to filter: every grid point counts. */
@@ -85,17 +98,19 @@ export class ElapsedRule implements InstantSource {
    */
   everFires(): boolean {
     if (this.plain) return true;
-    if (this.#positions) return this.#nextChosen(this.start, this.#positions) !== Infinity;
+    if (this.#positions?.length === 0) return false;
     const found = this.#nextMatch(this.start, 20_000);
-    if (found !== null) return found !== Infinity;
+    if (found === Infinity) return false;
+    if (found !== null) return !this.#positions || this.#nextChosen(this.start, this.#positions) !== Infinity;
     return this.#offsets().some((offset) => this.#meetsGrid(offset));
   }
 
-  /** The first match at or after `from`; Infinity when there is none, null when `steps` were not enough to tell. */
+  /** The first match at or after `from`; Infinity when there is none within 400 years, null when `steps` were not enough to tell. */
   #nextMatch(from: number, steps: number): number | null {
     let at = from;
+    const last = Math.min(LAST_SECOND, from + CYCLE_DAYS * DAY);
     for (let step = 0; step < steps; step += 1) {
-      if (at > LAST_SECOND) return Infinity;
+      if (at > last) return Infinity;
       at = this.#toWindow(at);
       const segment = this.zone.segmentAt(at);
       const ahead = this.#secondsToMatch(at, segment);
@@ -103,8 +118,13 @@ export class ElapsedRule implements InstantSource {
         const later = this.#leaveFold(at, segment);
         if (later === at) return at;
         at = later;
-      } else {
+      } else if (ahead === Infinity) {
+        return Infinity;
+      } else if (at + ahead < segment.end || segment.end <= at + REACH) {
+        // A fold this near may show local times before this one again: no segment may be left out.
         at = Math.min(at + ahead, segment.end);
+      } else {
+        at = Math.max(segment.end, at + ahead - REACH);
       }
     }
     return null;
@@ -143,7 +163,7 @@ export class ElapsedRule implements InstantSource {
   /** BYSETPOS: the chosen members of the matches of each window. */
   #nextChosen(from: number, positions: readonly number[]): number {
     let search = this.#base + Math.floor((from - this.#base) / this.#step) * this.#step;
-    for (let steps = 0; steps < MAX_STEPS / 100; steps += 1) {
+    for (let steps = 0; steps < MAX_WINDOWS; steps += 1) {
       const first = this.#nextMatch(search, MAX_STEPS / 100);
       if (first === null || first === Infinity) return Infinity;
       const start = first - modulo(first - this.#base, this.#step);

@@ -2,6 +2,7 @@
 export { type BusinessDaysSpec } from './business-days.js';
 export { defaultStart, type RecurrenceSpec } from './compile.js';
 export { type DayMatch } from './cron-rule.js';
+export { cronSecondOpinion } from './cron-second-opinion.js';
 export { everyInterval } from './interval.js';
 export { ruleFromText } from './natural-language.js';
 export { compileRecurrence, MAX_TAKE, type Recurrence } from './recurrence.js';

@@ -13,6 +13,7 @@ import { type FoldPolicy, type GapPolicy, instantsOfWall, resolveWall } from './
 
 // A gap or fold moves an instant by at most a day from where DTSTART's own would be.
 const MARGIN = 2 * DAY;
+const MAX_COUNTED = 1_000_000;
 
 /** The gap and fold policy a person chose; what is not chosen has the default of its kind. */
 export interface DstPolicy {
@@ -112,6 +113,7 @@ function sourceOfRule(
     const start = resolveWall(zone, anchor.wall);
     if (start.kind === 'fold' && start.second === anchor.instant) source = new From(source, anchor.instant);
   }
+  if (rule.count !== undefined) checkCount(rule, rule.count);
   if (rule.count !== undefined) source = new Counted(source, rule.count, anchor.instant - MARGIN);
   if (rule.until !== undefined) source = new Until(source, rule.until);
   if (rule.untilDay !== undefined) {
@@ -119,6 +121,18 @@ function sourceOfRule(
     source = new Until(source, Math.max(...end));
   }
   return source;
+}
+
+/** Counting goes one by one from DTSTART: refuses what could keep a scheduler busy for minutes. */
+function checkCount(rule: RuleParts, count: number): void {
+  const subDaily = rule.freq === 'HOURLY' || rule.freq === 'MINUTELY' || rule.freq === 'SECONDLY';
+  const timesOfDay = (rule.byHour?.length ?? 1) * (rule.byMinute?.length ?? 1) * (rule.bySecond?.length ?? 1);
+  if (count <= MAX_COUNTED || (!subDaily && timesOfDay <= 24)) return;
+  throw oneProblem(
+    '/expr',
+    `COUNT=${count} is too many to count one by one; with these BY… parts it may be up to ${MAX_COUNTED}.`,
+    'Use UNTIL instead of COUNT.',
+  );
 }
 
 function anchorOf(start: PropertyTime, zone: TimeZone): Anchor {

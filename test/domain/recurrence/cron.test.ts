@@ -2,7 +2,12 @@ import { Cron } from 'croner';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PaoError } from '../../../src/domain/errors.js';
-import { compileRecurrence, nextOccurrences, type Recurrence } from '../../../src/domain/recurrence/index.js';
+import {
+  compileRecurrence,
+  cronSecondOpinion,
+  nextOccurrences,
+  type Recurrence,
+} from '../../../src/domain/recurrence/index.js';
 import { cronExpression, damagedExpression } from './cron-generator.js';
 import { instantsOf, localOf } from './zone-oracle.js';
 
@@ -214,6 +219,15 @@ describe('cron', () => {
     ['0 0 * JAN SUN', ['2026-01-04', '2026-01-11', '2026-01-18']],
   ])('understands %s', (expr, expected) => {
     expect(next(expr, 'UTC', '2025-12-31T12:00:00Z', 3)).toEqual(expected.map((day) => `${day}T00:00:00Z`));
+  });
+
+  it('offers the second opinion of croner, and agrees with it', async () => {
+    const after = Date.parse('2026-03-08T00:00:00Z');
+    const mine = compileRecurrence({ kind: 'cron', expr: '30 2 * * *', tzid: 'America/New_York' }).take(
+      after,
+      5,
+    );
+    expect(await cronSecondOpinion('30 2 * * *', 'America/New_York', after, 5)).toEqual(mine);
   });
 
   it('has seconds as an optional first field', () => {

@@ -181,6 +181,41 @@ describe('RRULE: traps other engines fall into (recurrence.md, section 3)', () =
       if (first !== null) expect(rule.previousOrAt(first)).toBe(first);
     }
   });
+
+  // Each of these once took from seconds to minutes; the test's own time limit is what they are held to.
+  it.each([
+    'FREQ=HOURLY;BYMONTHDAY=-26;BYYEARDAY=362,-356,132;BYSETPOS=-170',
+    'FREQ=SECONDLY;BYMONTHDAY=27,17;BYYEARDAY=-147,-165;BYDAY=SU,WE;BYMINUTE=18',
+    'FREQ=MINUTELY;INTERVAL=1000;BYMONTHDAY=-6,25;BYYEARDAY=-58;BYHOUR=8;BYSECOND=0,59;BYSETPOS=237,-194',
+    'FREQ=HOURLY;INTERVAL=400;BYHOUR=18',
+    'FREQ=SECONDLY;COUNT=1000000;BYDAY=SA,MO,FR,WE,TU',
+    'FREQ=HOURLY;INTERVAL=3600;BYHOUR=4,8,20,1;BYSECOND=28',
+  ])(
+    'computes or refuses %s in bounded time',
+    (expr) => {
+      try {
+        const rule = compileRecurrence({
+          kind: 'rrule',
+          expr,
+          tzid: 'Pacific/Apia',
+          dtstart: '1990-01-01T00:00:00',
+        });
+        for (const at of rule.take(Date.UTC(2025, 0, 1), 3)) expect(at).toBeGreaterThan(Date.UTC(2025, 0, 1));
+      } catch (error) {
+        expect((error as PaoError).code).toBe('PAO_SCHEDULE_INVALID');
+      }
+    },
+    10_000,
+  );
+
+  it('refuses a COUNT that would have to be counted one by one for minutes', () => {
+    expect(() => utc('FREQ=SECONDLY;COUNT=999999999;BYDAY=SA,MO', '1990-01-01', '2025-01-01')).toThrowError(
+      /UNTIL|count one by one/,
+    );
+    expect(utc('FREQ=SECONDLY;COUNT=999999999', '2000-01-01T00:00:00', '2025-01-01T00:00:00Z', 1)).toEqual([
+      '2025-01-01T00:00:01Z',
+    ]);
+  });
 });
 
 describe('RRULE: sets', () => {
