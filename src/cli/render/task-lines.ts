@@ -1,0 +1,83 @@
+import type { OccurrenceObject, TaskObject, WarningObject } from '../../client/api-objects.js';
+import { formatDuration } from '../../domain/duration.js';
+import type { Output } from '../output.js';
+import { visible } from '../visible.js';
+import { fromNow, machineTime, zonedTime } from './task-time.js';
+
+/** The first occurrences of a schedule, one a line. */
+export function occurrenceLines(items: readonly OccurrenceObject[], zone: string | null, out: Output): void {
+  for (const { at, local, note } of items) {
+    out.line(`  ${out.paint.dim('next')}  ${zonedTime(at, local, zone)}${note ? `  ${visible(note)}` : ''}`);
+  }
+}
+
+/** What a person should know of a schedule, on stderr. */
+export function warningLines(warnings: readonly WarningObject[], out: Output): void {
+  for (const { message, hint } of warnings) {
+    out.warn(visible(message));
+    if (hint) out.hint(visible(hint));
+  }
+}
+
+/** When a task is due next, or why it is not. */
+export function dueText(task: TaskObject, now: number): string {
+  if (task.state !== 'active')
+    return task.state_reason === null ? task.state : `${task.state}: ${task.state_reason}`;
+  if (task.next_due_at === null) return '-';
+  const when = zonedTime(task.next_due_at, task.next_due_local, task.timezone);
+  return `${when} (${fromNow(task.next_due_at, now)})`;
+}
+
+/** A whole task for people: what it is, when it runs, and its steps. */
+export function showTask(task: TaskObject, out: Output, now: number): void {
+  const { paint } = out;
+  out.line(`${paint.bold(task.name)}${task.title === null ? '' : `  ${visible(task.title)}`}`);
+  if (task.description !== null) out.line(visible(task.description, true).trimEnd());
+  out.line();
+  out.pairs(
+    [
+      ['id', task.id],
+      ['state', task.state_reason === null ? task.state : `${task.state} (${visible(task.state_reason)})`],
+      ['schedule', visible(task.words)],
+      ...policyPairs(task),
+      ['next', visible(dueText(task, now))],
+      ...(task.snoozed_until === null
+        ? []
+        : [['snoozed', `until ${machineTime(task.snoozed_until)}`] as const]),
+      ['last run', `${machineTime(task.last_run_at)}${agoText(task.last_run_at, now)}`],
+      ['version', String(task.version)],
+      ['agent', task.agent_id],
+      ...(task.tags?.length ? [['tags', visible(task.tags.join(', '))] as const] : []),
+      ...(task.runs_on?.length ? [['runs on', visible(task.runs_on.join(', '))] as const] : []),
+      ...(Object.keys(task.params).length === 0
+        ? []
+        : [['params', visible(JSON.stringify(task.params))] as const]),
+    ],
+    '  ',
+  );
+  out.line();
+  out.line(paint.dim('pipeline'));
+  task.pipeline.forEach((step, index) => {
+    out.line(`  ${index + 1}. ${visible(String(step['id'] ?? ''))}  ${paint.dim(visible(stepKind(step)))}`);
+  });
+}
+
+const agoText = (at: string | null, now: number) => (at === null ? '' : ` (${fromNow(at, now)})`);
+
+function policyPairs({ priority, timeout, schedule }: TaskObject): (readonly [string, string])[] {
+  const policies = ['overlap', 'catchup', 'jitter']
+    .map((name) => [name, schedule?.[name]] as const)
+    .filter(([, value]) => value !== undefined && value !== null)
+    .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  return [['policies', visible([...policies, `priority ${priority}`, `timeout ${timeout}`].join(', '))]];
+}
+
+/** What a step does, in one word or two: its tool, or the kind of step it is. */
+function stepKind(step: Record<string, unknown>): string {
+  if (typeof step['uses'] === 'string') return step['uses'];
+  return ['parallel', 'wait', 'approve', 'foreach'].find((kind) => step[kind] !== undefined) ?? '';
+}
+
+/** How long something took, or `-`. */
+export const tookText = (ms: number | null | undefined): string =>
+  ms === null || ms === undefined ? '-' : formatDuration(ms);
