@@ -49,8 +49,11 @@ function noteSending(agent: Dispatcher, note: () => void): Dispatcher {
         get(target, property) {
           const value: unknown = Reflect.get(target, property);
           if (typeof value !== 'function') return value;
-          if (property === 'onConnect' || property === 'onRequestStart') note();
-          return value.bind(target);
+          if (property !== 'onConnect' && property !== 'onRequestStart') return value.bind(target);
+          return (...given: unknown[]) => {
+            note();
+            return Reflect.apply(value, target, given);
+          };
         },
       }),
     );

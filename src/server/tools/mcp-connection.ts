@@ -20,6 +20,17 @@ export interface ResolvedServer {
   grants: readonly string[];
 }
 
+/** A connection that could not be opened: nothing was asked of the server yet. */
+export class ConnectFailure extends Error {
+  constructor(
+    override readonly cause: unknown,
+    /** What the server last wrote to its standard error; often the only hint there is. */
+    readonly stderr: string,
+  ) {
+    super('the connection could not be opened');
+  }
+}
+
 /** A connection that is shared by all calls to the same server with the same secrets. */
 export interface McpConnection {
   client: Client;
@@ -118,7 +129,7 @@ export class McpConnections {
       this.#eras.delete(key);
       await client.close().catch(() => undefined);
       await transport.close().catch(() => undefined);
-      throw withStderr(error, stderr());
+      throw new ConnectFailure(error, stderr());
     }
     const connection: McpConnection = { client, stderr };
     const discover = client.getDiscoverResult();
@@ -166,14 +177,6 @@ export class McpConnections {
     });
     return { transport: transport as Transport, stderr: () => tail };
   }
-}
-
-/** Adds what a server said before it died; often the only hint there is. */
-function withStderr(error: unknown, stderr: string): unknown {
-  const said = stderr.trim();
-  if (said === '' || error instanceof ToolError || !(error instanceof Error)) return error;
-  error.message = `${error.message}; its last words: ${said.replace(/\s+/g, ' ').slice(-300)}`;
-  return error;
 }
 
 async function closeQuietly(entry: Entry): Promise<void> {

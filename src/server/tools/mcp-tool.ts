@@ -6,7 +6,7 @@ import { parseToolJson } from './answer.js';
 import { blockOf, type ConnectorAnswer, type ConnectorCall, type ConnectorServices } from './connector.js';
 import { fillText, parseTemplate, secretsIn } from './connector-template.js';
 import type { Deadline } from './deadline.js';
-import { type McpConnection, McpConnections, type ResolvedServer } from './mcp-connection.js';
+import { ConnectFailure, type McpConnection, McpConnections, type ResolvedServer } from './mcp-connection.js';
 import { mcpError, sessionIsGone } from './mcp-error.js';
 
 /** A tool as an MCP server describes it. */
@@ -94,7 +94,10 @@ export class McpCaller {
           await this.#connections.drop(target);
           continue;
         }
-        const known = mcpError(error, name, sent, stderr());
+        const known =
+          error instanceof ConnectFailure
+            ? mcpError(error.cause, name, false, error.stderr)
+            : mcpError(error, name, sent, stderr());
         if (known.kind === 'transport') await this.#connections.drop(target);
         throw known;
       }
