@@ -1,0 +1,96 @@
+import type { z } from 'zod';
+import type { Agent, AgentToken } from '../../domain/agent.js';
+import type { Clock } from '../../domain/clock.js';
+import type { Redactor } from '../../domain/redact.js';
+import type { Tool } from '../../domain/tool.js';
+import type { Bus } from '../bus/bus.js';
+import type { Config } from '../config.js';
+import type { Store } from '../store/store.js';
+import type { HealthSource } from '../telemetry/health.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { Metrics } from '../telemetry/metrics.js';
+import type { ToolCallContext, ToolResult } from '../tools/caller.js';
+
+/** What the API needs from the rest of the server. */
+export interface ApiServices {
+  store: Store;
+  bus: Bus;
+  clock: Clock;
+  logger: Logger;
+  config: Config;
+  version: string;
+  health: HealthSource;
+  metrics: Metrics;
+  redactor: Redactor;
+  builtinTools: readonly Tool[];
+  callTool: (tool: Tool, input: unknown, context: ToolCallContext) => Promise<ToolResult>;
+  importCatalog: (document: unknown) => Promise<{
+    tools: Tool[];
+    problems: { pointer: string; message: string; hint?: string }[];
+  }>;
+  /** Only in a test system. @returns the new time, epoch milliseconds. */
+  advanceClock?: ((ms: number) => number) | undefined;
+}
+
+/** Who makes a request. */
+export interface Caller {
+  agent: Agent;
+  token: AgentToken;
+  /** What the token may do: its own scopes, met with its agent's. */
+  scopes: string[];
+  /** `agent:<id>`, for the audit log. */
+  actor: string;
+}
+
+/** One request, as an operation sees it: no HTTP in it. */
+export interface OperationInput<Body = unknown, Query = Record<string, string | undefined>> {
+  params: Record<string, string>;
+  query: Query;
+  body: Body;
+  caller: Caller;
+  services: ApiServices;
+  /** `If-Match`, without quotes. */
+  ifMatch: string | null;
+  /** Ends when the client goes away or the server stops. */
+  signal: AbortSignal;
+}
+
+/** What an operation answers with. */
+export interface OperationResult {
+  status?: number;
+  body?: unknown;
+  location?: string;
+  etag?: string;
+}
+
+/** One thing that can be done; REST routes and the OpenAPI document are bound from it. */
+export interface Operation {
+  /** `task_create`: the name a tool surface uses. */
+  name: string;
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Fastify path, `/v1/tasks/:id`. */
+  path: string;
+  summary: string;
+  /** Scope needed; null: any valid token. */
+  scope: string | null;
+  body?: z.ZodType;
+  query?: z.ZodType;
+  status: number;
+  handle(input: OperationInput<never, never>): Promise<OperationResult>;
+}
+
+/** Declares an operation with the types of its body and query kept. */
+export function operation<B extends z.ZodType | undefined = undefined, Q extends z.ZodType | undefined = undefined>(
+  definition: Omit<Operation, 'handle' | 'body' | 'query'> & {
+    body?: B;
+    query?: Q;
+    handle(
+      input: OperationInput<
+        B extends z.ZodType ? z.infer<B> : unknown,
+        Q extends z.ZodType ? z.infer<Q> : Record<string, string | undefined>
+      >,
+    ): Promise<OperationResult>;
+  },
+): Operation {
+  return definition as unknown as Operation;
+}

@@ -1,0 +1,171 @@
+import type { Agent, AgentToken } from '../../domain/agent.js';
+import type { PublishedEvent } from '../../domain/event.js';
+import { isTimed } from '../../domain/recurrence-of.js';
+import { describe, formatInZone } from '../../domain/recurrence/index.js';
+import type { Run, StepRun } from '../../domain/run.js';
+import type { Schedule } from '../../domain/schedule.js';
+import type { Task } from '../../domain/task.js';
+import type { StoredTool } from '../store/store.js';
+
+/** An instant as the API writes it: RFC 3339 UTC, null stays null. */
+export const instant = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
+
+/** An instant as a person of the zone reads it. */
+export const localTime = (ms: number, zone: string): string => formatInZone(zone, ms);
+
+export function taskView(task: Task, now: number): Record<string, unknown> {
+  const { spec } = task;
+  const zone = spec.schedule?.timezone ?? null;
+  return {
+    id: task.id,
+    name: task.name,
+    title: spec.title ?? null,
+    description: spec.description ?? null,
+    tags: spec.tags ?? [],
+    agent_id: task.agentId,
+    version: task.version,
+    state: task.state,
+    state_reason: task.stateReason,
+    schedule: spec.schedule ?? null,
+    timezone: zone,
+    priority: spec.priority,
+    dedupe: spec.dedupe ?? null,
+    concurrency: spec.concurrency ?? null,
+    retry: spec.retry ?? null,
+    timeout: spec.timeout,
+    params: spec.params,
+    runs_on: spec.runs_on ?? [],
+    pipeline: spec.pipeline,
+    next_due_at: instant(task.nextDueAt),
+    next_due_local: task.nextDueAt === null || zone === null ? null : localTime(task.nextDueAt, zone),
+    words: scheduleWords(spec.schedule, now),
+    snoozed_until: instant(task.snoozedUntil),
+    last_run_at: instant(task.lastRunAt),
+    created_by: task.createdBy,
+    created_at: instant(task.createdAt),
+    updated_at: instant(task.updatedAt),
+  };
+}
+
+/** A schedule in words. */
+export function scheduleWords(schedule: Schedule | undefined, now: number): string {
+  if (schedule === undefined) return 'only when asked to';
+  if (schedule.kind === 'event') return `on event ${schedule.topic}`;
+  if (schedule.kind === 'condition') return `looks every ${schedule.every}, runs when ${schedule.when}`;
+  if (!isTimed(schedule)) return '';
+  try {
+    return describe(
+      {
+        kind: schedule.kind,
+        expr: schedule.expr,
+        tzid: schedule.timezone,
+        ...(schedule.dtstart === undefined ? {} : { dtstart: schedule.dtstart }),
+      },
+      { now },
+    );
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+export function runView(run: Run, steps?: StepRun[]): Record<string, unknown> {
+  return {
+    id: run.id,
+    task_id: run.taskId,
+    task_name: run.taskName,
+    task_version: run.taskVersion,
+    agent_id: run.agentId,
+    status: run.status,
+    reason: run.reason,
+    trigger: run.trigger,
+    scheduled_for: instant(run.scheduledFor),
+    created_at: instant(run.createdAt),
+    run_at: instant(run.runAt),
+    started_at: instant(run.startedAt),
+    finished_at: instant(run.finishedAt),
+    duration_ms: run.startedAt === null || run.finishedAt === null ? null : run.finishedAt - run.startedAt,
+    lateness_ms: run.startedAt === null ? null : Math.max(0, run.startedAt - run.scheduledFor),
+    attempt: run.attempt,
+    priority: run.priority,
+    params: run.params,
+    event_id: run.eventId,
+    parent_run_id: run.parentRunId,
+    dedupe_key: run.dedupeKey,
+    output: run.output ?? null,
+    error: run.error,
+    trace_id: run.traceId ?? run.id.slice(4),
+    worker_id: run.workerId,
+    ...(steps === undefined ? {} : { steps: steps.map(stepView) }),
+  };
+}
+
+export function stepView(step: StepRun): Record<string, unknown> {
+  return {
+    id: step.stepId,
+    position: step.position,
+    tool: step.tool,
+    status: step.status,
+    reason: step.reason,
+    attempts: step.attempts,
+    started_at: instant(step.startedAt),
+    finished_at: instant(step.finishedAt),
+    duration_ms: step.startedAt === null || step.finishedAt === null ? null : step.finishedAt - step.startedAt,
+    input: step.input ?? null,
+    output: step.output ?? null,
+    error: step.error,
+    idempotency_key: step.idempotencyKey,
+    usage:
+      step.usage === null
+        ? null
+        : {
+            input_tokens: step.usage.inputTokens,
+            output_tokens: step.usage.outputTokens,
+            ...(step.usage.estimated === true ? { estimated: true } : {}),
+          },
+  };
+}
+
+export function agentView(agent: Agent, tokens?: AgentToken[]): Record<string, unknown> {
+  return {
+    id: agent.id,
+    name: agent.name,
+    title: agent.title,
+    scopes: agent.scopes,
+    disabled_at: instant(agent.disabledAt),
+    created_at: instant(agent.createdAt),
+    updated_at: instant(agent.updatedAt),
+    ...(tokens === undefined ? {} : { tokens: tokens.map((token) => tokenView(token)) }),
+  };
+}
+
+/** A token without its secret, or with it the one time it is shown. */
+export function tokenView(token: AgentToken, secret?: string): Record<string, unknown> {
+  return {
+    id: token.id,
+    prefix: token.prefix,
+    label: token.label,
+    scopes: token.scopes,
+    created_at: instant(token.createdAt),
+    expires_at: instant(token.expiresAt),
+    revoked_at: instant(token.revokedAt),
+    last_used_at: instant(token.lastUsedAt),
+    ...(secret === undefined ? {} : { secret }),
+  };
+}
+
+export function eventView(event: PublishedEvent): Record<string, unknown> {
+  return {
+    id: event.id,
+    sequence: event.sequence,
+    topic: event.topic,
+    payload: event.payload ?? null,
+    dedupe_key: event.dedupeKey,
+    agent_id: event.agentId,
+    created_at: instant(event.createdAt),
+    dispatched_at: instant(event.dispatchedAt),
+  };
+}
+
+export function toolView(stored: StoredTool): Record<string, unknown> {
+  return { ...stored.tool, version: stored.version, created_at: instant(stored.createdAt), updated_at: instant(stored.updatedAt) };
+}
