@@ -1,7 +1,7 @@
 import { formatDuration } from '../domain/duration.js';
 import type { StartStage } from '../server/supervisor/supervisor.js';
 import type { Output } from './output.js';
-import { progressStyle } from './progress.js';
+import { progressStyle, runTasks } from './progress.js';
 
 /** Does a part of the start, and shows it. */
 export type ShowStage = <T>(name: StartStage, work: () => Promise<T>) => Promise<T>;
@@ -49,7 +49,6 @@ async function drawn<T>(
   started.catch((error: unknown) => {
     for (const gate of gates.values()) gate.open(Promise.reject(error));
   });
-  const { runTasks } = await import('./progress.js');
   const tasks = ORDER.map((name) => ({ title: titles[name], task: () => gates.get(name)?.passed }));
   // Its errors are those of the start, which is awaited next.
   await runTasks(tasks, {}, options).catch(() => {});

@@ -1,6 +1,6 @@
 import { BaseCommand, LOCAL_FLAGS } from '../../cli/base-command.js';
 import { Flags } from '../../cli/flags.js';
-import { type StartedDocument, urlsOf } from '../../cli/start-screen.js';
+import { alreadyRunningText, type StartedDocument, startScreen, urlsOf } from '../../cli/start-screen.js';
 import type { Config, ConfigInput } from '../../server/config.js';
 import type { StartedSystem, Supervisor } from '../../server/supervisor/supervisor.js';
 
@@ -107,7 +107,7 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
       this.signal.removeEventListener('abort', abandon);
     }
     const document = this.#documentOf(system, home, config);
-    await this.#show(document);
+    this.#show(document);
     await onReady(document);
     await this.#untilSignal();
     await this.#drain(supervisor);
@@ -143,11 +143,10 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
       process: this.process,
     });
     if (document === null) return this.#tellRunning(home);
-    await this.#show(document);
+    this.#show(document);
   }
 
-  async #show(document: StartedDocument): Promise<void> {
-    const { startScreen } = await import('../../cli/start-screen.js');
+  #show(document: StartedDocument): void {
     this.stream(document, () => startScreen(document, this.out, Boolean(this.process.env['PAO_HOME'])));
     if (document.down_since !== null) {
       this.out.note(
@@ -161,7 +160,6 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
     const { waitForRunFile } = await import('../../cli/running-system.js');
     const running = await waitForRunFile(home, this.signal);
     if (running === null) throw error ?? (await import('../../cli/running-system.js')).notRunning(home);
-    const { alreadyRunningText } = await import('../../cli/start-screen.js');
     const { credentialsPath } = await import('../../cli/home.js');
     const document: StartedDocument = {
       status: 'already_running',
