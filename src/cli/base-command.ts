@@ -84,6 +84,11 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     return findConnection({ ...this.process, url, tokenFile });
   }
 
+  /** Says that the answer is a stream of events, which may also stay empty. */
+  protected beginStream(): void {
+    this.#hasStreamed = true;
+  }
+
   /** One event of a command that runs on: a line of JSON with `--json`, else what `text` says. */
   protected stream(event: unknown, text: () => string): void {
     this.#hasStreamed = true;

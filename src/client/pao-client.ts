@@ -279,11 +279,14 @@ export class PaoClient {
 
   /** An agent by id or by name. @throws PaoError with exit code 5 and the nearest names. */
   async findAgent(nameOrId: string, options: CallOptions = {}): Promise<AgentObject> {
-    if (isIdOf('agt', nameOrId)) return this.getAgent(nameOrId, options);
+    try {
+      return await this.getAgent(nameOrId, options);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.httpStatus !== 404 || isIdOf('agt', nameOrId)) throw error;
+    }
     const names: string[] = [];
-    for await (const agent of pages((cursor) => this.listAgents({ limit: 100, cursor, ...options }))) {
-      if (agent.name === nameOrId) return this.getAgent(agent.id, options);
-      names.push(agent.name);
+    for await (const { name } of pages((cursor) => this.listAgents({ limit: 100, cursor, ...options }))) {
+      names.push(name);
     }
     const { nearest } = await import('../domain/nearest.js');
     const near = nearest(nameOrId, names);

@@ -1,0 +1,35 @@
+import type { AgentObject, TokenObject } from '../../client/api-objects.js';
+import type { Output } from '../output.js';
+import type { Column } from '../table.js';
+import { visible } from '../visible.js';
+
+/** Columns of a list of agents. */
+export const AGENT_COLUMNS: readonly Column<AgentObject>[] = [
+  { header: 'NAME', value: (agent) => agent.name },
+  { header: 'ID', value: (agent) => agent.id },
+  { header: 'SCOPES', value: (agent) => agent.scopes.join(' '), shrink: true },
+  { header: 'CREATED', value: (agent) => agent.created_at },
+];
+
+const TOKEN_COLUMNS: readonly Column<TokenObject>[] = [
+  { header: 'TOKEN', value: (token) => token.id },
+  { header: 'BEGINS WITH', value: (token) => token.prefix },
+  { header: 'LABEL', value: (token) => token.label, shrink: true },
+  { header: 'LAST USED', value: (token) => token.last_used_at },
+  { header: 'EXPIRES', value: (token) => token.expires_at ?? 'never' },
+  { header: 'REVOKED', value: (token) => token.revoked_at },
+];
+
+/** Shows one agent and what is known of its tokens. */
+export function showAgent(out: Output, agent: AgentObject): void {
+  out.pairs([
+    ['Name', agent.name],
+    ['Id', agent.id],
+    ...(agent.title === null ? [] : [['Title', visible(agent.title)] as const]),
+    ['Scopes', agent.scopes.join(' ') || 'none'],
+    ['Created', agent.created_at],
+    ...(agent.disabled_at === null ? [] : [['Revoked', agent.disabled_at] as const]),
+  ]);
+  out.line();
+  out.table(agent.tokens ?? [], TOKEN_COLUMNS, 'It has no token.');
+}

@@ -1,0 +1,20 @@
+import { BaseCommand } from '../../cli/base-command.js';
+import { AGENT_COLUMNS } from '../../cli/render/agent-details.js';
+import type { AgentObject } from '../../client/api-objects.js';
+import { PaoClient, pages } from '../../client/pao-client.js';
+
+/** Lists the agents. */
+export default class AgentList extends BaseCommand<typeof AgentList> {
+  static override summary = 'List the agents and what they may do';
+  static override examples = ['<%= config.bin %> agent list', '<%= config.bin %> agent list --json'];
+
+  async run(): Promise<{ items: AgentObject[] }> {
+    const client = new PaoClient(this.connection());
+    const items: AgentObject[] = [];
+    const page = (cursor: string | undefined) =>
+      client.listAgents({ limit: 100, cursor, signal: this.signal });
+    for await (const agent of pages(page)) items.push(agent);
+    this.out.table(items, AGENT_COLUMNS, 'There are no agents: pao agent create NAME');
+    return { items };
+  }
+}
