@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT, PaoError } from '../domain/errors.js';
 import type { RunFile } from '../server/supervisor/run-file.js';
 
@@ -6,7 +7,6 @@ const START_TIMEOUT_MS = 15_000;
 
 /** Waits for a moment. @throws the reason of the signal when it is aborted. */
 export async function moment(ms: number, signal: AbortSignal): Promise<void> {
-  const { setTimeout: sleep } = await import('node:timers/promises');
   await sleep(ms, undefined, { signal }).catch(() => {});
   signal.throwIfAborted();
 }

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT, PaoError } from '../domain/errors.js';
@@ -50,7 +51,6 @@ export async function startDetached(options: {
   settings: Partial<ConfigInput>;
   process: Pick<CliProcess, 'env' | 'cwd' | 'signal'>;
 }): Promise<StartedDocument | null> {
-  const { spawn } = await import('node:child_process');
   const folder = join(options.home, 'logs');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const log = join(folder, 'start.log');

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { BaseCommand, LOCAL_FLAGS } from '../cli/base-command.js';
 import { Flags } from '../cli/flags.js';
 import { EXIT } from '../domain/errors.js';
@@ -42,7 +43,6 @@ export default class Logs extends BaseCommand<typeof Logs> {
   }
 
   async run(): Promise<void> {
-    const { join } = await import('node:path');
     const { readLogLine, matchesLog } = await import('../cli/log-line.js');
     const { lastLogLines, followLog } = await import('../cli/log-file.js');
     const { follow, lines, level, service, run, task } = this.flags;

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { BaseCommand, LOCAL_FLAGS } from '../../cli/base-command.js';
 import { Flags } from '../../cli/flags.js';
 import { alreadyRunningText, type StartedDocument, startScreen, urlsOf } from '../../cli/start-screen.js';
@@ -64,10 +65,9 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
     config: Config,
     onReady: (document: StartedDocument) => Promise<void>,
   ): Promise<void> {
-    const [{ Supervisor }, { showStages }, { join }] = await Promise.all([
+    const [{ Supervisor }, { showStages }] = await Promise.all([
       import('../../server/supervisor/supervisor.js'),
       import('../../cli/start-stages.js'),
-      import('node:path'),
     ]);
     const { formatLogLine, readLogLine } = await import('../../cli/log-line.js');
     const { testClockStart } = await import('../../cli/test-clock.js');
@@ -135,7 +135,6 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
 
   async #detach(home: string, settings: Partial<ConfigInput>): Promise<void> {
     const { startDetached } = await import('../../cli/start-detached.js');
-    const { join } = await import('node:path');
     const document = await startDetached({
       bin: join(this.packageRoot, 'bin', 'run.cjs'),
       home,
