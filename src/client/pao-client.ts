@@ -227,7 +227,9 @@ export class PaoClient {
     return this.#send('POST', '/v1/events', event, options);
   }
 
-  listEvents(query: ListQuery & { topic?: string; since?: string } = {}): Promise<ListPage<EventObject>> {
+  listEvents(
+    query: ListQuery & { topic?: string | undefined; since?: string | undefined } = {},
+  ): Promise<ListPage<EventObject>> {
     return this.#list('/v1/events', query);
   }
 
@@ -237,7 +239,7 @@ export class PaoClient {
   }
 
   /** Tools. */
-  listTools(query: ListQuery & { prefix?: string } = {}): Promise<ListPage<ToolObject>> {
+  listTools(query: ListQuery & { prefix?: string | undefined } = {}): Promise<ListPage<ToolObject>> {
     return this.#list('/v1/tools', query);
   }
 
