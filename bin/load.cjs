@@ -3,7 +3,6 @@
 // Without a cache folder, or with PAO_NO_CODE_CACHE=1, it is a plain loader. V8 compares only the length of the source
 // with what it cached, so only files whose name holds a hash of their content come through here.
 const {
-  chmodSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -25,7 +24,18 @@ function findCacheFolder() {
   if (process.env.PAO_NO_CODE_CACHE === '1') return null;
   const { XDG_CACHE_HOME: xdg, HOME: home, LOCALAPPDATA: local } = process.env;
   const base = [xdg, home && join(home, '.cache'), local].find((path) => path && isAbsolute(path));
-  return base ? join(base, 'pao', 'code', `${process.version}-${process.arch}`) : null;
+  const folder = base && join(base, 'pao', 'code', `${process.version}-${process.arch}`);
+  return folder && isOurs(folder) ? folder : null;
+}
+
+/** What is in the folder is run: nobody else may own it or write to it. One that is missing will be made so. */
+function isOurs(folder) {
+  try {
+    const { uid, mode } = statSync(folder);
+    return process.platform === 'win32' || (uid === process.getuid() && (mode & 0o022) === 0);
+  } catch (error) {
+    return error.code === 'ENOENT';
+  }
 }
 
 /** Runs a chunk of a folder once, and gives its exports. */
@@ -63,10 +73,7 @@ process.once('exit', () => {
   if (compiled.length === 0) return;
   try {
     mkdirSync(cacheFolder, { recursive: true, mode: 0o700 });
-    const { uid, mode } = statSync(cacheFolder);
-    // What is in there is run: it must be ours alone.
-    if (process.getuid && uid !== process.getuid()) return;
-    if (process.platform !== 'win32' && (mode & 0o077) !== 0) chmodSync(cacheFolder, 0o700);
+    if (!isOurs(cacheFolder)) return;
     for (const { script, blob } of compiled) {
       const unfinished = `${blob}.${process.pid}`;
       writeFileSync(unfinished, script.createCachedData(), { mode: 0o600 });

@@ -15,8 +15,8 @@ export async function bootstrap() {
       if (!isInstalled()) await install();
     });
   }
-  const { buildIfStale } = await import('./build.mjs');
-  await buildIfStale();
+  const { buildOrExit } = await import('./build.mjs');
+  await buildOrExit();
 }
 
 function requireNode() {

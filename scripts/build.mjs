@@ -25,6 +25,23 @@ const stamp = join(dist, 'build.json');
 // A server that runs while pao is rebuilt loads chunks of its own build for as long as it lives.
 const OLD_CHUNKS_LIVE_MS = 24 * 60 * 60 * 1000;
 
+/** The sources cannot be built; its message says where. */
+class BuildError extends Error {
+  constructor(cause) {
+    super(`pao cannot be built. ${cause.message}`, { cause });
+  }
+}
+
+/** As {@link buildIfStale}, for a program: says in words what is wrong, and ends the process. */
+export async function buildOrExit(options) {
+  try {
+    await buildIfStale(options);
+  } catch (error) {
+    process.stderr.write(`${error instanceof BuildError ? error.message : error.stack}\n`);
+    process.exit(1);
+  }
+}
+
 /** Builds unless dist/ was made from just these sources. */
 export async function buildIfStale({ force = false, clean = false, partial = false } = {}) {
   if (!force && isFresh(sourceHash())) return false;
@@ -71,8 +88,10 @@ async function build(hash, { clean, partial }) {
   mkdirSync(join(root, '.bootstrap'), { recursive: true });
   const fresh = mkdtempSync(join(root, '.bootstrap', 'dist-'));
   try {
-    const [entries] = await Promise.all([bundle(root, fresh, { partial }), emitTypes(fresh)]);
-    const manifest = await createManifest(fresh, entries.manifest);
+    const [bundled, types] = await Promise.allSettled([bundle(root, fresh, { partial }), emitTypes(fresh)]);
+    for (const result of [bundled, types])
+      if (result.status === 'rejected') throw new BuildError(result.reason);
+    const manifest = await createManifest(fresh, bundled.value.manifest);
     writeFileSync(join(fresh, 'oclif.manifest.json'), manifest);
     writeFileSync(join(fresh, 'build.json'), `${JSON.stringify({ source: hash })}\n`);
     publish(fresh, clean);
@@ -169,7 +188,7 @@ function writeManifest(manifest) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const flags = process.argv.slice(2);
-  await buildIfStale({
+  await buildOrExit({
     force: flags.includes('--force'),
     clean: flags.includes('--clean'),
     partial: flags.includes('--partial'),

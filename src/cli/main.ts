@@ -37,6 +37,8 @@ export async function main(root: string): Promise<void> {
   };
   const fail = (error: unknown) => void report(error, cli, undefined).then(leave);
   process.on('uncaughtException', fail);
+  // Nothing is left that could end the command, and it has not ended: without this that would be exit code 0.
+  process.once('beforeExit', () => fail(new Error('The command waits for something that can not come.')));
   const code = await run(root, cli);
   await leave(code);
 }
