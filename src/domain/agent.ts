@@ -37,7 +37,9 @@ export const scopeSchema = z
       (FIXED_SCOPES as readonly string[]).includes(scope) ||
       /^secrets:use:[A-Za-z_][A-Za-z0-9_]*$/.test(scope) ||
       /^tool:(\*|[a-z][A-Za-z0-9_.-]*\*?)$/.test(scope),
-    { message: `is not a scope; scopes are ${FIXED_SCOPES.join(', ')}, secrets:use:<name>, tool:<address or prefix*>` },
+    {
+      message: `is not a scope; scopes are ${FIXED_SCOPES.join(', ')}, secrets:use:<name>, tool:<address or prefix*>`,
+    },
   );
 
 export const agentInputSchema = z.strictObject({

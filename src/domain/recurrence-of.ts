@@ -3,7 +3,10 @@ import type { Schedule, TimedSchedule } from './schedule.js';
 
 /** Whether a schedule names instants by itself (not by events or observations). */
 export function isTimed(schedule: Schedule | undefined): schedule is TimedSchedule {
-  return schedule !== undefined && (schedule.kind === 'cron' || schedule.kind === 'rrule' || schedule.kind === 'once');
+  return (
+    schedule !== undefined &&
+    (schedule.kind === 'cron' || schedule.kind === 'rrule' || schedule.kind === 'once')
+  );
 }
 
 /**

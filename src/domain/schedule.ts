@@ -74,7 +74,10 @@ export const eventScheduleSchema = z.strictObject({
   topic: z
     .string()
     .max(200)
-    .regex(/^(\*|#|[a-zA-Z0-9_-]+)(\.(\*|#|[a-zA-Z0-9_-]+))*$/, 'is not a topic pattern, such as mail.received or mail.*'),
+    .regex(
+      /^(\*|#|[a-zA-Z0-9_-]+)(\.(\*|#|[a-zA-Z0-9_-]+))*$/,
+      'is not a topic pattern, such as mail.received or mail.*',
+    ),
   /** JMESPath over `{topic, payload}`; the task is triggered when it is true. */
   filter: z.string().max(2000).optional(),
   timezone: z.string().min(1).max(64).default('UTC'),

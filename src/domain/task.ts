@@ -18,7 +18,10 @@ export const taskNameSchema = z
   .string()
   .min(1)
   .max(100)
-  .regex(/^[a-z0-9][a-z0-9._-]*$/i, 'may have letters, digits, ".", "_" and "-", and begins with a letter or digit');
+  .regex(
+    /^[a-z0-9][a-z0-9._-]*$/i,
+    'may have letters, digits, ".", "_" and "-", and begins with a letter or digit',
+  );
 
 /** What a person or agent hands in; see "A task file" in product.md. */
 export const taskSpecSchema = z.strictObject({
@@ -29,8 +32,12 @@ export const taskSpecSchema = z.strictObject({
   /** None: the task runs only when asked to. */
   schedule: scheduleSchema.optional(),
   priority: z.int().min(1).max(9).default(5),
-  dedupe: z.strictObject({ key: z.string().min(1).max(500), window: durationText(1000).default('1h') }).optional(),
-  concurrency: z.strictObject({ key: z.string().min(1).max(200), limit: z.int().min(1).max(1000).default(1) }).optional(),
+  dedupe: z
+    .strictObject({ key: z.string().min(1).max(500), window: durationText(1000).default('1h') })
+    .optional(),
+  concurrency: z
+    .strictObject({ key: z.string().min(1).max(200), limit: z.int().min(1).max(1000).default(1) })
+    .optional(),
   retry: retrySchema.optional(),
   timeout: durationText(100, 7 * 86_400_000).default('5m'),
   params: z.record(z.string(), z.unknown()).default({}),

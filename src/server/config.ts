@@ -34,7 +34,10 @@ export const configSchema = z.strictObject({
   /** An occurrence found later than this counts as caught up. */
   misfire_after: durationText(1000).default('60s'),
   retention: z
-    .strictObject({ runs: durationText(3_600_000).default('90d'), events: durationText(3_600_000).default('30d') })
+    .strictObject({
+      runs: durationText(3_600_000).default('90d'),
+      events: durationText(3_600_000).default('30d'),
+    })
     .default({ runs: '90d', events: '30d' }),
   rate_limit: z
     .strictObject({ per_second: z.int().min(1).default(200), burst: z.int().min(1).default(1000) })
@@ -102,7 +105,9 @@ export async function loadConfig(options: {
     const problems = problemsFromZod(parsed.error, values, configSchema).map((problem): Problem => {
       const key = problem.pointer.split('/')[1] ?? '';
       const where = origin[key] ?? (key in fromFile ? file : null);
-      return where === null || where === undefined ? problem : { ...problem, message: `${problem.message} (set by ${where})` };
+      return where === null || where === undefined
+        ? problem
+        : { ...problem, message: `${problem.message} (set by ${where})` };
     });
     throw invalidInput('The configuration is not valid.', problems, ['pao doctor']);
   }
@@ -114,7 +119,9 @@ async function readConfigFile(file: string): Promise<Record<string, unknown>> {
   const [document] = await parseYamlDocuments(readFileSync(file, 'utf8'), file);
   const value = document?.value ?? {};
   if (typeof value !== 'object' || Array.isArray(value)) {
-    throw new PaoError('PAO_CONFIG_SYNTAX', `${file} must hold settings (key: value).`, { exitCode: EXIT.usage });
+    throw new PaoError('PAO_CONFIG_SYNTAX', `${file} must hold settings (key: value).`, {
+      exitCode: EXIT.usage,
+    });
   }
   return value as Record<string, unknown>;
 }

@@ -11,7 +11,9 @@ let starting: Promise<void> | null = null;
 let stopping = false;
 
 const tell = (message: FromChild): Promise<void> =>
-  new Promise((resolve) => (process.connected ? process.send?.(message, undefined, undefined, () => resolve()) : resolve()));
+  new Promise((resolve) =>
+    process.connected ? process.send?.(message, undefined, undefined, () => resolve()) : resolve(),
+  );
 
 async function start(init: ServiceInit): Promise<void> {
   const bus = new IpcBus();
@@ -23,7 +25,10 @@ async function start(init: ServiceInit): Promise<void> {
     await tell({ type: 'ready', ...(service.url === undefined ? {} : { url: service.url }) });
   } catch (error) {
     const known = error instanceof PaoError ? error : null;
-    if (known === null) process.stderr.write(`${JSON.stringify({ level: 'error', service: init.slot, msg: String(error), stack: error instanceof Error ? error.stack : undefined })}\n`);
+    if (known === null)
+      process.stderr.write(
+        `${JSON.stringify({ level: 'error', service: init.slot, msg: String(error), stack: error instanceof Error ? error.stack : undefined })}\n`,
+      );
     await tell({
       type: 'failed',
       error: {
@@ -47,7 +52,9 @@ async function stop(graceMs: number): Promise<void> {
     await tell({ type: 'stopped', summary });
     process.exit(0);
   } catch (error) {
-    process.stderr.write(`${JSON.stringify({ level: 'error', msg: 'stopping failed', err: String(error) })}\n`);
+    process.stderr.write(
+      `${JSON.stringify({ level: 'error', msg: 'stopping failed', err: String(error) })}\n`,
+    );
     process.exit(EXIT.failed);
   }
 }

@@ -31,10 +31,19 @@ const HEARTBEAT_MS = 5000;
  * Starts one service.
  * @param shared a store to use instead of opening one: `--in-process` and `:memory:` databases.
  */
-export async function startService(init: ServiceInit, bus: Bus, clock: Clock, shared?: Store): Promise<RunningService> {
+export async function startService(
+  init: ServiceInit,
+  bus: Bus,
+  clock: Clock,
+  shared?: Store,
+): Promise<RunningService> {
   const redactor = new Redactor();
   const [logger, store] = await Promise.all([
-    createLogger({ service: init.slot, level: init.config.log_level, redact: (line) => redactor.redactText(line) }),
+    createLogger({
+      service: init.slot,
+      level: init.config.log_level,
+      redact: (line) => redactor.redactText(line),
+    }),
     shared ?? openStore({ url: init.databaseUrl, durability: init.config.durability }),
   ]);
   const base: Base = { init, store, bus, clock, logger, redactor };
@@ -56,7 +65,10 @@ interface StartedService extends RunningService {
   slots?: () => { total: number; busy: number };
 }
 
-function startHeartbeat({ init, store, clock, logger }: Base, service: StartedService): { timer: NodeJS.Timeout } {
+function startHeartbeat(
+  { init, store, clock, logger }: Base,
+  service: StartedService,
+): { timer: NodeJS.Timeout } {
   const startedAt = clock.now();
   const beat = () =>
     store
@@ -83,7 +95,13 @@ function startHeartbeat({ init, store, clock, logger }: Base, service: StartedSe
 async function startScheduler({ init, store, bus, clock, logger }: Base): Promise<StartedService> {
   const { Scheduler } = await import('./scheduler/scheduler.js');
   const { config } = init;
-  const scheduler = new Scheduler({ store, bus, clock, logger, misfireAfterMs: parseDuration(config.misfire_after) });
+  const scheduler = new Scheduler({
+    store,
+    bus,
+    clock,
+    logger,
+    misfireAfterMs: parseDuration(config.misfire_after),
+  });
   const { startRetention } = await import('./scheduler/retention.js');
   const retention = startRetention({ store, clock, logger, config });
   scheduler.start();
@@ -133,7 +151,9 @@ async function startWorker({ init, store, bus, clock, logger, redactor }: Base):
     leaseMs,
     onCancel: (runIds: string[]) => worker.cancel(runIds),
     onRenewed: (count: number) =>
-      bus.publish('metrics', { observations: [{ name: 'lease_renewals_total', labels: { outcome: 'ok' }, values: [count] }] }),
+      bus.publish('metrics', {
+        observations: [{ name: 'lease_renewals_total', labels: { outcome: 'ok' }, values: [count] }],
+      }),
     onError: (message: string) => logger.warn({ reason: message }, 'leases could not be renewed'),
   };
   const isMemory = init.databaseUrl.includes(':memory:');
@@ -168,8 +188,22 @@ async function startApi(base: Base): Promise<StartedService> {
     loadTools(init, clock, redactor),
   ]);
   const { config } = init;
-  const metrics = await createMetrics({ store, bus, clock, version: init.version, workersDesired: config.workers });
-  const health = createHealth({ store, bus, clock, config, home: init.home, version: init.version, startedAt: init.startedAt });
+  const metrics = await createMetrics({
+    store,
+    bus,
+    clock,
+    version: init.version,
+    workersDesired: config.workers,
+  });
+  const health = createHealth({
+    store,
+    bus,
+    clock,
+    config,
+    home: init.home,
+    version: init.version,
+    startedAt: init.startedAt,
+  });
   const { ServiceClock } = await import('./service-clock.js');
   const api = await createApi({
     store,
@@ -198,12 +232,13 @@ async function startApi(base: Base): Promise<StartedService> {
 }
 
 async function loadTools(init: ServiceInit, clock: Clock, redactor: Redactor) {
-  const [{ createToolCallers }, { builtinTools }, { createSecretSource }, { importCatalog }] = await Promise.all([
-    import('./tools/tool-callers.js'),
-    import('./tools/builtin-tools.js'),
-    import('./tools/secrets.js'),
-    import('./tools/import.js'),
-  ]);
+  const [{ createToolCallers }, { builtinTools }, { createSecretSource }, { importCatalog }] =
+    await Promise.all([
+      import('./tools/tool-callers.js'),
+      import('./tools/builtin-tools.js'),
+      import('./tools/secrets.js'),
+      import('./tools/import.js'),
+    ]);
   const secrets = createSecretSource({ home: init.home, environment: process.env, redactor });
   const callers = createToolCallers({ clock, secrets, redactor, version: init.version });
   return {

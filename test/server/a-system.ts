@@ -20,7 +20,11 @@ import { ToolCatalog } from '../../src/server/worker/tool-catalog.js';
 import { Worker } from '../../src/server/worker/worker.js';
 
 /** Errors of the services are errors of the test: they are shown. */
-const errorLogger: Logger = { ...silentLogger, error: (fields, message) => console.error(message, fields), child: () => errorLogger };
+const errorLogger: Logger = {
+  ...silentLogger,
+  error: (fields, message) => console.error(message, fields),
+  child: () => errorLogger,
+};
 
 /** Real scheduler, worker and SQLite in one process, on a clock that a test moves. */
 export interface TestSystem {
@@ -117,7 +121,11 @@ export async function startTestSystem(options: {
       const spec = taskSpecSchema.parse(input);
       const at = clock.now();
       const { schedule } = spec;
-      const nextDueAt = isTimed(schedule) ? recurrenceOf(schedule).next(at) : schedule?.kind === 'condition' ? at : null;
+      const nextDueAt = isTimed(schedule)
+        ? recurrenceOf(schedule).next(at)
+        : schedule?.kind === 'condition'
+          ? at
+          : null;
       const task: Task = {
         id: newId('tsk', at),
         agentId: agent.id,
@@ -168,7 +176,8 @@ export async function startTestSystem(options: {
       for (;;) {
         const run = await store.getRun(runId);
         if (run !== null && statuses.includes(run.status)) return run;
-        if (performance.now() > deadline) throw new Error(`run ${runId} is ${run?.status} (${run?.reason}), not ${statuses.join(' or ')}`);
+        if (performance.now() > deadline)
+          throw new Error(`run ${runId} is ${run?.status} (${run?.reason}), not ${statuses.join(' or ')}`);
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     },

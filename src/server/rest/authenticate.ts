@@ -10,15 +10,23 @@ const TOUCH_EVERY_MS = 60_000;
 export async function authenticate(header: string | undefined, services: ApiServices): Promise<Caller> {
   if (header === undefined) throw refuse(services, 'missing', 'No token was given.');
   const token = /^Bearer ([\x21-\x7e]+)$/i.exec(header)?.[1];
-  if (token === undefined || !checkTokenFormat(token)) throw refuse(services, 'malformed', 'This is not a token of pao.');
+  if (token === undefined || !checkTokenFormat(token))
+    throw refuse(services, 'malformed', 'This is not a token of pao.');
   const found = await services.store.findToken(hashToken(token));
   if (found === null) throw refuse(services, 'unknown', 'This token is not known here.');
   const { token: stored, agent } = found;
   const now = services.clock.now();
-  if (stored.revokedAt !== null || agent.disabledAt !== null) throw refuse(services, 'revoked', 'This token was revoked.');
-  if (stored.expiresAt !== null && stored.expiresAt <= now) throw refuse(services, 'expired', 'This token has expired.');
+  if (stored.revokedAt !== null || agent.disabledAt !== null)
+    throw refuse(services, 'revoked', 'This token was revoked.');
+  if (stored.expiresAt !== null && stored.expiresAt <= now)
+    throw refuse(services, 'expired', 'This token has expired.');
   if (now - (stored.lastUsedAt ?? 0) > TOUCH_EVERY_MS) await services.store.touchToken(stored.id, now);
-  return { agent, token: stored, scopes: intersectScopes(stored.scopes, agent.scopes), actor: `agent:${agent.id}` };
+  return {
+    agent,
+    token: stored,
+    scopes: intersectScopes(stored.scopes, agent.scopes),
+    actor: `agent:${agent.id}`,
+  };
 }
 
 function refuse(services: ApiServices, reason: string, message: string): PaoError {

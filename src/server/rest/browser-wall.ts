@@ -15,8 +15,11 @@ export function checkBrowserWall(
   url: string,
   allowedHosts: readonly string[],
 ): void {
-  const hosts = rawHeaders.filter((_, index) => index % 2 === 0 && rawHeaders[index]?.toLowerCase() === 'host').length;
-  if (hosts !== 1 || !url.startsWith('/')) throw refuse('The request must have one Host header and an origin-form target.', 400);
+  const hosts = rawHeaders.filter(
+    (_, index) => index % 2 === 0 && rawHeaders[index]?.toLowerCase() === 'host',
+  ).length;
+  if (hosts !== 1 || !url.startsWith('/'))
+    throw refuse('The request must have one Host header and an origin-form target.', 400);
   const host = headers.host ?? '';
   if (!isOurs(host, allowedHosts)) throw refuse(`The Host "${host.slice(0, 60)}" is not this server's.`, 421);
   const { origin } = headers;
@@ -24,7 +27,8 @@ export function checkBrowserWall(
     throw refuse('Requests from other origins are refused.', 403);
   }
   const site = headers['sec-fetch-site'];
-  if (site !== undefined && site !== 'same-origin' && site !== 'none') throw refuse('Cross-site requests are refused.', 403);
+  if (site !== undefined && site !== 'same-origin' && site !== 'none')
+    throw refuse('Cross-site requests are refused.', 403);
 }
 
 function isOurs(host: string, allowed: readonly string[]): boolean {
@@ -33,4 +37,7 @@ function isOurs(host: string, allowed: readonly string[]): boolean {
 }
 
 const refuse = (message: string, status: number) =>
-  new PaoError('PAO_REQUEST_REFUSED', message, { status, hints: ['Further names are set by allowed_hosts in pao.config.yaml'] });
+  new PaoError('PAO_REQUEST_REFUSED', message, {
+    status,
+    hints: ['Further names are set by allowed_hosts in pao.config.yaml'],
+  });

@@ -1,4 +1,5 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Server } from 'node:http';
+import type { FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify';
 import { EXIT, notFound, PaoError } from '../../domain/errors.js';
 import { topicMatches } from '../../domain/event.js';
 import { newId } from '../../domain/ids.js';
@@ -40,8 +41,12 @@ export async function createApi(services: ApiServices): Promise<Api> {
   const { fastify } = await import('fastify');
   const closing = new AbortController();
   const { clock, config } = services;
-  const buckets = new TokenBuckets(config.rate_limit.per_second, config.rate_limit.burst, () => clock.monotonic());
-  const signIns = new TokenBuckets(FAILED_SIGN_INS_PER_MINUTE / 60, FAILED_SIGN_INS_PER_MINUTE, () => clock.monotonic());
+  const buckets = new TokenBuckets(config.rate_limit.per_second, config.rate_limit.burst, () =>
+    clock.monotonic(),
+  );
+  const signIns = new TokenBuckets(FAILED_SIGN_INS_PER_MINUTE / 60, FAILED_SIGN_INS_PER_MINUTE, () =>
+    clock.monotonic(),
+  );
   const keys = new IdempotencyKeys(services.store, () => clock.now());
   const app = fastify({
     requestTimeout: 30_000,
@@ -52,43 +57,82 @@ export async function createApi(services: ApiServices): Promise<Api> {
     genReqId: () => newId('req', clock.now()),
     routerOptions: { maxParamLength: 300 },
     http: { headersTimeout: 10_000, connectionsCheckingInterval: 1000 },
-  } as Parameters<typeof fastify>[0]);
+  } as FastifyHttpOptions<Server>);
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
     try {
-      done(null, (body as Buffer).length === 0 ? undefined : parseJsonStrict(body as Buffer, { maxBytes: BODY_LIMIT }));
+      done(
+        null,
+        (body as Buffer).length === 0 ? undefined : parseJsonStrict(body as Buffer, { maxBytes: BODY_LIMIT }),
+      );
     } catch (error) {
       done(error as Error);
     }
   });
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers({ 'x-content-type-options': 'nosniff', 'cache-control': 'no-store', 'referrer-policy': 'no-referrer', 'x-request-id': request.id });
-    if (request.raw.rawHeaders.length > 2 * MAX_HEADERS) throw new PaoError('PAO_HEADERS', 'The request has too many headers.', { status: 431 });
+    reply.headers({
+      'x-content-type-options': 'nosniff',
+      'cache-control': 'no-store',
+      'referrer-policy': 'no-referrer',
+      'x-request-id': request.id,
+    });
+    if (request.raw.rawHeaders.length > 2 * MAX_HEADERS)
+      throw new PaoError('PAO_HEADERS', 'The request has too many headers.', { status: 431 });
     checkBrowserWall(request.headers, request.raw.rawHeaders, request.raw.url ?? '', config.allowed_hosts);
   });
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unmatched';
     services.metrics.record([
-      { name: 'http_requests_total', labels: { method: request.method, route, status_code: String(reply.statusCode) }, values: [1] },
-      { name: 'http_request_duration_seconds', labels: { method: request.method, route }, values: [reply.elapsedTime / 1000] },
+      {
+        name: 'http_requests_total',
+        labels: { method: request.method, route, status_code: String(reply.statusCode) },
+        values: [1],
+      },
+      {
+        name: 'http_request_duration_seconds',
+        labels: { method: request.method, route },
+        values: [reply.elapsedTime / 1000],
+      },
     ]);
-    services.logger.debug({ request_id: request.id, method: request.method, route, status: reply.statusCode, duration_ms: Math.round(reply.elapsedTime) }, 'request');
+    services.logger.debug(
+      {
+        request_id: request.id,
+        method: request.method,
+        route,
+        status: reply.statusCode,
+        duration_ms: Math.round(reply.elapsedTime),
+      },
+      'request',
+    );
   });
   const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const problem = problemOf(error, request.id);
-    if (problem.status >= 500 && problem.code === 'PAO_INTERNAL') services.logger.error({ err: error, request_id: request.id }, 'request failed');
+    if (problem.status >= 500 && problem.code === 'PAO_INTERNAL')
+      services.logger.error({ err: error, request_id: request.id }, 'request failed');
     if (problem.status === 401) void reply.header('www-authenticate', 'Bearer realm="pao"');
     if (problem.status === 429 || problem.status === 503) void reply.header('retry-after', '1');
-    void reply.status(problem.status).type('application/problem+json').send(JSON.stringify(services.redactor.redact(problem)));
+    void reply
+      .status(problem.status)
+      .type('application/problem+json')
+      .send(JSON.stringify(services.redactor.redact(problem)));
   };
   app.setErrorHandler(fail);
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0] ?? '';
-    const allowed = (['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const).filter((method) => app.findRoute({ url: path, method }) !== null || matches(path, method));
+    const allowed = (['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const).filter(
+      (method) => app.findRoute({ url: path, method }) !== null || matches(path, method),
+    );
     if (allowed.length > 0) {
       void reply.header('allow', allowed.join(', '));
-      return fail(new PaoError('PAO_METHOD', `${request.method} is not possible here.`, { status: 405, hints: [`Allowed: ${allowed.join(', ')}`] }), request, reply);
+      return fail(
+        new PaoError('PAO_METHOD', `${request.method} is not possible here.`, {
+          status: 405,
+          hints: [`Allowed: ${allowed.join(', ')}`],
+        }),
+        request,
+        reply,
+      );
     }
     return fail(notFound('path', path, ['GET /docs lists what there is']), request, reply);
   });
@@ -96,11 +140,18 @@ export async function createApi(services: ApiServices): Promise<Api> {
   const signIn = async (request: FastifyRequest): Promise<Caller> => {
     try {
       const caller = await authenticate(request.headers.authorization, services);
-      if (!buckets.take(caller.token.id)) throw new PaoError('PAO_RATE_LIMITED', 'Too many requests with this token.', { status: 429, exitCode: EXIT.unavailable });
+      if (!buckets.take(caller.token.id))
+        throw new PaoError('PAO_RATE_LIMITED', 'Too many requests with this token.', {
+          status: 429,
+          exitCode: EXIT.unavailable,
+        });
       return caller;
     } catch (error) {
       if (error instanceof PaoError && error.status === 401 && !signIns.take(request.ip)) {
-        throw new PaoError('PAO_RATE_LIMITED', 'Too many failed sign-ins from this address.', { status: 429, exitCode: EXIT.unavailable });
+        throw new PaoError('PAO_RATE_LIMITED', 'Too many failed sign-ins from this address.', {
+          status: 429,
+          exitCode: EXIT.unavailable,
+        });
       }
       throw error;
     }
@@ -119,9 +170,26 @@ export async function createApi(services: ApiServices): Promise<Api> {
         request.raw.once('close', () => request.raw.destroyed && gone.abort());
         const signal = AbortSignal.any([gone.signal, closing.signal]);
         const call = () =>
-          one.handle({ params: request.params as Record<string, string>, query: query as never, body: body as never, caller, services, ifMatch: unquoted(request.headers['if-match']), signal });
+          one.handle({
+            params: request.params as Record<string, string>,
+            query: query as never,
+            body: body as never,
+            caller,
+            services,
+            ifMatch: unquoted(request.headers['if-match']),
+            signal,
+          });
         const key = request.headers['idempotency-key'];
-        const result = one.method === 'POST' && typeof key === 'string' ? await once(`${caller.token.id} ${request.routeOptions.url} ${request.url}`, key.slice(0, 200), request.body, call, one.status) : await call();
+        const result =
+          one.method === 'POST' && typeof key === 'string'
+            ? await once(
+                `${caller.token.id} ${request.routeOptions.url} ${request.url}`,
+                key.slice(0, 200),
+                request.body,
+                call,
+                one.status,
+              )
+            : await call();
         const status = result.status ?? one.status;
         if (result.location !== undefined) void reply.header('location', result.location);
         if (result.etag !== undefined) void reply.header('etag', `"${result.etag}"`);
@@ -131,12 +199,27 @@ export async function createApi(services: ApiServices): Promise<Api> {
     });
   }
 
-  async function once(scope: string, key: string, body: unknown, call: () => Promise<OperationResult>, usual: number): Promise<OperationResult> {
+  async function once(
+    scope: string,
+    key: string,
+    body: unknown,
+    call: () => Promise<OperationResult>,
+    usual: number,
+  ): Promise<OperationResult> {
     const { id, hash, kept } = await keys.begin(scope, key, body);
-    if (kept !== null) return { status: kept.status, body: kept.body, ...(kept.location === undefined ? {} : { location: kept.location }) };
+    if (kept !== null)
+      return {
+        status: kept.status,
+        body: kept.body,
+        ...(kept.location === undefined ? {} : { location: kept.location }),
+      };
     try {
       const result = await call();
-      await keys.keep(id, hash, { status: result.status ?? usual, body: result.body, ...(result.location === undefined ? {} : { location: result.location }) });
+      await keys.keep(id, hash, {
+        status: result.status ?? usual,
+        body: result.body,
+        ...(result.location === undefined ? {} : { location: result.location }),
+      });
       return result;
     } catch (error) {
       keys.release(id);
@@ -145,7 +228,10 @@ export async function createApi(services: ApiServices): Promise<Api> {
   }
 
   const html = (reply: FastifyReply, text: string) =>
-    reply.header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'").type('text/html; charset=utf-8').send(text);
+    reply
+      .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
+      .type('text/html; charset=utf-8')
+      .send(text);
   const document = JSON.stringify(openapiDocument(operations, services.version));
   app.get('/openapi.json', async (_request, reply) => reply.type('application/json').send(document));
   app.get('/docs', async (_request, reply) => html(reply, docsPage(operations, services.version)));
@@ -187,7 +273,11 @@ export async function createApi(services: ApiServices): Promise<Api> {
     let after = from === undefined ? (newest.items[0]?.sequence ?? 0) : Number(from) || 0;
     reply.hijack();
     const { raw } = reply;
-    raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
+    raw.writeHead(200, {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    });
     raw.write(': welcome\n\n');
     let busy = false;
     let again = false;
@@ -202,7 +292,9 @@ export async function createApi(services: ApiServices): Promise<Api> {
           for (const event of page.items) {
             after = Math.max(after, event.sequence);
             if (query.topic !== undefined && !topicMatches(query.topic, event.topic)) continue;
-            raw.write(`id: ${event.sequence}\nevent: ${event.topic}\ndata: ${JSON.stringify(eventView(event))}\n\n`);
+            raw.write(
+              `id: ${event.sequence}\nevent: ${event.topic}\ndata: ${JSON.stringify(eventView(event))}\n\n`,
+            );
           }
           if (page.items.length === 100) again = true;
         }
@@ -232,11 +324,16 @@ export async function createApi(services: ApiServices): Promise<Api> {
         await app.listen({ host, port });
       } catch (error) {
         const code = (error as NodeJS.ErrnoException).code ?? 'error';
-        throw new PaoError('PAO_PORT_UNUSABLE', `${host}:${port} can not be listened on (${code}).`, { exitCode: EXIT.unavailable, hints: [`pao start local --port ${port + 1}`], cause: error });
+        throw new PaoError('PAO_PORT_UNUSABLE', `${host}:${port} can not be listened on (${code}).`, {
+          exitCode: EXIT.unavailable,
+          hints: [`pao start local --port ${port + 1}`],
+          cause: error,
+        });
       }
       const address = app.server.address();
       const actual = typeof address === 'object' && address !== null ? address.port : port;
-      const shown = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
+      const shown =
+        host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
       return { url: `http://${shown}:${actual}` };
     },
     async close() {
@@ -250,15 +347,22 @@ function check(schema: Operation['body'], value: unknown, what: string): unknown
   if (schema === undefined) return value;
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw new PaoError('PAO_INPUT_INVALID', what === 'query' ? 'The query is not valid.' : 'The body is not valid.', {
-    exitCode: EXIT.usage,
-    status: 422,
-    problems: problemsFromZod(parsed.error, value, schema),
-  });
+  throw new PaoError(
+    'PAO_INPUT_INVALID',
+    what === 'query' ? 'The query is not valid.' : 'The body is not valid.',
+    {
+      exitCode: EXIT.usage,
+      status: 422,
+      problems: problemsFromZod(parsed.error, value, schema),
+    },
+  );
 }
 
 function matches(path: string, method: string): boolean {
-  return operations.some((one) => one.method === method && new RegExp(`^${one.path.replace(/:[a-z_]+/g, '[^/]+')}$`).test(path));
+  return operations.some(
+    (one) => one.method === method && new RegExp(`^${one.path.replace(/:[a-z_]+/g, '[^/]+')}$`).test(path),
+  );
 }
 
-const unquoted = (value: string | undefined): string | null => (value === undefined ? null : value.replace(/^W\//, '').replace(/^"|"$/g, ''));
+const unquoted = (value: string | undefined): string | null =>
+  value === undefined ? null : value.replace(/^W\//, '').replace(/^"|"$/g, '');

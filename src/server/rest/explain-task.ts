@@ -24,29 +24,54 @@ export async function explainTask(task: Task, at: number | null, { store, clock 
   const zone = task.spec.schedule?.timezone ?? 'UTC';
   const around = at ?? now;
   const span = at === null ? 7 * 86_400_000 : 12 * 3_600_000;
-  const page = await store.listRuns({ taskId: task.id, since: around - span, until: around + span, limit: at === null ? 10 : 50 });
+  const page = await store.listRuns({
+    taskId: task.id,
+    since: around - span,
+    until: around + span,
+    limit: at === null ? 10 : 50,
+  });
   const runs = page.items.sort((a, b) => a.scheduledFor - b.scheduledFor);
   const lines = runs.map((run) => ({ at: instant(run.scheduledFor), text: sentence(run, zone) }));
   if (task.state !== 'active') {
-    lines.push({ at: instant(task.updatedAt), text: `The task is ${task.state}${task.stateReason === null ? '' : `: ${task.stateReason}`}.` });
+    lines.push({
+      at: instant(task.updatedAt),
+      text: `The task is ${task.state}${task.stateReason === null ? '' : `: ${task.stateReason}`}.`,
+    });
   }
   if (at !== null && isTimed(task.spec.schedule)) {
     const recurrence = recurrenceOf(task.spec.schedule);
     const due = recurrence.next(at - 1);
     if (due !== at && !runs.some((run) => Math.abs(run.scheduledFor - at) < 60_000)) {
-      const next = due === null ? 'there is none after it' : `the next one after it is ${localTime(due, zone)}`;
-      lines.push({ at: instant(at), text: `The schedule names no occurrence at ${localTime(at, zone)}; ${next}.` });
+      const next =
+        due === null ? 'there is none after it' : `the next one after it is ${localTime(due, zone)}`;
+      lines.push({
+        at: instant(at),
+        text: `The schedule names no occurrence at ${localTime(at, zone)}; ${next}.`,
+      });
     }
   }
   if (task.snoozedUntil !== null && task.snoozedUntil > now) {
-    lines.push({ at: instant(task.snoozedUntil), text: `Occurrences before ${localTime(task.snoozedUntil, zone)} are skipped (snoozed).` });
+    lines.push({
+      at: instant(task.snoozedUntil),
+      text: `Occurrences before ${localTime(task.snoozedUntil, zone)} are skipped (snoozed).`,
+    });
   }
   if (task.nextDueAt !== null && task.state === 'active') {
-    lines.push({ at: instant(task.nextDueAt), text: `Next: ${localTime(task.nextDueAt, zone)}, in ${formatDuration(Math.max(0, task.nextDueAt - now))}.` });
+    lines.push({
+      at: instant(task.nextDueAt),
+      text: `Next: ${localTime(task.nextDueAt, zone)}, in ${formatDuration(Math.max(0, task.nextDueAt - now))}.`,
+    });
   }
-  if (lines.length === 0) lines.push({ at: instant(now), text: 'Nothing was due and nothing ran in this time.' });
+  if (lines.length === 0)
+    lines.push({ at: instant(now), text: 'Nothing was due and nothing ran in this time.' });
   return {
-    task: { id: task.id, name: task.name, state: task.state, timezone: zone, words: scheduleWords(task.spec.schedule, now) },
+    task: {
+      id: task.id,
+      name: task.name,
+      state: task.state,
+      timezone: zone,
+      words: scheduleWords(task.spec.schedule, now),
+    },
     at: instant(at),
     lines,
     runs: runs.map((run) => runView(run)),
@@ -58,8 +83,14 @@ function sentence(run: Run, zone: string): string {
   const why = run.reason === null ? '' : `: ${REASONS[run.reason] ?? run.reason}`;
   if (run.status === 'skipped' || run.status === 'missed') return `${when}: ${run.status}${why}.`;
   const how = run.trigger === 'schedule' ? '' : ` (${run.trigger})`;
-  const late = run.startedAt === null ? '' : `, started ${formatDuration(Math.max(0, run.startedAt - run.scheduledFor))} after its time`;
-  const took = run.startedAt === null || run.finishedAt === null ? '' : `, took ${formatDuration(run.finishedAt - run.startedAt)}`;
+  const late =
+    run.startedAt === null
+      ? ''
+      : `, started ${formatDuration(Math.max(0, run.startedAt - run.scheduledFor))} after its time`;
+  const took =
+    run.startedAt === null || run.finishedAt === null
+      ? ''
+      : `, took ${formatDuration(run.finishedAt - run.startedAt)}`;
   const attempts = run.attempt > 1 ? `, ${run.attempt} attempts` : '';
   const error = run.error === null ? why : `: ${run.error.message}`;
   return `${when}: ${run.status}${how}${late}${took}${attempts}${error}`;

@@ -25,10 +25,19 @@ export class IdempotencyKeys {
   ) {}
 
   /** @returns the first answer, or null: then {@link keep} must be called, or {@link release}. */
-  async begin(scope: string, key: string, body: unknown): Promise<{ id: string; hash: string; kept: Kept | null }> {
+  async begin(
+    scope: string,
+    key: string,
+    body: unknown,
+  ): Promise<{ id: string; hash: string; kept: Kept | null }> {
     const id = `idempotency/${createHash('sha256').update(`${scope}\n${key}`).digest('hex')}`;
-    const hash = createHash('sha256').update(JSON.stringify(body ?? null)).digest('hex');
-    if (this.#busy.has(id)) throw new PaoError('PAO_IDEMPOTENCY_BUSY', 'A request with this Idempotency-Key is under way.', { status: 409 });
+    const hash = createHash('sha256')
+      .update(JSON.stringify(body ?? null))
+      .digest('hex');
+    if (this.#busy.has(id))
+      throw new PaoError('PAO_IDEMPOTENCY_BUSY', 'A request with this Idempotency-Key is under way.', {
+        status: 409,
+      });
     this.#busy.add(id);
     try {
       const text = await this.store.getMeta(id);
@@ -36,7 +45,10 @@ export class IdempotencyKeys {
       if (kept === null || this.now() - kept.at > KEEP_MS) return { id, hash, kept: null };
       this.#busy.delete(id);
       if (kept.body_hash !== hash) {
-        throw new PaoError('PAO_IDEMPOTENCY_REUSED', 'This Idempotency-Key was used with another body.', { status: 422, hints: ['Use a new key for a new request'] });
+        throw new PaoError('PAO_IDEMPOTENCY_REUSED', 'This Idempotency-Key was used with another body.', {
+          status: 422,
+          hints: ['Use a new key for a new request'],
+        });
       }
       return { id, hash, kept };
     } catch (error) {
@@ -45,9 +57,16 @@ export class IdempotencyKeys {
     }
   }
 
-  async keep(id: string, hash: string, answer: { status: number; body: unknown; location?: string }): Promise<void> {
+  async keep(
+    id: string,
+    hash: string,
+    answer: { status: number; body: unknown; location?: string },
+  ): Promise<void> {
     try {
-      await this.store.setMeta(id, JSON.stringify({ ...answer, body_hash: hash, at: this.now() } satisfies Kept));
+      await this.store.setMeta(
+        id,
+        JSON.stringify({ ...answer, body_hash: hash, at: this.now() } satisfies Kept),
+      );
     } finally {
       this.#busy.delete(id);
     }

@@ -19,16 +19,33 @@ export function openapiDocument(operations: readonly Operation[], version: strin
       tags: [one.path.split('/')[2] ?? 'system'],
       ...(one.scope === null ? {} : { description: `Scope: ${one.scope}` }),
       parameters: [...parameters, ...queryParameters(one.query)],
-      ...(one.body === undefined ? {} : { requestBody: { required: !one.body.safeParse(undefined).success, content: { 'application/json': { schema: schemaOf(one.body) } } } }),
+      ...(one.body === undefined
+        ? {}
+        : {
+            requestBody: {
+              required: !one.body.safeParse(undefined).success,
+              content: { 'application/json': { schema: schemaOf(one.body) } },
+            },
+          }),
       responses: {
-        [String(one.status)]: one.status === 204 ? { description: 'Done' } : { description: 'Done', content: { 'application/json': { schema: { type: 'object' } } } },
-        default: { description: 'A problem', content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } },
+        [String(one.status)]:
+          one.status === 204
+            ? { description: 'Done' }
+            : { description: 'Done', content: { 'application/json': { schema: { type: 'object' } } } },
+        default: {
+          description: 'A problem',
+          content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+        },
       },
     };
   }
   return {
     openapi: '3.1.0',
-    info: { title: 'pao, the Personal Agent Orchestrator', version, license: { name: 'MIT', identifier: 'MIT' } },
+    info: {
+      title: 'pao, the Personal Agent Orchestrator',
+      version,
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
     servers: [{ url: '/' }],
     security: [{ token: [] }],
     paths,
@@ -44,7 +61,18 @@ export function openapiDocument(operations: readonly Operation[], version: strin
             status: { type: 'integer' },
             detail: { type: 'string' },
             code: { type: 'string' },
-            errors: { type: 'array', items: { type: 'object', required: ['pointer', 'message'], properties: { pointer: { type: 'string' }, message: { type: 'string' }, hint: { type: 'string' } } } },
+            errors: {
+              type: 'array',
+              items: {
+                type: 'object',
+                required: ['pointer', 'message'],
+                properties: {
+                  pointer: { type: 'string' },
+                  message: { type: 'string' },
+                  hint: { type: 'string' },
+                },
+              },
+            },
             hints: { type: 'array', items: { type: 'string' } },
             request_id: { type: 'string' },
           },
@@ -55,20 +83,31 @@ export function openapiDocument(operations: readonly Operation[], version: strin
 }
 
 function schemaOf(schema: z.ZodType): Record<string, unknown> {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Record<string, unknown>;
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Record<
+    string,
+    unknown
+  >;
   return rest;
 }
 
 function queryParameters(query: z.ZodType | undefined): Record<string, unknown>[] {
   if (query === undefined) return [];
   const schema = schemaOf(query) as { properties?: Record<string, unknown>; required?: string[] };
-  return Object.entries(schema.properties ?? {}).map(([name, property]) => ({ name, in: 'query', required: false, schema: property }));
+  return Object.entries(schema.properties ?? {}).map(([name, property]) => ({
+    name,
+    in: 'query',
+    required: false,
+    schema: property,
+  }));
 }
 
 /** A page that lists every operation; it needs no other file and no network. */
 export function docsPage(operations: readonly Operation[], version: string): string {
   const rows = operations
-    .map((one) => `<tr><td><code>${one.method}</code></td><td><code>${escapeHtml(one.path)}</code></td><td>${escapeHtml(one.summary)}</td><td><code>${escapeHtml(one.scope ?? 'any token')}</code></td></tr>`)
+    .map(
+      (one) =>
+        `<tr><td><code>${one.method}</code></td><td><code>${escapeHtml(one.path)}</code></td><td>${escapeHtml(one.summary)}</td><td><code>${escapeHtml(one.scope ?? 'any token')}</code></td></tr>`,
+    )
     .join('\n');
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>pao API</title>
 <style>body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #ddd;vertical-align:top}code{font-size:.9em}@media(prefers-color-scheme:dark){body{color:#e6e6e6;background:#16181c}td,th{border-color:#333}a{color:#8ab4f8}}</style></head>
@@ -79,4 +118,5 @@ ${rows}
 </tbody></table></body></html>`;
 }
 
-const escapeHtml = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+const escapeHtml = (text: string) =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');

@@ -80,7 +80,10 @@ export interface Operation {
 }
 
 /** Declares an operation with the types of its body and query kept. */
-export function operation<B extends z.ZodType | undefined = undefined, Q extends z.ZodType | undefined = undefined>(
+export function operation<
+  B extends z.ZodType | undefined = undefined,
+  Q extends z.ZodType | undefined = undefined,
+>(
   definition: Omit<Operation, 'handle' | 'body' | 'query'> & {
     body?: B;
     query?: Q;

@@ -13,16 +13,30 @@ import { createToken, hashToken } from './tokens.js';
 import { agentView, eventView, instant, tokenView, toolView } from './views.js';
 
 const DEFAULT_EXPIRY_S = 90 * 86_400;
-const expiry = z.int().min(60).max(10 * 366 * 86_400).optional();
+const expiry = z
+  .int()
+  .min(60)
+  .max(10 * 366 * 86_400)
+  .optional();
 const tokenBody = z.strictObject({
   label: z.string().max(100).optional(),
   scopes: z.array(scopeSchema).max(100).optional(),
   expires_in_seconds: expiry,
   /** Rotation: the other tokens of the agent end after this time. */
-  revoke_others_after_seconds: z.int().min(0).max(90 * 86_400).optional(),
+  revoke_others_after_seconds: z
+    .int()
+    .min(0)
+    .max(90 * 86_400)
+    .optional(),
 });
 
-async function issueToken(agentId: string, scopes: string[], body: { label?: string | undefined; expires_in_seconds?: number | undefined }, { store, clock }: ApiServices, save: boolean) {
+async function issueToken(
+  agentId: string,
+  scopes: string[],
+  body: { label?: string | undefined; expires_in_seconds?: number | undefined },
+  { store, clock }: ApiServices,
+  save: boolean,
+) {
   const now = clock.now();
   const secret = createToken('a');
   const token = {
@@ -60,11 +74,22 @@ export const agentOperations: Operation[] = [
     body: agentInputSchema.extend({ expires_in_seconds: expiry }),
     async handle({ body, services, caller }) {
       const now = services.clock.now();
-      const agent = { id: newId('agt', now), name: body.name, title: body.title ?? null, scopes: body.scopes, disabledAt: null, createdAt: now, updatedAt: now };
+      const agent = {
+        id: newId('agt', now),
+        name: body.name,
+        title: body.title ?? null,
+        scopes: body.scopes,
+        disabledAt: null,
+        createdAt: now,
+        updatedAt: now,
+      };
       const { token, secret } = await issueToken(agent.id, body.scopes, body, services, false);
       await services.store.createAgent(agent, token);
       await audit(services, caller, 'agent.created', agent.id, { name: agent.name, scopes: agent.scopes });
-      return { body: { ...agentView(agent), token: tokenView(token, secret) }, location: `/v1/agents/${agent.id}` };
+      return {
+        body: { ...agentView(agent), token: tokenView(token, secret) },
+        location: `/v1/agents/${agent.id}`,
+      };
     },
   }),
   operation({
@@ -99,10 +124,18 @@ export const agentOperations: Operation[] = [
     summary: "Change an agent's title or scopes; at once effective",
     scope: 'admin',
     status: 200,
-    body: z.strictObject({ title: z.string().max(200).nullable().optional(), scopes: z.array(scopeSchema).max(100).optional() }),
+    body: z.strictObject({
+      title: z.string().max(200).nullable().optional(),
+      scopes: z.array(scopeSchema).max(100).optional(),
+    }),
     async handle({ params, body, services, caller }) {
       const agent = await findAgent(params.id as string, services, caller);
-      const changed = { ...agent, title: body.title === undefined ? agent.title : body.title, scopes: body.scopes ?? agent.scopes, updatedAt: services.clock.now() };
+      const changed = {
+        ...agent,
+        title: body.title === undefined ? agent.title : body.title,
+        scopes: body.scopes ?? agent.scopes,
+        updatedAt: services.clock.now(),
+      };
       await services.store.updateAgent(changed);
       await audit(services, caller, 'agent.updated', agent.id, { scopes: changed.scopes });
       return { body: agentView(changed) };
@@ -120,7 +153,8 @@ export const agentOperations: Operation[] = [
       if (agent.id === caller.agent.id) throw conflict('An agent can not delete itself.');
       const now = services.clock.now();
       await services.store.updateAgent({ ...agent, disabledAt: now, updatedAt: now });
-      for (const token of await services.store.listTokens(agent.id)) await services.store.updateToken({ ...token, revokedAt: token.revokedAt ?? now });
+      for (const token of await services.store.listTokens(agent.id))
+        await services.store.updateToken({ ...token, revokedAt: token.revokedAt ?? now });
       await audit(services, caller, 'agent.deleted', agent.id, { name: agent.name });
       return {};
     },
@@ -136,11 +170,18 @@ export const agentOperations: Operation[] = [
     async handle({ params, body, services, caller }) {
       const agent = await findAgent(params.id as string, services, caller);
       const others = await services.store.listTokens(agent.id);
-      const { token, secret } = await issueToken(agent.id, body?.scopes ?? agent.scopes, body ?? {}, services, true);
+      const { token, secret } = await issueToken(
+        agent.id,
+        body?.scopes ?? agent.scopes,
+        body ?? {},
+        services,
+        true,
+      );
       if (body?.revoke_others_after_seconds !== undefined) {
         const end = services.clock.now() + body.revoke_others_after_seconds * 1000;
         for (const other of others) {
-          if (other.revokedAt === null && (other.expiresAt === null || other.expiresAt > end)) await services.store.updateToken({ ...other, expiresAt: end });
+          if (other.revokedAt === null && (other.expiresAt === null || other.expiresAt > end))
+            await services.store.updateToken({ ...other, expiresAt: end });
         }
       }
       await audit(services, caller, 'token.created', token.id, { agent: agent.name });
@@ -157,7 +198,8 @@ export const agentOperations: Operation[] = [
     async handle({ params, services, caller }) {
       const agent = await findAgent(params.id as string, services, caller);
       const token = (await services.store.listTokens(agent.id)).find((one) => one.id === params.token_id);
-      if (token === undefined) throw notFound('token', params.token_id as string, [`pao agent show ${agent.name}`]);
+      if (token === undefined)
+        throw notFound('token', params.token_id as string, [`pao agent show ${agent.name}`]);
       await services.store.updateToken({ ...token, revokedAt: services.clock.now() });
       await audit(services, caller, 'token.revoked', token.id, { agent: agent.name });
       return {};
@@ -208,9 +250,12 @@ export const eventOperations: Operation[] = [
 
 /** Private targets, commands and models' endpoints are the operator's to grant (security.md C2.7). */
 function requireOperatorFor(tool: Tool, caller: Caller): void {
-  const needs = (tool.grants?.length ?? 0) > 0 || (tool.kind === 'mcp' && tool.mcp?.server.transport === 'stdio');
+  const needs =
+    (tool.grants?.length ?? 0) > 0 || (tool.kind === 'mcp' && tool.mcp?.server.transport === 'stdio');
   if (needs && !hasScope(caller.scopes, 'admin')) {
-    throw forbidden('Only an operator may add a tool that starts a program or reaches a private address.', ['Ask an operator to import it']);
+    throw forbidden('Only an operator may add a tool that starts a program or reaches a private address.', [
+      'Ask an operator to import it',
+    ]);
   }
 }
 
@@ -233,7 +278,10 @@ export const toolOperations: Operation[] = [
     query: z.strictObject({ ...pageQuery, prefix: z.string().max(128).optional() }),
     async handle({ query, services }) {
       const page = await services.store.listTools(query);
-      const builtin = query.cursor === undefined ? services.builtinTools.filter((tool) => tool.address.startsWith(query.prefix ?? '')) : [];
+      const builtin =
+        query.cursor === undefined
+          ? services.builtinTools.filter((tool) => tool.address.startsWith(query.prefix ?? ''))
+          : [];
       return { body: { items: [...builtin, ...page.items.map(toolView)], next_cursor: page.nextCursor } };
     },
   }),
@@ -248,7 +296,10 @@ export const toolOperations: Operation[] = [
     async handle({ body, services, caller }) {
       requireOperatorFor(body, caller);
       const now = services.clock.now();
-      await services.store.putTool({ tool: body, createdBy: caller.actor, createdAt: now, updatedAt: now }, { create: true });
+      await services.store.putTool(
+        { tool: body, createdBy: caller.actor, createdAt: now, updatedAt: now },
+        { create: true },
+      );
       await audit(services, caller, 'tool.created', body.address, {});
       return { body: (await findTool(body.address, services)).view, location: `/v1/tools/${body.address}` };
     },
@@ -265,11 +316,26 @@ export const toolOperations: Operation[] = [
       // What is imported may start programs and reach private addresses before there is a tool to look at.
       requireScope(caller, 'admin');
       const { tools, problems } = await services.importCatalog(body.document);
-      if (problems.length > 0) throw invalidInput('The catalog could not be imported; nothing was changed.', problems);
+      if (problems.length > 0)
+        throw invalidInput('The catalog could not be imported; nothing was changed.', problems);
       const now = services.clock.now();
-      const { created, replaced } = await services.store.putTools(tools.map((tool) => ({ tool, createdBy: caller.actor, createdAt: now, updatedAt: now })));
+      const { created, replaced } = await services.store.putTools(
+        tools.map((tool) => ({ tool, createdBy: caller.actor, createdAt: now, updatedAt: now })),
+      );
       await audit(services, caller, 'tool.imported', null, { addresses: tools.map((tool) => tool.address) });
-      return { body: { items: tools.map(({ address, kind, side_effect, title }) => ({ address, kind, side_effect, title: title ?? null })), created, replaced, problems: [] } };
+      return {
+        body: {
+          items: tools.map(({ address, kind, side_effect, title }) => ({
+            address,
+            kind,
+            side_effect,
+            title: title ?? null,
+          })),
+          created,
+          replaced,
+          problems: [],
+        },
+      };
     },
   }),
   operation({
@@ -294,11 +360,20 @@ export const toolOperations: Operation[] = [
     async handle({ params, body, services, caller }) {
       const input = { address: params.address, ...body };
       const parsed = toolSchema.safeParse(input);
-      if (!parsed.success) throw invalidInput('The tool is not valid.', problemsFromZod(parsed.error, input, toolSchema));
-      if (parsed.data.address !== params.address) throw invalidInput('The address in the body is not the one in the path.', [{ pointer: '/address', message: `must be ${params.address}` }]);
+      if (!parsed.success)
+        throw invalidInput('The tool is not valid.', problemsFromZod(parsed.error, input, toolSchema));
+      if (parsed.data.address !== params.address)
+        throw invalidInput('The address in the body is not the one in the path.', [
+          { pointer: '/address', message: `must be ${params.address}` },
+        ]);
       requireOperatorFor(parsed.data, caller);
       const now = services.clock.now();
-      const { created } = await services.store.putTool({ tool: parsed.data, createdBy: caller.actor, createdAt: now, updatedAt: now });
+      const { created } = await services.store.putTool({
+        tool: parsed.data,
+        createdBy: caller.actor,
+        createdAt: now,
+        updatedAt: now,
+      });
       await audit(services, caller, created ? 'tool.created' : 'tool.updated', parsed.data.address, {});
       return { status: created ? 201 : 200, body: (await findTool(parsed.data.address, services)).view };
     },
@@ -324,21 +399,38 @@ export const toolOperations: Operation[] = [
     summary: 'Call a tool once, outside any task',
     scope: null,
     status: 200,
-    body: z.strictObject({ input: z.unknown().optional(), timeout_ms: z.int().min(1).max(300_000).optional() }).optional(),
+    body: z
+      .strictObject({ input: z.unknown().optional(), timeout_ms: z.int().min(1).max(300_000).optional() })
+      .optional(),
     async handle({ params, body, services, caller, signal }) {
       const { tool } = await findTool(params.address as string, services);
       const { mayUseTool } = await import('../../domain/agent.js');
-      if (!mayUseTool(caller.scopes, tool.address)) throw forbidden(`The token lacks the scope tool:${tool.address}.`, [`Ask an operator for the scope tool:${tool.address}`]);
+      if (!mayUseTool(caller.scopes, tool.address))
+        throw forbidden(`The token lacks the scope tool:${tool.address}.`, [
+          `Ask an operator for the scope tool:${tool.address}`,
+        ]);
       try {
-        const result = await services.callTool(tool, body?.input ?? {}, { signal, timeoutMs: body?.timeout_ms ?? 60_000, agent: caller.agent.name });
-        return { body: services.redactor.redact({ output: result.output ?? null, duration_ms: result.durationMs, usage: result.usage ?? null }) };
+        const result = await services.callTool(tool, body?.input ?? {}, {
+          signal,
+          timeoutMs: body?.timeout_ms ?? 60_000,
+          agent: caller.agent.name,
+        });
+        return {
+          body: services.redactor.redact({
+            output: result.output ?? null,
+            duration_ms: result.durationMs,
+            usage: result.usage ?? null,
+          }),
+        };
       } catch (error) {
         if (!(error instanceof ToolError)) throw error;
         const wrongInput = error.kind === 'invalid_input';
         throw new PaoError(`PAO_TOOL_${error.kind.toUpperCase()}`, error.message, {
           exitCode: wrongInput ? EXIT.usage : EXIT.failed,
           status: wrongInput ? 422 : error.kind === 'timeout' ? 504 : 502,
-          ...(error.pointer === undefined ? {} : { problems: [{ pointer: error.pointer, message: error.message }] }),
+          ...(error.pointer === undefined
+            ? {}
+            : { problems: [{ pointer: error.pointer, message: error.message }] }),
           hints: [`pao tool show ${tool.address}`],
         });
       }
@@ -357,7 +449,12 @@ export const systemOperations: Operation[] = [
     query: z.strictObject(pageQuery),
     async handle({ query, services }) {
       const page = await services.store.listAudit(query);
-      return { body: { items: page.items.map(({ at, ...entry }) => ({ ...entry, at: instant(at) })), next_cursor: page.nextCursor } };
+      return {
+        body: {
+          items: page.items.map(({ at, ...entry }) => ({ ...entry, at: instant(at) })),
+          next_cursor: page.nextCursor,
+        },
+      };
     },
   }),
   operation({

@@ -23,9 +23,14 @@ import {
 } from './task-service.js';
 import { instant, localTime, runView, scheduleWords, taskView } from './views.js';
 
-export const pageQuery = { limit: z.coerce.number().int().min(1).max(1000).default(50), cursor: z.string().max(500).optional() };
+export const pageQuery = {
+  limit: z.coerce.number().int().min(1).max(1000).default(50),
+  cursor: z.string().max(500).optional(),
+};
 const anything = z.unknown();
-const timeText = z.string().refine((text) => !Number.isNaN(Date.parse(text)), { message: 'is not an RFC 3339 time' });
+const timeText = z
+  .string()
+  .refine((text) => !Number.isNaN(Date.parse(text)), { message: 'is not an RFC 3339 time' });
 
 function withOccurrences(task: Task, services: ApiServices, warnings: ScheduleWarning[], outcome: string) {
   const now = services.clock.now();
@@ -33,17 +38,28 @@ function withOccurrences(task: Task, services: ApiServices, warnings: ScheduleWa
 }
 
 /** Statuses separated by commas. @throws PaoError 422 */
-function listOf<T extends string>(text: string | undefined, allowed: readonly T[], name: string): T[] | undefined {
+function listOf<T extends string>(
+  text: string | undefined,
+  allowed: readonly T[],
+  name: string,
+): T[] | undefined {
   if (text === undefined) return undefined;
   const values = text.split(',').map((part) => part.trim());
   const wrong = values.find((value) => !(allowed as readonly string[]).includes(value));
   if (wrong !== undefined) {
-    throw invalidInput(`"${wrong.slice(0, 40)}" is not a ${name}.`, [{ pointer: `/${name}`, message: `is none of ${allowed.join(', ')}` }]);
+    throw invalidInput(`"${wrong.slice(0, 40)}" is not a ${name}.`, [
+      { pointer: `/${name}`, message: `is none of ${allowed.join(', ')}` },
+    ]);
   }
   return values as T[];
 }
 
-const verb = (name: string, summary: string, body: z.ZodType | undefined, change: (task: Task, body: never, services: ApiServices, caller: Caller) => Promise<Partial<Task>>): Operation =>
+const verb = (
+  name: string,
+  summary: string,
+  body: z.ZodType | undefined,
+  change: (task: Task, body: never, services: ApiServices, caller: Caller) => Promise<Partial<Task>>,
+): Operation =>
   operation({
     name: `task_${name}`,
     method: 'POST',
@@ -55,7 +71,13 @@ const verb = (name: string, summary: string, body: z.ZodType | undefined, change
     async handle({ params, body: given, services, caller }) {
       const task = await findTask(params.id as string, services, caller);
       if (task.state === 'canceled') throw conflict(`The task ${task.name} is canceled.`);
-      const saved = await saveTask(task, await change(task, (given ?? {}) as never, services, caller), services, caller, `task.${name}`);
+      const saved = await saveTask(
+        task,
+        await change(task, (given ?? {}) as never, services, caller),
+        services,
+        caller,
+        `task.${name}`,
+      );
       return { body: taskView(saved, services.clock.now()) };
     },
   });
@@ -76,10 +98,23 @@ export const taskOperations: Operation[] = [
         const now = services.clock.now();
         const next = isTimed(spec.schedule) ? recurrenceOf(spec.schedule).take(now, 5) : [];
         const zone = spec.schedule?.timezone ?? 'UTC';
-        return { status: 200, body: { valid: true, name: spec.name, words: scheduleWords(spec.schedule, now), warnings, next_occurrences: next.map((at) => ({ at: instant(at), local: localTime(at, zone) })) } };
+        return {
+          status: 200,
+          body: {
+            valid: true,
+            name: spec.name,
+            words: scheduleWords(spec.schedule, now),
+            warnings,
+            next_occurrences: next.map((at) => ({ at: instant(at), local: localTime(at, zone) })),
+          },
+        };
       }
       const { task, warnings } = await createTask(body, services, caller);
-      return { body: withOccurrences(task, services, warnings, 'created'), location: `/v1/tasks/${task.id}`, etag: String(task.version) };
+      return {
+        body: withOccurrences(task, services, warnings, 'created'),
+        location: `/v1/tasks/${task.id}`,
+        etag: String(task.version),
+      };
     },
   }),
   operation({
@@ -89,7 +124,11 @@ export const taskOperations: Operation[] = [
     summary: 'List tasks',
     scope: 'tasks:read',
     status: 200,
-    query: z.strictObject({ ...pageQuery, state: z.string().optional(), search: z.string().max(200).optional() }),
+    query: z.strictObject({
+      ...pageQuery,
+      state: z.string().optional(),
+      search: z.string().max(200).optional(),
+    }),
     async handle({ query, services, caller }) {
       const page = await services.store.listTasks({
         agentId: hasScope(caller.scopes, 'admin') ? undefined : caller.agent.id,
@@ -112,7 +151,10 @@ export const taskOperations: Operation[] = [
     async handle({ params, services, caller }) {
       const task = await findTask(params.id as string, services, caller);
       const now = services.clock.now();
-      return { body: { ...taskView(task, now), next_occurrences: occurrencesOf(task, now, 5) }, etag: String(task.version) };
+      return {
+        body: { ...taskView(task, now), next_occurrences: occurrencesOf(task, now, 5) },
+        etag: String(task.version),
+      };
     },
   }),
   operation({
@@ -125,7 +167,10 @@ export const taskOperations: Operation[] = [
     async handle({ params, services, caller }) {
       const task = await findTask(params.name as string, services, caller);
       const now = services.clock.now();
-      return { body: { ...taskView(task, now), next_occurrences: occurrencesOf(task, now, 5) }, etag: String(task.version) };
+      return {
+        body: { ...taskView(task, now), next_occurrences: occurrencesOf(task, now, 5) },
+        etag: String(task.version),
+      };
     },
   }),
   operation({
@@ -140,12 +185,19 @@ export const taskOperations: Operation[] = [
       const name = params.name as string;
       const given = typeof body === 'object' && body !== null ? { name, ...body } : body;
       if ((given as { name?: unknown } | null)?.name !== name) {
-        throw invalidInput('The name in the body is not the one in the path.', [{ pointer: '/name', message: `must be ${name}` }]);
+        throw invalidInput('The name in the body is not the one in the path.', [
+          { pointer: '/name', message: `must be ${name}` },
+        ]);
       }
       const existing = await services.store.findTaskByName(caller.agent.id, name);
       if (existing === null) {
         const { task, warnings } = await createTask(given, services, caller);
-        return { status: 201, body: withOccurrences(task, services, warnings, 'created'), location: `/v1/tasks/${task.id}`, etag: String(task.version) };
+        return {
+          status: 201,
+          body: withOccurrences(task, services, warnings, 'created'),
+          location: `/v1/tasks/${task.id}`,
+          etag: String(task.version),
+        };
       }
       const { task, warnings, outcome } = await replaceSpec(existing, given, services, caller);
       return { body: withOccurrences(task, services, warnings, outcome), etag: String(task.version) };
@@ -162,11 +214,20 @@ export const taskOperations: Operation[] = [
     async handle({ params, body, services, caller, ifMatch }) {
       const task = await findTask(params.id as string, services, caller);
       if (ifMatch !== null && ifMatch !== '*' && ifMatch !== String(task.version)) {
-        throw new PaoError('PAO_PRECONDITION', `The task is at version ${task.version}, not ${ifMatch}.`, { status: 412 });
+        throw new PaoError('PAO_PRECONDITION', `The task is at version ${task.version}, not ${ifMatch}.`, {
+          status: 412,
+        });
       }
       const before = occurrencesOf(task, services.clock.now(), 5);
-      const { task: saved, warnings, outcome } = await replaceSpec(task, mergePatch(task.spec, body), services, caller);
-      return { body: { ...withOccurrences(saved, services, warnings, outcome), previous_occurrences: before }, etag: String(saved.version) };
+      const {
+        task: saved,
+        warnings,
+        outcome,
+      } = await replaceSpec(task, mergePatch(task.spec, body), services, caller);
+      return {
+        body: { ...withOccurrences(saved, services, warnings, outcome), previous_occurrences: before },
+        etag: String(saved.version),
+      };
     },
   }),
   operation({
@@ -190,7 +251,12 @@ export const taskOperations: Operation[] = [
     status: 202,
     body: z.strictObject({ reason: z.string().max(500).optional() }).optional(),
     async handle({ params, body, services, caller }) {
-      const task = await cancelTask(await findTask(params.id as string, services, caller), services, caller, body?.reason ?? 'canceled');
+      const task = await cancelTask(
+        await findTask(params.id as string, services, caller),
+        services,
+        caller,
+        body?.reason ?? 'canceled',
+      );
       return { body: taskView(task, services.clock.now()) };
     },
   }),
@@ -203,29 +269,59 @@ export const taskOperations: Operation[] = [
     status: 202,
     body: runBodySchema.optional(),
     async handle({ params, body, services, caller }) {
-      const run = await runTask(await findTask(params.id as string, services, caller), body ?? {}, services, caller);
+      const run = await runTask(
+        await findTask(params.id as string, services, caller),
+        body ?? {},
+        services,
+        caller,
+      );
       return { body: runView(run), location: `/v1/runs/${run.id}` };
     },
   }),
-  verb('pause', 'Pause a task', z.strictObject({ reason: z.string().max(500).optional() }).optional(), async (_task, body: { reason?: string }) => ({
-    state: 'paused',
-    stateReason: body.reason ?? 'paused by hand',
-  })),
-  verb('resume', 'Resume a paused task', z.strictObject({ catchup: z.enum(['latest', 'all', 'skip']).optional() }).optional(), async (task, body: { catchup?: string }, services) => ({
-    state: 'active',
-    stateReason: null,
-    // What came due meanwhile was not wanted, unless the person says so.
-    ...(body.catchup === 'latest' || body.catchup === 'all' ? {} : dueAfter(task, services.clock.now())),
-  })),
-  verb('snooze', 'Skip occurrences for a while', z.strictObject({ seconds: z.int().min(1).max(366 * 86_400).optional(), until: timeText.optional() }), async (_task, body: { seconds?: number; until?: string }, services) => {
-    if ((body.seconds === undefined) === (body.until === undefined)) {
-      throw invalidInput('Say how long.', [{ pointer: '', message: 'needs exactly one of seconds and until' }]);
-    }
-    const now = services.clock.now();
-    const until = body.seconds === undefined ? Date.parse(body.until as string) : now + body.seconds * 1000;
-    if (until <= now) throw invalidInput('The time is in the past.', [{ pointer: '/until', message: 'must be after now' }]);
-    return { snoozedUntil: until };
-  }),
+  verb(
+    'pause',
+    'Pause a task',
+    z.strictObject({ reason: z.string().max(500).optional() }).optional(),
+    async (_task, body: { reason?: string }) => ({
+      state: 'paused',
+      stateReason: body.reason ?? 'paused by hand',
+    }),
+  ),
+  verb(
+    'resume',
+    'Resume a paused task',
+    z.strictObject({ catchup: z.enum(['latest', 'all', 'skip']).optional() }).optional(),
+    async (task, body: { catchup?: string }, services) => ({
+      state: 'active',
+      stateReason: null,
+      // What came due meanwhile was not wanted, unless the person says so.
+      ...(body.catchup === 'latest' || body.catchup === 'all' ? {} : dueAfter(task, services.clock.now())),
+    }),
+  ),
+  verb(
+    'snooze',
+    'Skip occurrences for a while',
+    z.strictObject({
+      seconds: z
+        .int()
+        .min(1)
+        .max(366 * 86_400)
+        .optional(),
+      until: timeText.optional(),
+    }),
+    async (_task, body: { seconds?: number; until?: string }, services) => {
+      if ((body.seconds === undefined) === (body.until === undefined)) {
+        throw invalidInput('Say how long.', [
+          { pointer: '', message: 'needs exactly one of seconds and until' },
+        ]);
+      }
+      const now = services.clock.now();
+      const until = body.seconds === undefined ? Date.parse(body.until as string) : now + body.seconds * 1000;
+      if (until <= now)
+        throw invalidInput('The time is in the past.', [{ pointer: '/until', message: 'must be after now' }]);
+      return { snoozedUntil: until };
+    },
+  ),
   verb('skip', 'Skip the next occurrence', undefined, async (task) => {
     if (task.nextDueAt === null) throw conflict(`The task ${task.name} has no next occurrence.`);
     return { snoozedUntil: Math.max(task.snoozedUntil ?? 0, task.nextDueAt + 1) };
@@ -237,12 +333,21 @@ export const taskOperations: Operation[] = [
     summary: 'When a task is due next',
     scope: 'tasks:read',
     status: 200,
-    query: z.strictObject({ from: timeText.optional(), count: z.coerce.number().int().min(1).max(1000).default(10) }),
+    query: z.strictObject({
+      from: timeText.optional(),
+      count: z.coerce.number().int().min(1).max(1000).default(10),
+    }),
     async handle({ params, query, services, caller }) {
       const task = await findTask(params.id as string, services, caller);
       const now = services.clock.now();
       const from = query.from === undefined ? now : Date.parse(query.from);
-      return { body: { items: occurrencesOf(task, from, query.count), words: scheduleWords(task.spec.schedule, now), timezone: task.spec.schedule?.timezone ?? null } };
+      return {
+        body: {
+          items: occurrencesOf(task, from, query.count),
+          words: scheduleWords(task.spec.schedule, now),
+          timezone: task.spec.schedule?.timezone ?? null,
+        },
+      };
     },
   }),
   operation({
@@ -255,7 +360,9 @@ export const taskOperations: Operation[] = [
     query: z.strictObject({ at: timeText.optional() }),
     async handle({ params, query, services, caller }) {
       const task = await findTask(params.id as string, services, caller);
-      return { body: await explainTask(task, query.at === undefined ? null : Date.parse(query.at), services) };
+      return {
+        body: await explainTask(task, query.at === undefined ? null : Date.parse(query.at), services),
+      };
     },
   }),
   operation({
@@ -268,7 +375,17 @@ export const taskOperations: Operation[] = [
     async handle({ params, services, caller }) {
       const task = await findTask(params.id as string, services, caller);
       const versions = await services.store.listTaskVersions(task.id);
-      return { body: { items: versions.map((one) => ({ version: one.version, spec: one.spec, changed_by: one.changedBy, changed_at: instant(one.changedAt) })), next_cursor: null } };
+      return {
+        body: {
+          items: versions.map((one) => ({
+            version: one.version,
+            spec: one.spec,
+            changed_by: one.changedBy,
+            changed_at: instant(one.changedAt),
+          })),
+          next_cursor: null,
+        },
+      };
     },
   }),
   operation({
@@ -280,15 +397,33 @@ export const taskOperations: Operation[] = [
     status: 200,
     body: anything,
     async handle({ body, services, caller }) {
-      const { count = 10, schedule: nested, ...flat } = (body ?? {}) as { count?: number; schedule?: unknown };
+      const {
+        count = 10,
+        schedule: nested,
+        ...flat
+      } = (body ?? {}) as { count?: number; schedule?: unknown };
       const schedule = scheduleSchema.safeParse(nested ?? flat);
       // One check for all surfaces: the schedule of a task that does nothing.
-      const { spec, warnings } = await checkTask({ name: 'preview', schedule: nested ?? flat, pipeline: [{ id: 'none', uses: 'debug.echo' }] }, services, { ...caller, scopes: ['admin'] });
+      const { spec, warnings } = await checkTask(
+        { name: 'preview', schedule: nested ?? flat, pipeline: [{ id: 'none', uses: 'debug.echo' }] },
+        services,
+        { ...caller, scopes: ['admin'] },
+      );
       const now = services.clock.now();
       const given = (schedule.success ? spec.schedule : undefined) as Schedule | undefined;
-      const next = isTimed(given) ? recurrenceOf(given).take(now, Math.min(100, Math.max(1, Number(count) || 10))) : [];
+      const next = isTimed(given)
+        ? recurrenceOf(given).take(now, Math.min(100, Math.max(1, Number(count) || 10)))
+        : [];
       const zone = given?.timezone ?? 'UTC';
-      return { body: { valid: true, words: scheduleWords(given, now), timezone: zone, items: next.map((at) => ({ at: instant(at), local: localTime(at, zone) })), warnings } };
+      return {
+        body: {
+          valid: true,
+          words: scheduleWords(given, now),
+          timezone: zone,
+          items: next.map((at) => ({ at: instant(at), local: localTime(at, zone) })),
+          warnings,
+        },
+      };
     },
   }),
 ];
@@ -301,7 +436,13 @@ export const runOperations: Operation[] = [
     summary: 'List runs, newest first',
     scope: 'runs:read',
     status: 200,
-    query: z.strictObject({ ...pageQuery, task_id: z.string().optional(), status: z.string().optional(), since: timeText.optional(), until: timeText.optional() }),
+    query: z.strictObject({
+      ...pageQuery,
+      task_id: z.string().optional(),
+      status: z.string().optional(),
+      since: timeText.optional(),
+      until: timeText.optional(),
+    }),
     async handle({ query, services, caller }) {
       const task = query.task_id === undefined ? null : await findTask(query.task_id, services, caller);
       const page = await services.store.listRuns({
@@ -327,7 +468,8 @@ export const runOperations: Operation[] = [
     async handle({ params, query, services, caller, signal }) {
       const id = params.id as string;
       await findRun(id, services, caller);
-      if (query.wait !== undefined) await waitForEnd(id, Math.min(60_000, parseDuration(query.wait)), services, signal);
+      if (query.wait !== undefined)
+        await waitForEnd(id, Math.min(60_000, parseDuration(query.wait)), services, signal);
       const run = await findRun(id, services, caller);
       return { body: runView(run, await services.store.listSteps(id)) };
     },
@@ -346,7 +488,7 @@ export const runOperations: Operation[] = [
       if (result?.cancelRequested === true) services.bus.publish('cancel', { runIds: [id] });
       services.bus.publish('run', { runIds: [id] });
       await audit(services, caller, 'run.canceled', id, {});
-      return { body: runView((result?.run ?? (await findRun(id, services, caller)))) };
+      return { body: runView(result?.run ?? (await findRun(id, services, caller))) };
     },
   }),
   operation({
@@ -359,15 +501,24 @@ export const runOperations: Operation[] = [
     body: z.strictObject({ from_step: z.string().max(60).optional() }).optional(),
     async handle({ params, body, services, caller }) {
       const original = await findRun(params.id as string, services, caller);
-      if (!isFinal(original.status)) throw conflict('The run has not ended yet.', [`pao run watch ${original.id}`]);
+      if (!isFinal(original.status))
+        throw conflict('The run has not ended yet.', [`pao run watch ${original.id}`]);
       const task = await findTask(original.taskId, services, caller);
       const now = services.clock.now();
       const steps = await services.store.listSteps(original.id);
       let carriedSteps: Omit<(typeof steps)[number], 'runId'>[] = [];
       if (body?.from_step !== undefined) {
         const position = task.spec.pipeline.findIndex((step) => step.id === body.from_step);
-        if (position < 0) throw invalidInput('There is no such step.', [{ pointer: '/from_step', message: `is none of ${task.spec.pipeline.map((step) => step.id).join(', ')}` }]);
-        carriedSteps = steps.filter((step) => step.position < position && step.status === 'succeeded').map(({ runId: _, ...step }) => step);
+        if (position < 0)
+          throw invalidInput('There is no such step.', [
+            {
+              pointer: '/from_step',
+              message: `is none of ${task.spec.pipeline.map((step) => step.id).join(', ')}`,
+            },
+          ]);
+        carriedSteps = steps
+          .filter((step) => step.position < position && step.status === 'succeeded')
+          .map(({ runId: _, ...step }) => step);
       }
       const run = await services.store.createRun({
         taskId: task.id,
@@ -398,12 +549,18 @@ export const runOperations: Operation[] = [
 
 async function findRun(id: string, services: ApiServices, caller: Caller) {
   const run = await services.store.getRun(id);
-  if (run === null || (run.agentId !== caller.agent.id && !hasScope(caller.scopes, 'admin'))) throw notFound('run', id, ['pao run list']);
+  if (run === null || (run.agentId !== caller.agent.id && !hasScope(caller.scopes, 'admin')))
+    throw notFound('run', id, ['pao run list']);
   return run;
 }
 
 /** Waits for news on the bus, with a look every second underneath. */
-async function waitForEnd(id: string, timeoutMs: number, { store, bus }: ApiServices, signal: AbortSignal): Promise<void> {
+async function waitForEnd(
+  id: string,
+  timeoutMs: number,
+  { store, bus }: ApiServices,
+  signal: AbortSignal,
+): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     let wake: () => void = () => {};
@@ -428,7 +585,13 @@ async function waitForEnd(id: string, timeoutMs: number, { store, bus }: ApiServ
 
 async function cancelTask(task: Task, services: ApiServices, caller: Caller, reason: string): Promise<Task> {
   if (task.state === 'canceled') return task;
-  const saved = await saveTask(task, { state: 'canceled', stateReason: reason, nextDueAt: null }, services, caller, 'task.canceled');
+  const saved = await saveTask(
+    task,
+    { state: 'canceled', stateReason: reason, nextDueAt: null },
+    services,
+    caller,
+    'task.canceled',
+  );
   const running = await services.store.cancelRunsOfTask(task.id, 'canceled', services.clock.now());
   if (running.length > 0) services.bus.publish('cancel', { runIds: running });
   return saved;
@@ -443,7 +606,8 @@ function dueAfter(task: Task, now: number): Partial<Task> {
 /** JSON Merge Patch, RFC 7396: null removes. */
 function mergePatch(target: unknown, patch: unknown): unknown {
   if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
-  const result: Record<string, unknown> = typeof target === 'object' && target !== null && !Array.isArray(target) ? { ...target } : {};
+  const result: Record<string, unknown> =
+    typeof target === 'object' && target !== null && !Array.isArray(target) ? { ...target } : {};
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) delete result[key];
     else result[key] = mergePatch(result[key], value);

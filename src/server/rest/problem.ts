@@ -43,7 +43,8 @@ export function problemOf(error: unknown, requestId: string): ProblemDocument {
     type: `https://pao.dev/problems/${(known?.code ?? 'PAO_INTERNAL').toLowerCase().replaceAll('_', '-')}`,
     title: TITLES[status] ?? 'Error',
     status,
-    detail: known?.message ?? 'Something went wrong inside pao; the log has the details under this request_id.',
+    detail:
+      known?.message ?? 'Something went wrong inside pao; the log has the details under this request_id.',
     code: known?.code ?? 'PAO_INTERNAL',
     errors: known?.problems ?? [],
     hints: known?.hints ?? ['pao logs --level error'],
@@ -53,12 +54,21 @@ export function problemOf(error: unknown, requestId: string): ProblemDocument {
 
 function fromFastify(error: unknown): PaoError | null {
   if (error instanceof JsonSyntaxError) return error;
-  if (error instanceof ZodError) return new PaoError('PAO_INPUT_INVALID', 'The input is not valid.', { status: 422, problems: problemsFromZod(error) });
+  if (error instanceof ZodError)
+    return new PaoError('PAO_INPUT_INVALID', 'The input is not valid.', {
+      status: 422,
+      problems: problemsFromZod(error),
+    });
   const { statusCode, code } = error as { statusCode?: number; code?: string };
-  if (statusCode === 413 || code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new PaoError('PAO_BODY_TOO_LARGE', 'The body is larger than 1 MiB.', { status: 413 });
+  if (statusCode === 413 || code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return new PaoError('PAO_BODY_TOO_LARGE', 'The body is larger than 1 MiB.', { status: 413 });
   if (statusCode === 415 || code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
-    return new PaoError('PAO_MEDIA_TYPE', 'The body must be application/json.', { status: 415, hints: ['Content-Type: application/json'] });
+    return new PaoError('PAO_MEDIA_TYPE', 'The body must be application/json.', {
+      status: 415,
+      hints: ['Content-Type: application/json'],
+    });
   }
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new PaoError('PAO_REQUEST_INVALID', 'The request is not valid.', { status: statusCode });
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return new PaoError('PAO_REQUEST_INVALID', 'The request is not valid.', { status: statusCode });
   return null;
 }

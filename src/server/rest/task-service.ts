@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { hasScope, mayUseTool } from '../../domain/agent.js';
-import { conflict, EXIT, forbidden, invalidInput, notFound, PaoError, type Problem } from '../../domain/errors.js';
+import {
+  conflict,
+  EXIT,
+  forbidden,
+  invalidInput,
+  notFound,
+  PaoError,
+  type Problem,
+} from '../../domain/errors.js';
 import { newId } from '../../domain/ids.js';
 import { canonicalJson } from '../../domain/json.js';
 import { validatePipeline } from '../../domain/pipeline/index.js';
@@ -27,9 +35,15 @@ export interface ScheduleWarning {
  * Reads and checks a task as a whole: every problem at once, with pointers.
  * @throws PaoError 422 with all problems; 403 when only scopes are missing.
  */
-export async function checkTask(input: unknown, services: ApiServices, caller: Caller, previous?: Task): Promise<{ spec: TaskSpec; warnings: ScheduleWarning[] }> {
+export async function checkTask(
+  input: unknown,
+  services: ApiServices,
+  caller: Caller,
+  previous?: Task,
+): Promise<{ spec: TaskSpec; warnings: ScheduleWarning[] }> {
   const parsed = taskSpecSchema.safeParse(input);
-  if (!parsed.success) throw invalidInput('The task is not valid.', problemsFromZod(parsed.error, input, taskSpecSchema));
+  if (!parsed.success)
+    throw invalidInput('The task is not valid.', problemsFromZod(parsed.error, input, taskSpecSchema));
   const spec = parsed.data;
   const problems: Problem[] = [];
   const missing: string[] = [];
@@ -54,11 +68,19 @@ export async function checkTask(input: unknown, services: ApiServices, caller: C
   });
   problems.push(...found, ...notYet(spec));
   if (spec.schedule?.kind === 'condition' && !tools.has(spec.schedule.check.uses)) {
-    problems.push({ pointer: '/schedule/check/uses', message: `there is no tool ${spec.schedule.check.uses}`, hint: 'pao tool list' });
+    problems.push({
+      pointer: '/schedule/check/uses',
+      message: `there is no tool ${spec.schedule.check.uses}`,
+      hint: 'pao tool list',
+    });
   }
   if (problems.length === 0) return { spec, warnings };
   const scopes = [...new Set(missing)];
-  const onlyScopes = scopes.length > 0 && problems.every((problem) => scopes.some((scope) => `${problem.message} ${problem.hint ?? ''}`.includes(scope)));
+  const onlyScopes =
+    scopes.length > 0 &&
+    problems.every((problem) =>
+      scopes.some((scope) => `${problem.message} ${problem.hint ?? ''}`.includes(scope)),
+    );
   if (onlyScopes) {
     throw new PaoError('PAO_FORBIDDEN', `The agent lacks the scope ${scopes.join(', ')}.`, {
       exitCode: EXIT.forbidden,
@@ -75,14 +97,28 @@ function notYet(spec: TaskSpec): Problem[] {
   return spec.pipeline.flatMap((step, index) => {
     const inner = [step, ...(step.parallel ?? [])];
     return inner.flatMap((one): Problem[] => {
-      if (one.approve !== undefined) return [{ pointer: `/pipeline/${index}/approve`, message: 'approvals are not part of this version of pao' }];
-      if (one.wait?.event !== undefined) return [{ pointer: `/pipeline/${index}/wait/event`, message: 'waiting for an event is not part of this version of pao' }];
+      if (one.approve !== undefined)
+        return [
+          { pointer: `/pipeline/${index}/approve`, message: 'approvals are not part of this version of pao' },
+        ];
+      if (one.wait?.event !== undefined)
+        return [
+          {
+            pointer: `/pipeline/${index}/wait/event`,
+            message: 'waiting for an event is not part of this version of pao',
+          },
+        ];
       return [];
     });
   });
 }
 
-function checkSchedule(spec: TaskSpec, services: ApiServices, problems: Problem[], previous?: Task): ScheduleWarning[] {
+function checkSchedule(
+  spec: TaskSpec,
+  services: ApiServices,
+  problems: Problem[],
+  previous?: Task,
+): ScheduleWarning[] {
   const { schedule } = spec;
   const now = services.clock.now();
   if (schedule === undefined) return [];
@@ -95,14 +131,18 @@ function checkSchedule(spec: TaskSpec, services: ApiServices, problems: Problem[
     });
     return [];
   }
-  if (schedule.kind === 'event' && schedule.filter !== undefined) checkExpression(schedule.filter, '/schedule/filter', problems);
+  if (schedule.kind === 'event' && schedule.filter !== undefined)
+    checkExpression(schedule.filter, '/schedule/filter', problems);
   if (schedule.kind === 'condition') checkExpression(schedule.when, '/schedule/when', problems);
   if (!isTimed(schedule)) return [];
   // The anchor of INTERVAL and COUNT is stored once: what it means must never depend on when it is looked at.
   if (schedule.kind === 'rrule' && schedule.dtstart === undefined && !/DTSTART/i.test(schedule.expr)) {
     const before = previous?.spec.schedule;
     schedule.dtstart =
-      before?.kind === 'rrule' && before.expr === schedule.expr && before.timezone === schedule.timezone && before.dtstart !== undefined
+      before?.kind === 'rrule' &&
+      before.expr === schedule.expr &&
+      before.timezone === schedule.timezone &&
+      before.dtstart !== undefined
         ? before.dtstart
         : new Date(Math.floor(now / 1000) * 1000).toISOString().replace('.000Z', 'Z');
   }
@@ -119,7 +159,17 @@ function checkSchedule(spec: TaskSpec, services: ApiServices, problems: Problem[
   } catch (error) {
     if (!(error instanceof PaoError)) throw error;
     const own = error.problems.map((problem) => ({ ...problem, pointer: `/schedule${problem.pointer}` }));
-    problems.push(...(own.length > 0 ? own : [{ pointer: '/schedule/expr', message: error.message, ...(error.hints[0] === undefined ? {} : { hint: error.hints[0] }) }]));
+    problems.push(
+      ...(own.length > 0
+        ? own
+        : [
+            {
+              pointer: '/schedule/expr',
+              message: error.message,
+              ...(error.hints[0] === undefined ? {} : { hint: error.hints[0] }),
+            },
+          ]),
+    );
     return [];
   }
 }
@@ -153,7 +203,8 @@ export async function findTask(idOrName: string, services: ApiServices, caller: 
   task ??= await store.findTaskByName(caller.agent.id, idOrName);
   if (task === null && hasScope(caller.scopes, 'admin')) {
     const named = await store.findTasksByName(idOrName);
-    if (named.length > 1) throw conflict(`Several agents have a task named "${idOrName}".`, ['Use its id: pao task list']);
+    if (named.length > 1)
+      throw conflict(`Several agents have a task named "${idOrName}".`, ['Use its id: pao task list']);
     task = named[0] ?? null;
   }
   if (task === null || (task.agentId !== caller.agent.id && !hasScope(caller.scopes, 'admin'))) {
@@ -169,11 +220,17 @@ function firstDue(spec: TaskSpec, now: number): number | null {
 }
 
 /** @throws PaoError 409 when the agent has a task of that name, 422 at the quota. */
-export async function createTask(input: unknown, services: ApiServices, caller: Caller): Promise<{ task: Task; warnings: ScheduleWarning[] }> {
+export async function createTask(
+  input: unknown,
+  services: ApiServices,
+  caller: Caller,
+): Promise<{ task: Task; warnings: ScheduleWarning[] }> {
   const { store, clock, bus } = services;
   const { spec, warnings } = await checkTask(input, services, caller);
   if ((await store.countTasks(caller.agent.id)) >= MAX_TASKS) {
-    throw conflict(`This agent has ${MAX_TASKS} tasks, which is the most it may have.`, ['pao task cancel NAME']);
+    throw conflict(`This agent has ${MAX_TASKS} tasks, which is the most it may have.`, [
+      'pao task cancel NAME',
+    ]);
   }
   const now = clock.now();
   const task: Task = {
@@ -200,7 +257,13 @@ export async function createTask(input: unknown, services: ApiServices, caller: 
 }
 
 /** Writes changes to a task if nobody else did since. @throws PaoError 409 when somebody did. */
-export async function saveTask(task: Task, changes: Partial<Task>, services: ApiServices, caller: Caller, action: string): Promise<Task> {
+export async function saveTask(
+  task: Task,
+  changes: Partial<Task>,
+  services: ApiServices,
+  caller: Caller,
+  action: string,
+): Promise<Task> {
   const { store, clock, bus } = services;
   const changed: Task = { ...task, ...changes, version: task.version + 1, updatedAt: clock.now() };
   if (!(await store.updateTask(changed, task.version, caller.actor))) {
@@ -212,14 +275,27 @@ export async function saveTask(task: Task, changes: Partial<Task>, services: Api
 }
 
 /** Replaces the spec of a task; an equal one changes nothing. */
-export async function replaceSpec(task: Task, input: unknown, services: ApiServices, caller: Caller): Promise<{ task: Task; warnings: ScheduleWarning[]; outcome: 'updated' | 'unchanged' }> {
+export async function replaceSpec(
+  task: Task,
+  input: unknown,
+  services: ApiServices,
+  caller: Caller,
+): Promise<{ task: Task; warnings: ScheduleWarning[]; outcome: 'updated' | 'unchanged' }> {
   const { spec, warnings } = await checkTask(input, services, caller, task);
-  if (canonicalJson(spec) === canonicalJson(task.spec) && task.state !== 'canceled') return { task, warnings, outcome: 'unchanged' };
+  if (canonicalJson(spec) === canonicalJson(task.spec) && task.state !== 'canceled')
+    return { task, warnings, outcome: 'unchanged' };
   const now = services.clock.now();
   const sameSchedule = canonicalJson(spec.schedule ?? null) === canonicalJson(task.spec.schedule ?? null);
   const nextDueAt = sameSchedule ? task.nextDueAt : firstDue(spec, now);
-  const revived = task.state === 'done' && !sameSchedule ? { state: 'active' as const, stateReason: null } : {};
-  const saved = await saveTask(task, { spec, name: spec.name, nextDueAt, scopes: caller.scopes, ...revived }, services, caller, 'task.updated');
+  const revived =
+    task.state === 'done' && !sameSchedule ? { state: 'active' as const, stateReason: null } : {};
+  const saved = await saveTask(
+    task,
+    { spec, name: spec.name, nextDueAt, scopes: caller.scopes, ...revived },
+    services,
+    caller,
+    'task.updated',
+  );
   return { task: saved, warnings, outcome: 'updated' };
 }
 
@@ -240,9 +316,15 @@ export const runBodySchema = z.strictObject({
 });
 
 /** Starts a task by hand, through the same queue as what is scheduled. */
-export async function runTask(task: Task, body: z.infer<typeof runBodySchema>, services: ApiServices, caller: Caller): Promise<Run> {
+export async function runTask(
+  task: Task,
+  body: z.infer<typeof runBodySchema>,
+  services: ApiServices,
+  caller: Caller,
+): Promise<Run> {
   const { store, clock, bus } = services;
-  if (task.state === 'canceled') throw conflict(`The task ${task.name} is canceled.`, ['pao task apply FILE']);
+  if (task.state === 'canceled')
+    throw conflict(`The task ${task.name} is canceled.`, ['pao task apply FILE']);
   const now = clock.now();
   const overlap = task.spec.schedule?.overlap;
   const run: NewRun = {
@@ -259,18 +341,36 @@ export async function runTask(task: Task, body: z.infer<typeof runBodySchema>, s
     traceId: null,
     serial: overlap === 'queue' || overlap === 'cancel_previous',
   };
-  const created = await store.createRun({ taskId: task.id, run, now, ...(body.force === true ? { force: true } : {}) });
+  const created = await store.createRun({
+    taskId: task.id,
+    run,
+    now,
+    ...(body.force === true ? { force: true } : {}),
+  });
   if (created.status === 'queued') bus.publish('work', { count: 1 });
   await audit(services, caller, 'task.run', task.id, { run_id: created.id });
   return created;
 }
 
 /** Records who did what; when it can not be recorded the request fails. */
-export async function audit(services: ApiServices, caller: Caller, action: string, target: string | null, details: Record<string, unknown>): Promise<void> {
-  await services.store.appendAudit({ at: services.clock.now(), actor: caller.actor, action, target, details });
+export async function audit(
+  services: ApiServices,
+  caller: Caller,
+  action: string,
+  target: string | null,
+  details: Record<string, unknown>,
+): Promise<void> {
+  await services.store.appendAudit({
+    at: services.clock.now(),
+    actor: caller.actor,
+    action,
+    target,
+    details,
+  });
 }
 
 /** @throws PaoError 403 naming the scope. */
 export function requireScope(caller: Caller, scope: string): void {
-  if (!hasScope(caller.scopes, scope)) throw forbidden(`The token lacks the scope ${scope}.`, [`Ask an operator for the scope ${scope}`]);
+  if (!hasScope(caller.scopes, scope))
+    throw forbidden(`The token lacks the scope ${scope}.`, [`Ask an operator for the scope ${scope}`]);
 }

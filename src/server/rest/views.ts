@@ -8,7 +8,8 @@ import type { Task } from '../../domain/task.js';
 import type { StoredTool } from '../store/store.js';
 
 /** An instant as the API writes it: RFC 3339 UTC, null stays null. */
-export const instant = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
+export const instant = (ms: number | null): string | null =>
+  ms === null ? null : new Date(ms).toISOString();
 
 /** An instant as a person of the zone reads it. */
 export const localTime = (ms: number, zone: string): string => formatInZone(zone, ms);
@@ -109,7 +110,8 @@ export function stepView(step: StepRun): Record<string, unknown> {
     attempts: step.attempts,
     started_at: instant(step.startedAt),
     finished_at: instant(step.finishedAt),
-    duration_ms: step.startedAt === null || step.finishedAt === null ? null : step.finishedAt - step.startedAt,
+    duration_ms:
+      step.startedAt === null || step.finishedAt === null ? null : step.finishedAt - step.startedAt,
     input: step.input ?? null,
     output: step.output ?? null,
     error: step.error,
@@ -167,5 +169,10 @@ export function eventView(event: PublishedEvent): Record<string, unknown> {
 }
 
 export function toolView(stored: StoredTool): Record<string, unknown> {
-  return { ...stored.tool, version: stored.version, created_at: instant(stored.createdAt), updated_at: instant(stored.updatedAt) };
+  return {
+    ...stored.tool,
+    version: stored.version,
+    created_at: instant(stored.createdAt),
+    updated_at: instant(stored.updatedAt),
+  };
 }

@@ -89,13 +89,20 @@ function decideObservation(due: DueTask, schedule: ConditionSchedule, options: D
   const at = task.nextDueAt ?? options.now;
   const nextDueAt = at + Math.max(1, Math.floor((options.now - at) / every) + 1) * every;
   const run = newRun(due, schedule, at, 'condition', options.now);
-  if (task.snoozedUntil !== null && at < task.snoozedUntil) Object.assign(run, { status: 'skipped', reason: 'snoozed' });
+  if (task.snoozedUntil !== null && at < task.snoozedUntil)
+    Object.assign(run, { status: 'skipped', reason: 'snoozed' });
   else new OverlapLedger(due, schedule).admit(run);
   return { runs: [run], nextDueAt };
 }
 
 /** Builds a run of a task, queued for the given instant; policies may then change it. */
-export function newRun(due: DueTask, schedule: Schedule | undefined, at: number, trigger: RunTrigger, now: number): NewRun {
+export function newRun(
+  due: DueTask,
+  schedule: Schedule | undefined,
+  at: number,
+  trigger: RunTrigger,
+  now: number,
+): NewRun {
   const { task } = due;
   return {
     id: newId('run', now),
@@ -152,7 +159,9 @@ export class OverlapLedger {
     const others = run.trigger === 'catchup' ? this.#active - this.#caughtUp : this.#active;
     const blocked =
       (overlap === 'skip' && others > 0) ||
-      (overlap === 'queue' && others > 0 && this.#queued - (run.trigger === 'catchup' ? this.#caughtUp : 0) >= limit);
+      (overlap === 'queue' &&
+        others > 0 &&
+        this.#queued - (run.trigger === 'catchup' ? this.#caughtUp : 0) >= limit);
     if (blocked) {
       run.status = 'skipped';
       run.reason = 'overlap';

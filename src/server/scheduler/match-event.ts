@@ -25,7 +25,8 @@ export function matchEvent(event: PublishedEvent, candidates: DueTask[], now: nu
     if (verdict !== true) Object.assign(run, { status: 'skipped', reason: verdict });
     else if (due.task.snoozedUntil !== null && now < due.task.snoozedUntil) {
       Object.assign(run, { status: 'skipped', reason: 'snoozed' });
-    } else if (isDuplicate(due, due.lastDedupeAt, now)) Object.assign(run, { status: 'skipped', reason: 'dedupe' });
+    } else if (isDuplicate(due, due.lastDedupeAt, now))
+      Object.assign(run, { status: 'skipped', reason: 'dedupe' });
     else {
       const overlap = new OverlapLedger(due, schedule);
       overlap.admit(run);
@@ -46,7 +47,11 @@ export function matchEvent(event: PublishedEvent, candidates: DueTask[], now: nu
 function passesFilter(filter: string | undefined, event: PublishedEvent): boolean | 'filter_error' {
   if (filter === undefined) return true;
   try {
-    return evaluateCondition(filter, { topic: event.topic, payload: event.payload, event: { topic: event.topic, payload: event.payload } });
+    return evaluateCondition(filter, {
+      topic: event.topic,
+      payload: event.payload,
+      event: { topic: event.topic, payload: event.payload },
+    });
   } catch {
     return 'filter_error';
   }

@@ -8,7 +8,9 @@ const EVERY_MS = 10 * 60_000;
 const SLICE = 1000;
 
 /** Deletes finished history that is older than the retention policy, in slices that never hold the database for long. */
-export function startRetention(options: { store: Store; clock: Clock; logger: Logger; config: Config }): { stop(): void } {
+export function startRetention(options: { store: Store; clock: Clock; logger: Logger; config: Config }): {
+  stop(): void;
+} {
   let stopped = false;
   const pass = async () => {
     try {
@@ -19,7 +21,8 @@ export function startRetention(options: { store: Store; clock: Clock; logger: Lo
         if (stopped || deleted < SLICE) break;
       }
       await options.store.forgetWorkers(options.clock.now() - 86_400_000);
-      if (total > 0) options.logger.info({ rows: total }, 'history older than the retention policy was deleted');
+      if (total > 0)
+        options.logger.info({ rows: total }, 'history older than the retention policy was deleted');
     } catch (error) {
       options.logger.warn({ err: error }, 'history could not be pruned');
     }
@@ -35,7 +38,15 @@ export function startRetention(options: { store: Store; clock: Clock; logger: Lo
 }
 
 /** One slice. @returns rows deleted. */
-function pruneOnce({ store, clock, config }: { store: Store; clock: Clock; config: Config }): Promise<number> {
+function pruneOnce({
+  store,
+  clock,
+  config,
+}: {
+  store: Store;
+  clock: Clock;
+  config: Config;
+}): Promise<number> {
   const now = clock.now();
   return store.prune({
     runsBefore: now - parseDuration(config.retention.runs),

@@ -133,8 +133,15 @@ export class Scheduler {
     const observations: Observation[] = [];
     const jump = this.#watch.check();
     if (jump !== null) {
-      logger.warn({ jump_ms: jump }, 'the wall clock jumped against the monotonic clock (sleep or clock change)');
-      observations.push({ name: 'clock_jumps_total', labels: { direction: jump > 0 ? 'forward' : 'backward' }, values: [1] });
+      logger.warn(
+        { jump_ms: jump },
+        'the wall clock jumped against the monotonic clock (sleep or clock change)',
+      );
+      observations.push({
+        name: 'clock_jumps_total',
+        labels: { direction: jump > 0 ? 'forward' : 'backward' },
+        values: [1],
+      });
     }
     const total: PassResult = { tasks: 0, queued: 0, skipped: 0, missed: 0, events: 0, reclaimed: 0 };
     total.reclaimed = await this.#reclaim(observations);
@@ -166,8 +173,16 @@ export class Scheduler {
     }
     await this.#reconcile(observations);
     this.lastTickAt = clock.now();
-    observations.push({ name: 'scheduler_tick_duration_seconds', labels: {}, values: [(clock.monotonic() - began) / 1000] });
-    observations.push({ name: 'scheduler_last_tick_timestamp_seconds', labels: {}, values: [this.lastTickAt / 1000] });
+    observations.push({
+      name: 'scheduler_tick_duration_seconds',
+      labels: {},
+      values: [(clock.monotonic() - began) / 1000],
+    });
+    observations.push({
+      name: 'scheduler_last_tick_timestamp_seconds',
+      labels: {},
+      values: [this.lastTickAt / 1000],
+    });
     bus.publish('metrics', { observations });
     return total;
   }
@@ -190,13 +205,22 @@ export class Scheduler {
     total.missed += result.missed;
     if (result.skipped + result.missed > 0) {
       logger.info({ skipped: result.skipped, missed: result.missed }, 'occurrences recorded without a run');
-      observations.push({ name: 'schedule_misfires_total', labels: { policy: 'skip' }, values: [result.missed] });
-      observations.push({ name: 'schedule_overlaps_total', labels: { policy: 'skip' }, values: [result.skipped] });
+      observations.push({
+        name: 'schedule_misfires_total',
+        labels: { policy: 'skip' },
+        values: [result.missed],
+      });
+      observations.push({
+        name: 'schedule_overlaps_total',
+        labels: { policy: 'skip' },
+        values: [result.skipped],
+      });
     }
     if (result.cancelRequested.length > 0) bus.publish('cancel', { runIds: result.cancelRequested });
     // Work that is due later (jitter, stagger) is found by the workers' own look at the next run_at.
     if (result.queued > 0) bus.publish('work', { count: result.queued });
-    if (result.duplicates > 0) logger.debug({ duplicates: result.duplicates, now }, 'another scheduler was first');
+    if (result.duplicates > 0)
+      logger.debug({ duplicates: result.duplicates, now }, 'another scheduler was first');
   }
 
   /** "Active means a due time is set and not older than the lag bound": a violation is repaired, counted and logged. */
@@ -211,10 +235,16 @@ export class Scheduler {
       try {
         const next = recurrenceOf(schedule).next(task.lastRunAt ?? clock.now());
         const repaired = await store.setNextDue(task.id, task.version, next);
-        logger.error({ task_id: task.id, next_due_at: next, repaired }, 'an active task had no due time; it was set again');
+        logger.error(
+          { task_id: task.id, next_due_at: next, repaired },
+          'an active task had no due time; it was set again',
+        );
         observations.push({ name: 'tasks_repaired_total', labels: {}, values: [1] });
       } catch (error) {
-        logger.error({ task_id: task.id, err: error }, 'an active task has no due time and none can be computed');
+        logger.error(
+          { task_id: task.id, err: error },
+          'an active task has no due time and none can be computed',
+        );
       }
     }
   }

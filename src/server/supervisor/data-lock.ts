@@ -14,11 +14,15 @@ export function lockDataDirectory(home: string): () => void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw new PaoError('PAO_HOME_UNWRITABLE', `The data directory ${home} can not be written (${(error as NodeJS.ErrnoException).code}).`, {
-      exitCode: EXIT.unavailable,
-      hints: [`ls -ld ${home}`, 'export PAO_HOME=/path/to/another/directory'],
-      cause: error,
-    });
+    throw new PaoError(
+      'PAO_HOME_UNWRITABLE',
+      `The data directory ${home} can not be written (${(error as NodeJS.ErrnoException).code}).`,
+      {
+        exitCode: EXIT.unavailable,
+        hints: [`ls -ld ${home}`, 'export PAO_HOME=/path/to/another/directory'],
+        cause: error,
+      },
+    );
   }
   const release = holdExclusively(join(folder, 'lock.db'));
   if (release !== null) return release;

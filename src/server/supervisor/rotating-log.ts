@@ -38,7 +38,8 @@ export class RotatingLog {
   #rotate(): void {
     closeSync(this.#descriptor);
     for (let index = this.keep - 1; index >= 1; index--) {
-      if (existsSync(`${this.file}.${index}`)) renameSync(`${this.file}.${index}`, `${this.file}.${index + 1}`);
+      if (existsSync(`${this.file}.${index}`))
+        renameSync(`${this.file}.${index}`, `${this.file}.${index + 1}`);
     }
     renameSync(this.file, `${this.file}.1`);
     this.#descriptor = openSync(this.file, 'a', 0o600);

@@ -24,5 +24,8 @@ export type ToChild = { type: 'init'; init: ServiceInit } | { type: 'stop'; grac
 
 export type FromChild =
   | { type: 'ready'; url?: string }
-  | { type: 'failed'; error: { code: string; message: string; exitCode: number; status: number; hints: string[] } }
+  | {
+      type: 'failed';
+      error: { code: string; message: string; exitCode: number; status: number; hints: string[] };
+    }
   | { type: 'stopped'; summary: Record<string, number> };

@@ -59,7 +59,8 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#clock = options.testClockStart === null ? systemClock : new ServiceClock(options.testClockStart - Date.now());
+    this.#clock =
+      options.testClockStart === null ? systemClock : new ServiceClock(options.testClockStart - Date.now());
     if (this.#clock instanceof ServiceClock) this.#clock.follow(this.#hub);
     this.#databaseUrl = options.config.database_url ?? `sqlite:${join(options.home, 'orchestrator.db')}`;
   }
@@ -121,7 +122,8 @@ export class Supervisor {
       );
     }
     for (const { service } of this.#children) {
-      for (const [name, value] of Object.entries(service.summary)) summary[name] = (summary[name] ?? 0) + value;
+      for (const [name, value] of Object.entries(service.summary))
+        summary[name] = (summary[name] ?? 0) + value;
     }
     await this.#store?.setMeta('stopped_at', String(this.#clock.now())).catch(() => {});
     await this.#store?.close();
@@ -165,7 +167,11 @@ export class Supervisor {
     const now = this.#clock.now();
     const migration = await this.#store.migrate(now);
     const { bootstrapAdmin } = await import('../rest/bootstrap-admin.js');
-    this.#newToken = await bootstrapAdmin({ store: this.#store, clock: this.#clock, hasCredentials: existsSync(this.#credentialsFile) });
+    this.#newToken = await bootstrapAdmin({
+      store: this.#store,
+      clock: this.#clock,
+      hasCredentials: existsSync(this.#credentialsFile),
+    });
     const stoppedAt = await this.#store.getMeta('stopped_at');
     return {
       migrated: migration.from === migration.to ? null : migration,
@@ -235,7 +241,8 @@ export class Supervisor {
     const kept: NodeJS.ProcessEnv = {};
     for (const [name, value] of Object.entries(env)) {
       if (name === 'DATABASE_URL' || name === 'PAO_TOKEN') continue;
-      if (kind === 'scheduler' && (name.startsWith('PAO_SECRET_') || name === 'NODE_EXTRA_CA_CERTS')) continue;
+      if (kind === 'scheduler' && (name.startsWith('PAO_SECRET_') || name === 'NODE_EXTRA_CA_CERTS'))
+        continue;
       kept[name] = value;
     }
     return kept;
@@ -252,31 +259,65 @@ export class Supervisor {
     return url;
   }
 
-  async #childGone(kind: ServiceKind, slot: string, exit: { workerId: string; code: number | null; signal: string | null; expected: boolean }): Promise<void> {
+  async #childGone(
+    kind: ServiceKind,
+    slot: string,
+    exit: { workerId: string; code: number | null; signal: string | null; expected: boolean },
+  ): Promise<void> {
     if (exit.expected || this.#stopping) return;
     this.#say('error', `${slot} died`, { slot, code: exit.code, signal: exit.signal });
     this.#hub.publish('metrics', {
-      observations: [{ name: 'worker_restarts_total', labels: { reason: 'crash' }, values: [kind === 'worker' ? 1 : 0] }],
+      observations: [
+        { name: 'worker_restarts_total', labels: { reason: 'crash' }, values: [kind === 'worker' ? 1 : 0] },
+      ],
     });
     if (kind !== 'worker' || this.#store === null || exit.workerId === '') return;
     // Its leases need not run out first: the process is known to be gone.
     try {
-      const result = await this.#store.reclaim({ now: this.#clock.now(), workerId: exit.workerId, limit: 10_000, maxDeaths: 3 });
-      this.#say('warn', 'work of a dead worker was taken back', { slot, requeued: result.requeued.length, dead: result.dead });
+      const result = await this.#store.reclaim({
+        now: this.#clock.now(),
+        workerId: exit.workerId,
+        limit: 10_000,
+        maxDeaths: 3,
+      });
+      this.#say('warn', 'work of a dead worker was taken back', {
+        slot,
+        requeued: result.requeued.length,
+        dead: result.dead,
+      });
       if (result.requeued.length > 0) this.#hub.publish('work', { count: result.requeued.length });
       const changed = [...result.requeued, ...result.dead];
       if (changed.length > 0) this.#hub.publish('run', { runIds: changed });
     } catch (error) {
-      this.#say('error', 'work of a dead worker could not be taken back yet', { slot, reason: String(error) });
+      this.#say('error', 'work of a dead worker could not be taken back yet', {
+        slot,
+        reason: String(error),
+      });
     }
   }
 
   #say(level: 'warn' | 'error', msg: string, fields: object): void {
-    this.#writeLog('supervisor', JSON.stringify({ level, time: new Date(this.#clock.now()).toISOString(), service: 'supervisor', ...fields, msg }));
+    this.#writeLog(
+      'supervisor',
+      JSON.stringify({
+        level,
+        time: new Date(this.#clock.now()).toISOString(),
+        service: 'supervisor',
+        ...fields,
+        msg,
+      }),
+    );
   }
 
   #writeLog(slot: string, line: string): void {
-    const json = line.startsWith('{') ? line : JSON.stringify({ level: 'warn', time: new Date(this.#clock.now()).toISOString(), service: slot, msg: line });
+    const json = line.startsWith('{')
+      ? line
+      : JSON.stringify({
+          level: 'warn',
+          time: new Date(this.#clock.now()).toISOString(),
+          service: slot,
+          msg: line,
+        });
     this.#log?.write(json);
     if (SERVICE_LOG_LEVELS.test(json)) this.#options.onLog?.(json);
   }

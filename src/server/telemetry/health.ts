@@ -61,7 +61,11 @@ export function createHealth(options: {
   const looks: Record<string, () => Promise<Finding>> = {
     async store() {
       const ping = await store.ping();
-      return { status: 'pass', message: `${store.engine} answers`, details: { location: store.location, size_bytes: ping.sizeBytes, wal_bytes: ping.walBytes } };
+      return {
+        status: 'pass',
+        message: `${store.engine} answers`,
+        details: { location: store.location, size_bytes: ping.sizeBytes, wal_bytes: ping.walBytes },
+      };
     },
     async bus() {
       return { status: 'pass', message: `${bus.backend} bus`, details: { backend: bus.backend } };
@@ -76,12 +80,28 @@ export function createHealth(options: {
       const now = clock.now();
       const stats = await store.stats(now);
       const lag = stats.oldestDueAt === null ? 0 : Math.max(0, now - stats.oldestDueAt);
-      const details = { due: stats.due, leased: stats.leased, dead: stats.dead, lag_seconds: lag / 1000, tasks_without_due: stats.activeWithoutDue };
+      const details = {
+        due: stats.due,
+        leased: stats.leased,
+        dead: stats.dead,
+        lag_seconds: lag / 1000,
+        tasks_without_due: stats.activeWithoutDue,
+      };
       if (stats.activeWithoutDue > 0) {
-        return { status: 'warn', message: `${stats.activeWithoutDue} active tasks have no due time`, hint: 'pao doctor', details };
+        return {
+          status: 'warn',
+          message: `${stats.activeWithoutDue} active tasks have no due time`,
+          hint: 'pao doctor',
+          details,
+        };
       }
       if (lag > LAG_WARN_MS) {
-        return { status: 'warn', message: `the oldest due run has waited for ${formatDuration(lag)}`, hint: 'pao run list --status queued', details };
+        return {
+          status: 'warn',
+          message: `the oldest due run has waited for ${formatDuration(lag)}`,
+          hint: 'pao run list --status queued',
+          details,
+        };
       }
       return { status: 'pass', message: `${stats.due} due, ${stats.leased} running`, details };
     },
@@ -89,19 +109,33 @@ export function createHealth(options: {
       const { bavail, bsize } = await statfs(home);
       const free = bavail * bsize;
       const details = { free_bytes: free };
-      if (free < LOW_DISK_BYTES) return { status: 'warn', message: 'little space is left for data', hint: `df -h ${home}`, details };
+      if (free < LOW_DISK_BYTES)
+        return { status: 'warn', message: 'little space is left for data', hint: `df -h ${home}`, details };
       return { status: 'pass', message: `${Math.floor(free / 1024 ** 3)} GiB free`, details };
     },
   };
 
   async function heartbeatOf(kind: 'scheduler' | 'worker', wanted: number): Promise<Finding> {
     const now = clock.now();
-    const alive = (await store.listWorkers()).filter((one) => one.kind === kind && now - one.lastSeenAt < HEARTBEAT_TIMEOUT_MS);
+    const alive = (await store.listWorkers()).filter(
+      (one) => one.kind === kind && now - one.lastSeenAt < HEARTBEAT_TIMEOUT_MS,
+    );
     const details = { alive: alive.length, wanted };
     if (alive.length === 0 && wanted > 0) {
-      return { status: 'fail', message: `no ${kind} has given a sign for ${HEARTBEAT_TIMEOUT_MS / 1000} s`, hint: 'pao logs --level warn', details };
+      return {
+        status: 'fail',
+        message: `no ${kind} has given a sign for ${HEARTBEAT_TIMEOUT_MS / 1000} s`,
+        hint: 'pao logs --level warn',
+        details,
+      };
     }
-    if (alive.length < wanted) return { status: 'warn', message: `${alive.length} of ${wanted} alive`, hint: 'pao logs --level warn', details };
+    if (alive.length < wanted)
+      return {
+        status: 'warn',
+        message: `${alive.length} of ${wanted} alive`,
+        hint: 'pao logs --level warn',
+        details,
+      };
     return { status: 'pass', message: `${alive.length} alive`, details };
   }
 
@@ -111,10 +145,15 @@ export function createHealth(options: {
     try {
       finding = await work();
     } catch (error) {
-      finding = { status: 'fail', message: error instanceof Error ? error.message : String(error), hint: 'pao doctor' };
+      finding = {
+        status: 'fail',
+        message: error instanceof Error ? error.message : String(error),
+        hint: 'pao doctor',
+      };
     }
     const before = since.get(name);
-    if (before === undefined || before.status !== finding.status) since.set(name, { status: finding.status, at: clock.now() });
+    if (before === undefined || before.status !== finding.status)
+      since.set(name, { status: finding.status, at: clock.now() });
     return {
       name,
       status: finding.status,

@@ -10,7 +10,10 @@ const PREFIX = 'orchestrator_';
 /** Counters used in alerts begin at 0 for every value of their labels: a series that first appears at 1 never rises. */
 const INITIAL: Record<string, Record<string, string>[]> = {
   runs_total: RUN_TRIGGERS.flatMap((trigger) =>
-    ['succeeded', 'partial', 'failed', 'dead', 'canceled', 'skipped'].map((outcome) => ({ outcome, trigger })),
+    ['succeeded', 'partial', 'failed', 'dead', 'canceled', 'skipped'].map((outcome) => ({
+      outcome,
+      trigger,
+    })),
   ),
   dead_letters_total: [{ reason: 'attempts_exhausted' }, { reason: 'poison' }, { reason: 'not_retryable' }],
   lease_expirations_total: [{}],
@@ -34,11 +37,21 @@ export interface Metrics {
 }
 
 /** The one registry of the local system: services send observations over the bus, the store is read at scrape time. */
-export async function createMetrics(options: { store: Store; bus: Bus; clock: Clock; version: string; workersDesired: number }): Promise<Metrics> {
+export async function createMetrics(options: {
+  store: Store;
+  bus: Bus;
+  clock: Clock;
+  version: string;
+  workersDesired: number;
+}): Promise<Metrics> {
   const client = (await import('prom-client')).default;
   const registry: Registry = new client.Registry();
   client.collectDefaultMetrics({ register: registry });
-  for (const name of ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total']) {
+  for (const name of [
+    'nodejs_active_handles_total',
+    'nodejs_active_requests_total',
+    'nodejs_active_resources_total',
+  ]) {
     // Gauges whose names claim to be counters: promtool refuses them.
     registry.removeSingleMetric(name);
   }
@@ -49,7 +62,14 @@ export async function createMetrics(options: { store: Store; bus: Bus; clock: Cl
     const bucket = (rest as { b?: string }).b;
     if (type === 'counter') metrics.set(name, new client.Counter(base));
     else if (type === 'gauge') metrics.set(name, new client.Gauge(base));
-    else metrics.set(name, new client.Histogram({ ...base, ...(bucket === undefined ? {} : { buckets: buckets[bucket] as number[] }) }));
+    else
+      metrics.set(
+        name,
+        new client.Histogram({
+          ...base,
+          ...(bucket === undefined ? {} : { buckets: buckets[bucket] as number[] }),
+        }),
+      );
   }
   for (const [name, series] of Object.entries(INITIAL)) {
     for (const labels of series) (metrics.get(name) as Counter).inc(labels, 0);
@@ -59,7 +79,8 @@ export async function createMetrics(options: { store: Store; bus: Bus; clock: Cl
     for (const { name, labels, values } of observations) {
       const metric = metrics.get(name);
       if (metric === undefined) continue;
-      const bounded = labels.tool === undefined ? labels : { ...labels, tool: boundedTool(tools, labels.tool) };
+      const bounded =
+        labels.tool === undefined ? labels : { ...labels, tool: boundedTool(tools, labels.tool) };
       for (const value of values) {
         if (metric instanceof client.Counter) metric.inc(bounded, value);
         else if (metric instanceof client.Histogram) metric.observe(bounded, value);
@@ -70,7 +91,12 @@ export async function createMetrics(options: { store: Store; bus: Bus; clock: Cl
   options.bus.subscribe('metrics', ({ observations }) => record(observations));
   const gauge = (name: string) => metrics.get(name) as Gauge;
   gauge('build_info').set(
-    { version: options.version, node_version: process.version, db_backend: options.store.engine, bus_backend: options.bus.backend },
+    {
+      version: options.version,
+      node_version: process.version,
+      db_backend: options.store.engine,
+      bus_backend: options.bus.backend,
+    },
     1,
   );
   gauge('bus_up').set({ backend: options.bus.backend }, 1);
@@ -108,16 +134,32 @@ async function readStore(
     gauge('database_up').set({ backend: store.engine }, 1);
     gauge('database_size_bytes').set({ part: 'main' }, ping.sizeBytes);
     gauge('database_size_bytes').set({ part: 'wal' }, ping.walBytes);
-    const alive = workers.filter((worker) => worker.kind === 'worker' && now - worker.lastSeenAt < HEARTBEAT_TIMEOUT_MS);
+    const alive = workers.filter(
+      (worker) => worker.kind === 'worker' && now - worker.lastSeenAt < HEARTBEAT_TIMEOUT_MS,
+    );
     gauge('active_workers').set(alive.length);
-    gauge('worker_slots').set({ state: 'busy' }, alive.reduce((sum, worker) => sum + worker.slotsBusy, 0));
-    gauge('worker_slots').set({ state: 'idle' }, alive.reduce((sum, worker) => sum + worker.slotsTotal - worker.slotsBusy, 0));
-    for (const worker of alive) gauge('worker_last_heartbeat_timestamp_seconds').set({ worker: worker.slot }, worker.lastSeenAt / 1000);
+    gauge('worker_slots').set(
+      { state: 'busy' },
+      alive.reduce((sum, worker) => sum + worker.slotsBusy, 0),
+    );
+    gauge('worker_slots').set(
+      { state: 'idle' },
+      alive.reduce((sum, worker) => sum + worker.slotsTotal - worker.slotsBusy, 0),
+    );
+    for (const worker of alive)
+      gauge('worker_last_heartbeat_timestamp_seconds').set({ worker: worker.slot }, worker.lastSeenAt / 1000);
   } catch {
     // What can not be read is absent, never stale (observability.md A3.5).
     errors.inc({ source: 'db' });
     gauge('database_up').set({ backend: store.engine }, 0);
-    for (const name of ['tasks', 'due_work_queue_depth', 'work_items', 'scheduler_lag_seconds', 'dead_letter_depth']) gauge(name).reset();
+    for (const name of [
+      'tasks',
+      'due_work_queue_depth',
+      'work_items',
+      'scheduler_lag_seconds',
+      'dead_letter_depth',
+    ])
+      gauge(name).reset();
   }
 }
 

@@ -30,7 +30,11 @@ export class ObservationBuffer {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     if (this.#pending.size === 0) return;
-    const observations = [...this.#pending.values()].map(({ name, labels, values }) => ({ name, labels, values }));
+    const observations = [...this.#pending.values()].map(({ name, labels, values }) => ({
+      name,
+      labels,
+      values,
+    }));
     this.#pending.clear();
     this.send(observations);
   }

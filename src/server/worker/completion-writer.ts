@@ -56,10 +56,15 @@ export class CompletionWriter {
         const { fenced } = await this.options.store.complete(batch, this.options.clock.now());
         if (fenced.length > 0) this.options.onFenced(fenced);
         this.options.onHealth(true);
-        this.options.onWritten(fenced.length === 0 ? batch : batch.filter((done) => !fenced.includes(done.runId)));
+        this.options.onWritten(
+          fenced.length === 0 ? batch : batch.filter((done) => !fenced.includes(done.runId)),
+        );
       } catch (error) {
         this.options.onHealth(false);
-        this.options.logger.error({ err: error, results: batch.length }, 'results could not be written; trying again');
+        this.options.logger.error(
+          { err: error, results: batch.length },
+          'results could not be written; trying again',
+        );
         this.#pending.unshift(...batch);
         await new Promise((resolve) => setTimeout(resolve, this.options.retryMs ?? 1000));
       }

@@ -27,7 +27,10 @@ export interface LeaseKeeperOptions extends Omit<KeeperData, 'pulse'> {
   onError: (message: string) => void;
 }
 
-type FromKeeper = { type: 'cancel'; runIds: string[] } | { type: 'renewed'; count: number } | { type: 'error'; message: string };
+type FromKeeper =
+  | { type: 'cancel'; runIds: string[] }
+  | { type: 'renewed'; count: number }
+  | { type: 'error'; message: string };
 
 /**
  * Renews a worker's leases from a thread of its own, so that a step that blocks the event loop does not lose them
@@ -67,13 +70,14 @@ export function startInProcessKeeper(options: {
   onError: (message: string) => void;
 }): LeaseKeeper {
   const timer = setInterval(
-    () => void renewOnce(options.store, options.workerId, options.leaseMs, options.now()).then(
-      ({ renewed, cancelRequested }) => {
-        if (renewed > 0) options.onRenewed(renewed);
-        if (cancelRequested.length > 0) options.onCancel(cancelRequested);
-      },
-      (error: unknown) => options.onError(String(error)),
-    ),
+    () =>
+      void renewOnce(options.store, options.workerId, options.leaseMs, options.now()).then(
+        ({ renewed, cancelRequested }) => {
+          if (renewed > 0) options.onRenewed(renewed);
+          if (cancelRequested.length > 0) options.onCancel(cancelRequested);
+        },
+        (error: unknown) => options.onError(String(error)),
+      ),
     options.leaseMs / 3,
   );
   timer.unref();
@@ -107,9 +111,15 @@ async function keepLeases(data: KeeperData): Promise<void> {
       process.kill(process.pid, 'SIGKILL');
     }
     try {
-      const { renewed, cancelRequested } = await renewOnce(store, data.workerId, data.leaseMs, Date.now() + offsetMs);
+      const { renewed, cancelRequested } = await renewOnce(
+        store,
+        data.workerId,
+        data.leaseMs,
+        Date.now() + offsetMs,
+      );
       if (renewed > 0) parentPort?.postMessage({ type: 'renewed', count: renewed } satisfies FromKeeper);
-      if (cancelRequested.length > 0) parentPort?.postMessage({ type: 'cancel', runIds: cancelRequested } satisfies FromKeeper);
+      if (cancelRequested.length > 0)
+        parentPort?.postMessage({ type: 'cancel', runIds: cancelRequested } satisfies FromKeeper);
     } catch (error) {
       parentPort?.postMessage({ type: 'error', message: String(error) } satisfies FromKeeper);
     }

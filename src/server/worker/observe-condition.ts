@@ -23,7 +23,12 @@ export function observe(
   before: Record<string, unknown> | null,
   at: number,
 ): { triggered: boolean; memory: Record<string, unknown> } {
-  const memory = (before as ConditionMemory | null) ?? { previous: null, true_since: null, fired: false, last_fired_at: null };
+  const memory = (before as ConditionMemory | null) ?? {
+    previous: null,
+    true_since: null,
+    fired: false,
+    last_fired_at: null,
+  };
   const holds = evaluateCondition(
     schedule.when,
     { result, previous: memory.previous, state: memory },

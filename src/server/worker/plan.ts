@@ -82,7 +82,8 @@ function planStep(step: Step, position: number, spec: TaskSpec, pointer: string)
       typeof fields.idempotency_key === 'string'
         ? compileTemplate(fields.idempotency_key, `${pointer}/idempotency_key`)
         : null,
-    fallback: typeof onError === 'object' ? compileTemplate(onError.fallback, `${pointer}/on_error/fallback`) : null,
+    fallback:
+      typeof onError === 'object' ? compileTemplate(onError.fallback, `${pointer}/on_error/fallback`) : null,
     items: ((fields.foreach as { items?: string } | undefined)?.items ?? null) as string | null,
     retry: retryPolicy((fields.retry as Parameters<typeof retryPolicy>[0]) ?? spec.retry),
     timeoutMs: typeof fields.timeout === 'string' ? parseDuration(fields.timeout) : null,

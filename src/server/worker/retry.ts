@@ -9,11 +9,23 @@ export interface RetryPolicy {
   capMs: number;
 }
 
-export const DEFAULT_RETRY: RetryPolicy = { max: 2, backoff: 'exponential_jitter', baseMs: 2000, capMs: 60_000 };
+export const DEFAULT_RETRY: RetryPolicy = {
+  max: 2,
+  backoff: 'exponential_jitter',
+  baseMs: 2000,
+  capMs: 60_000,
+};
 
 /** A `retry` block of a task or a step, with the house defaults for what it leaves out. */
 export function retryPolicy(
-  block: { max?: number | undefined; backoff?: RetryPolicy['backoff'] | undefined; base?: string | undefined; cap?: string | undefined } | undefined,
+  block:
+    | {
+        max?: number | undefined;
+        backoff?: RetryPolicy['backoff'] | undefined;
+        base?: string | undefined;
+        cap?: string | undefined;
+      }
+    | undefined,
 ): RetryPolicy {
   if (block === undefined) return DEFAULT_RETRY;
   return {
@@ -32,7 +44,12 @@ export function retryPolicy(
  * @param random a number from 0 up to 1.
  * @returns null when the server asks for longer than the cap: then there is no retry.
  */
-export function retryDelay(policy: RetryPolicy, failures: number, random: number, retryAfterMs?: number): number | null {
+export function retryDelay(
+  policy: RetryPolicy,
+  failures: number,
+  random: number,
+  retryAfterMs?: number,
+): number | null {
   if (retryAfterMs !== undefined && retryAfterMs > policy.capMs) return null;
   const exponential = Math.min(policy.capMs, policy.baseMs * 2 ** Math.min(failures - 1, 30));
   const delay =

@@ -12,7 +12,13 @@ import type { ObservationBuffer } from '../telemetry/observation-buffer.js';
 import { observe } from './observe-condition.js';
 import { CHECK_STEP_ID, type Plan, PlanCache, type PlannedStep } from './plan.js';
 import { RunState } from './run-state.js';
-import { type CallFrame, type CallOutcome, StepCaller, type StepCallerOptions, stopCause } from './step-caller.js';
+import {
+  type CallFrame,
+  type CallOutcome,
+  StepCaller,
+  type StepCallerOptions,
+  stopCause,
+} from './step-caller.js';
 import type { ToolCatalog } from './tool-catalog.js';
 
 export interface RunExecutorOptions extends Omit<StepCallerOptions, 'findTool' | 'now'> {
@@ -45,7 +51,11 @@ export class RunExecutor {
   }
 
   /** @returns how the attempt ended, or null when its lease was lost on the way. */
-  async execute(leased: LeasedRun, signal: AbortSignal, observations: ObservationBuffer): Promise<Completion | null> {
+  async execute(
+    leased: LeasedRun,
+    signal: AbortSignal,
+    observations: ObservationBuffer,
+  ): Promise<Completion | null> {
     const { clock, store, redactor } = this.options;
     const state = new RunState(leased, { store, redactor, now: () => clock.now() });
     let memory: Completion['memory'];
@@ -82,7 +92,8 @@ export class RunExecutor {
     observations: ObservationBuffer,
   ): Promise<{ ending: Ending | null; memory?: Completion['memory'] }> {
     const { clock } = this.options;
-    if (leased.agentDisabled) return { ending: failed({ kind: 'forbidden', message: 'The agent of this task was deleted.' }) };
+    if (leased.agentDisabled)
+      return { ending: failed({ kind: 'forbidden', message: 'The agent of this task was deleted.' }) };
     if (signal.aborted) return { ending: stopped(stopCause(signal)) };
     const event = leased.run.eventId === null ? null : await this.options.store.getEvent(leased.run.eventId);
     const scope: CallFrame['scope'] = runScope({
@@ -130,7 +141,11 @@ export class RunExecutor {
     for (const planned of steps) {
       if (frame.signal.aborted) return stopped(stopCause(frame.signal));
       if (frame.deadline - frame.monotonic() <= 0) {
-        return failed({ kind: 'timeout', message: 'The task ran longer than its timeout.', step: planned.step.id });
+        return failed({
+          kind: 'timeout',
+          message: 'The task ran longer than its timeout.',
+          step: planned.step.id,
+        });
       }
       const ending = await this.#runStep(planned, frame);
       if (ending !== undefined) return ending;
@@ -154,7 +169,8 @@ export class RunExecutor {
       this.#bind(planned, outcome.output, frame);
       return undefined;
     }
-    if (outcome.type === 'failed' || outcome.type === 'unknown') return this.#tolerate(planned, outcome, frame);
+    if (outcome.type === 'failed' || outcome.type === 'unknown')
+      return this.#tolerate(planned, outcome, frame);
     return endOf(outcome);
   }
 
@@ -179,7 +195,14 @@ export class RunExecutor {
     const record = frame.state.begin(planned.step.id, planned.position, planned.tool);
     // A step that was not needed may still have something to say to the steps after it, also after a retry of those.
     const output = planned.fallback === null ? null : this.#renderFallback(planned, frame);
-    frame.state.put({ ...record, status: 'skipped', reason: 'condition', startedAt: now, finishedAt: now, output });
+    frame.state.put({
+      ...record,
+      status: 'skipped',
+      reason: 'condition',
+      startedAt: now,
+      finishedAt: now,
+      output,
+    });
     if (planned.fallback !== null) this.#bind(planned, output, frame);
   }
 
@@ -226,8 +249,14 @@ export class RunExecutor {
         const pointer = `/pipeline/${planned.position}/wait/until`;
         const value = String(renderTemplate(wait.until, frame.scope, { pointer }).value);
         until = Date.parse(value);
-        if (Number.isNaN(until)) throw new TemplateError('value', `"${value.slice(0, 40)}" is not a time.`, pointer);
-      } else throw new TemplateError('value', 'This step waits for nothing.', `/pipeline/${planned.position}/wait`);
+        if (Number.isNaN(until))
+          throw new TemplateError('value', `"${value.slice(0, 40)}" is not a time.`, pointer);
+      } else
+        throw new TemplateError(
+          'value',
+          'This step waits for nothing.',
+          `/pipeline/${planned.position}/wait`,
+        );
     }
     const record = before ?? state.begin(step.id, planned.position, null);
     const output = { until: new Date(until).toISOString(), until_ms: until };
@@ -246,11 +275,19 @@ export class RunExecutor {
     if (done?.status === 'succeeded') return { type: 'done', output: done.output };
     const options = step.foreach as { as?: string; max_concurrency?: number; max_items?: number };
     const pointer = `/pipeline/${planned.position}/foreach/items`;
-    const items = evaluateExpression(planned.items as string, frame.scope.values, { zone: frame.scope.zone, pointer });
-    if (!Array.isArray(items)) throw new TemplateError('type', `foreach needs a list, this is ${describe(items)}.`, pointer);
+    const items = evaluateExpression(planned.items as string, frame.scope.values, {
+      zone: frame.scope.zone,
+      pointer,
+    });
+    if (!Array.isArray(items))
+      throw new TemplateError('type', `foreach needs a list, this is ${describe(items)}.`, pointer);
     const most = options.max_items ?? 100;
     if (items.length > most) {
-      throw new TemplateError('limit', `foreach has ${items.length} items, more than max_items (${most}).`, pointer);
+      throw new TemplateError(
+        'limit',
+        `foreach has ${items.length} items, more than max_items (${most}).`,
+        pointer,
+      );
     }
     const name = options.as ?? 'item';
     const outcomes = await inParallel(items, options.max_concurrency ?? 1, (item, index) =>
@@ -273,7 +310,13 @@ export class RunExecutor {
     if (bad === null) return { type: 'stopped', cause: 'lease_lost' };
     if (bad.status === 'queued' || bad.status === 'waiting') {
       if (bad.interrupted === true) return { type: 'stopped', cause: 'interrupted' };
-      return { type: 'later', status: bad.status, runAt: bad.runAt ?? this.options.clock.now(), reason: bad.reason ?? '', error: bad.error };
+      return {
+        type: 'later',
+        status: bad.status,
+        runAt: bad.runAt ?? this.options.clock.now(),
+        reason: bad.reason ?? '',
+        error: bad.error,
+      };
     }
     if (bad.status === 'canceled') return { type: 'stopped', cause: 'canceled' };
     const error = bad.error ?? { kind: bad.reason ?? 'failed', message: 'A parallel step failed.' };
@@ -325,7 +368,8 @@ function endOf(outcome: CallOutcome): Ending | null {
   if (outcome.type === 'failed') {
     return { status: outcome.exhausted ? 'dead' : 'failed', reason: outcome.reason, error: outcome.error };
   }
-  if (outcome.type === 'unknown') return { status: 'partial', reason: 'unknown_outcome', error: outcome.error };
+  if (outcome.type === 'unknown')
+    return { status: 'partial', reason: 'unknown_outcome', error: outcome.error };
   if (outcome.type === 'stopped') return stopped(outcome.cause);
   return { status: 'succeeded', reason: null, error: null };
 }
@@ -333,7 +377,8 @@ function endOf(outcome: CallOutcome): Ending | null {
 function stopped(cause: ReturnType<typeof stopCause>): Ending | null {
   if (cause === 'lease_lost') return null;
   if (cause === 'interrupted') return { status: 'queued', reason: null, error: null, interrupted: true };
-  if (cause === 'timeout') return failed({ kind: 'timeout', message: 'The task ran longer than its timeout.' });
+  if (cause === 'timeout')
+    return failed({ kind: 'timeout', message: 'The task ran longer than its timeout.' });
   return { status: 'canceled', reason: 'canceled', error: null };
 }
 
@@ -342,11 +387,16 @@ const failed = (error: RunError): Ending => ({ status: 'failed', reason: error.k
 /** What stops most decides: a lost lease, then what must be looked at again, then a failure. */
 function worst(endings: (Ending | null)[]): Ending | null | undefined {
   if (endings.some((ending) => ending === null)) return null;
-  const rank = (ending: Ending) => (ending.status === 'canceled' ? 0 : ending.status === 'queued' || ending.status === 'waiting' ? 1 : 2);
+  const rank = (ending: Ending) =>
+    ending.status === 'canceled' ? 0 : ending.status === 'queued' || ending.status === 'waiting' ? 1 : 2;
   return (endings as Ending[]).sort((a, b) => rank(a) - rank(b))[0];
 }
 
-async function inParallel<T, R>(items: T[], limit: number, work: (item: T, index: number) => Promise<R>): Promise<R[]> {
+async function inParallel<T, R>(
+  items: T[],
+  limit: number,
+  work: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
   const results = new Array<R>(items.length);
   let next = 0;
   const lane = async () => {
@@ -359,7 +409,8 @@ async function inParallel<T, R>(items: T[], limit: number, work: (item: T, index
   return results;
 }
 
-const describe = (value: unknown) => (value === null ? 'null' : Array.isArray(value) ? 'a list' : `a ${typeof value}`);
+const describe = (value: unknown) =>
+  value === null ? 'null' : Array.isArray(value) ? 'a list' : `a ${typeof value}`;
 
 /** A run keeps the last output only when it is small; the step has it in full. */
 function bounded(output: unknown): unknown {

@@ -67,19 +67,43 @@ export class StepCaller {
     const record = before ?? state.begin(stepId, planned.position, address);
     const tool = this.options.findTool(address);
     if (tool === null) {
-      return this.#fail(frame, record, 'config_error', `There is no tool ${address} in the catalog.`, `pao tool list`);
+      return this.#fail(
+        frame,
+        record,
+        'config_error',
+        `There is no tool ${address} in the catalog.`,
+        `pao tool list`,
+      );
     }
     if (before?.status === 'running' && tool.side_effect === 'once') {
-      return this.#unknown(frame, record, 'The worker died while this call was under way; it may have taken effect.');
+      return this.#unknown(
+        frame,
+        record,
+        'The worker died while this call was under way; it may have taken effect.',
+      );
     }
     if (!mayUseTool(frame.scopes, address)) {
-      return this.#fail(frame, record, 'forbidden', `The task's agent may not call ${address}.`, `Scope tool:${address} is missing.`);
+      return this.#fail(
+        frame,
+        record,
+        'forbidden',
+        `The task's agent may not call ${address}.`,
+        `Scope tool:${address} is missing.`,
+      );
     }
     let prepared: Prepared;
     try {
       prepared = await this.#prepare(planned, stepId, frame, tool);
     } catch (error) {
-      if (error instanceof TemplateError) return this.#fail(frame, record, 'template', error.message, error.hints[0], error.problems[0]?.pointer);
+      if (error instanceof TemplateError)
+        return this.#fail(
+          frame,
+          record,
+          'template',
+          error.message,
+          error.hints[0],
+          error.problems[0]?.pointer,
+        );
       if (error instanceof ToolError) return this.#fail(frame, record, error.kind, error.message);
       throw error;
     }
@@ -105,7 +129,10 @@ export class StepCaller {
     const values = new Map<string, string>();
     for (const name of names) {
       if (!frame.scopes.includes('admin') && !frame.scopes.includes(`secrets:use:${name}`)) {
-        throw new ToolError('auth', `The task's agent may not use secret ${name}: scope secrets:use:${name} is missing.`);
+        throw new ToolError(
+          'auth',
+          `The task's agent may not use secret ${name}: scope secrets:use:${name} is missing.`,
+        );
       }
       values.set(name, await this.options.secrets.resolve(name, { tool: tool.address }));
     }
@@ -113,16 +140,25 @@ export class StepCaller {
     const secret = (name: string) => values.get(name) ?? '';
     const input = template === null ? {} : renderTemplate(template, frame.scope, { secret, pointer }).value;
     const recorded =
-      names.length === 0 ? input : renderTemplate(template, frame.scope, { redactSecrets: true, pointer }).value;
+      names.length === 0
+        ? input
+        : renderTemplate(template, frame.scope, { redactSecrets: true, pointer }).value;
     const own =
-      planned.idempotencyKey === null ? null : renderTemplate(planned.idempotencyKey, frame.scope, { pointer }).value;
+      planned.idempotencyKey === null
+        ? null
+        : renderTemplate(planned.idempotencyKey, frame.scope, { pointer }).value;
     // Two steps with the same key template are two sends: the key is the step's own, over all runs of the task.
     const key = own === null ? null : `${run.taskId}/${stepId}/${String(own)}`;
     return { input, recorded, key };
   }
 
   /** Records that the call goes out, where a crash in the middle must be seen afterwards. */
-  async #announce(begun: StepWrite, tool: Tool, frame: CallFrame, key: string | null): Promise<CallOutcome | null> {
+  async #announce(
+    begun: StepWrite,
+    tool: Tool,
+    frame: CallFrame,
+    key: string | null,
+  ): Promise<CallOutcome | null> {
     const { state } = frame;
     if (key === null && tool.side_effect === 'read') {
       // What came before is written before the next call outside; a pure function of ours needs nothing.
@@ -136,7 +172,13 @@ export class StepCaller {
     const { holder } = written;
     if (holder.status === 'running' || holder.status === 'waiting') {
       state.put({ ...begun, status: 'waiting', reason: 'dedupe', attempts: begun.attempts - 1 });
-      return { type: 'later', status: 'waiting', runAt: this.options.now() + HELD_RETRY_MS, reason: 'dedupe', error: null };
+      return {
+        type: 'later',
+        status: 'waiting',
+        runAt: this.options.now() + HELD_RETRY_MS,
+        reason: 'dedupe',
+        error: null,
+      };
     }
     state.put({
       ...begun,
@@ -149,10 +191,17 @@ export class StepCaller {
     return { type: 'skipped', reason: 'dedupe', output: holder.output };
   }
 
-  async #make(begun: StepWrite, tool: Tool, prepared: Prepared, planned: PlannedStep, frame: CallFrame): Promise<CallOutcome> {
+  async #make(
+    begun: StepWrite,
+    tool: Tool,
+    prepared: Prepared,
+    planned: PlannedStep,
+    frame: CallFrame,
+  ): Promise<CallOutcome> {
     const { run } = frame.state.leased;
     const left = frame.deadline - frame.monotonic();
-    const own = planned.timeoutMs ?? (tool.timeout === undefined ? DEFAULT_TIMEOUT_MS : parseDuration(tool.timeout));
+    const own =
+      planned.timeoutMs ?? (tool.timeout === undefined ? DEFAULT_TIMEOUT_MS : parseDuration(tool.timeout));
     const timeoutMs = Math.max(1, Math.min(own, left));
     const began = frame.monotonic();
     const protocol = tool.kind;
@@ -170,10 +219,18 @@ export class StepCaller {
       });
       const seconds = (frame.monotonic() - began) / 1000;
       frame.observations.add('step_success_total', { tool: tool.address });
-      frame.observations.observe('step_duration_seconds', { tool: tool.address, outcome: 'success' }, seconds);
+      frame.observations.observe(
+        'step_duration_seconds',
+        { tool: tool.address, outcome: 'success' },
+        seconds,
+      );
       if (protocol !== 'builtin') {
         frame.observations.add('external_tool_calls_total', { tool: tool.address, protocol, outcome: 'ok' });
-        frame.observations.observe('external_tool_duration_seconds', { tool: tool.address, protocol }, seconds);
+        frame.observations.observe(
+          'external_tool_duration_seconds',
+          { tool: tool.address, protocol },
+          seconds,
+        );
       }
       const done = frame.state.put({
         ...begun,
@@ -187,25 +244,52 @@ export class StepCaller {
       if (!(error instanceof ToolError)) throw error;
       const seconds = (frame.monotonic() - began) / 1000;
       if (protocol !== 'builtin') {
-        frame.observations.add('external_tool_calls_total', { tool: tool.address, protocol, outcome: callOutcome(error) });
-        frame.observations.observe('external_tool_duration_seconds', { tool: tool.address, protocol }, seconds);
+        frame.observations.add('external_tool_calls_total', {
+          tool: tool.address,
+          protocol,
+          outcome: callOutcome(error),
+        });
+        frame.observations.observe(
+          'external_tool_duration_seconds',
+          { tool: tool.address, protocol },
+          seconds,
+        );
       }
       return this.#failed(begun, tool, error, planned, frame, seconds);
     }
   }
 
-  #failed(begun: StepWrite, tool: Tool, error: ToolError, planned: PlannedStep, frame: CallFrame, seconds: number): CallOutcome {
+  #failed(
+    begun: StepWrite,
+    tool: Tool,
+    error: ToolError,
+    planned: PlannedStep,
+    frame: CallFrame,
+    seconds: number,
+  ): CallOutcome {
     const sent = !error.outcomeKnown && tool.side_effect === 'once';
     const usage = error.usage === undefined ? null : usageOf(error.usage);
     const record = { ...begun, usage };
     if (frame.signal.aborted) {
       const cause = stopCause(frame.signal);
       if (cause === 'lease_lost') return { type: 'stopped', cause };
-      if (sent) return this.#unknown(frame, record, `The call was cut off (${cause}) and may have taken effect.`);
+      if (sent)
+        return this.#unknown(frame, record, `The call was cut off (${cause}) and may have taken effect.`);
       if (cause === 'interrupted') {
-        frame.state.put({ ...record, status: 'waiting', reason: 'interrupted', attempts: begun.attempts - 1 });
+        frame.state.put({
+          ...record,
+          status: 'waiting',
+          reason: 'interrupted',
+          attempts: begun.attempts - 1,
+        });
       } else {
-        frame.state.put({ ...record, status: 'failed', reason: cause, finishedAt: this.options.now(), error: toError(error, begun) });
+        frame.state.put({
+          ...record,
+          status: 'failed',
+          reason: cause,
+          finishedAt: this.options.now(),
+          error: toError(error, begun),
+        });
       }
       return { type: 'stopped', cause };
     }
@@ -216,17 +300,40 @@ export class StepCaller {
       if (delay !== null) {
         const runError = toError(error, begun);
         frame.state.put({ ...record, status: 'waiting', reason: error.kind, error: runError });
-        frame.observations.add('step_retries_total', { tool: tool.address, reason: failureReason(error.kind) });
-        return { type: 'later', status: 'queued', runAt: this.options.now() + delay, reason: error.kind, error: runError };
+        frame.observations.add('step_retries_total', {
+          tool: tool.address,
+          reason: failureReason(error.kind),
+        });
+        return {
+          type: 'later',
+          status: 'queued',
+          runAt: this.options.now() + delay,
+          reason: error.kind,
+          error: runError,
+        };
       }
     }
     frame.observations.observe('step_duration_seconds', { tool: tool.address, outcome: 'failure' }, seconds);
-    const outcome = this.#fail(frame, record, runTimeIsUp ? 'timeout' : error.kind, error.message, undefined, error.pointer);
+    const outcome = this.#fail(
+      frame,
+      record,
+      runTimeIsUp ? 'timeout' : error.kind,
+      error.message,
+      undefined,
+      error.pointer,
+    );
     if (outcome.type === 'failed') outcome.exhausted = error.retryable && error.retryAfterMs === undefined;
     return outcome;
   }
 
-  #fail(frame: CallFrame, record: StepWrite, kind: string, message: string, hint?: string, pointer?: string): CallOutcome {
+  #fail(
+    frame: CallFrame,
+    record: StepWrite,
+    kind: string,
+    message: string,
+    hint?: string,
+    pointer?: string,
+  ): CallOutcome {
     const error: RunError = {
       kind,
       message,
@@ -235,7 +342,14 @@ export class StepCaller {
       ...(hint === undefined ? {} : { hint }),
     };
     const now = this.options.now();
-    const put = frame.state.put({ ...record, status: 'failed', reason: kind, startedAt: record.startedAt ?? now, finishedAt: now, error });
+    const put = frame.state.put({
+      ...record,
+      status: 'failed',
+      reason: kind,
+      startedAt: record.startedAt ?? now,
+      finishedAt: now,
+      error,
+    });
     frame.observations.add('step_failure_total', { tool: record.tool ?? '', reason: failureReason(kind) });
     return { type: 'failed', reason: kind, error: put.error ?? error, exhausted: false };
   }
@@ -247,7 +361,13 @@ export class StepCaller {
       step: record.stepId,
       hint: 'It is not sent again on its own. Look at the other side, then pao run replay if it did not arrive.',
     };
-    const put = frame.state.put({ ...record, status: 'unknown', reason: 'unknown_outcome', finishedAt: this.options.now(), error });
+    const put = frame.state.put({
+      ...record,
+      status: 'unknown',
+      reason: 'unknown_outcome',
+      finishedAt: this.options.now(),
+      error,
+    });
     frame.observations.add('step_failure_total', { tool: record.tool ?? '', reason: 'tool_error' });
     return { type: 'unknown', error: put.error ?? error };
   }
@@ -262,9 +382,15 @@ interface Prepared {
 /** What an earlier attempt recorded and what stands. */
 function outcomeOf(step: StepWrite): CallOutcome | null {
   if (step.status === 'succeeded') return { type: 'done', output: step.output };
-  if (step.status === 'skipped') return { type: 'skipped', reason: step.reason ?? 'condition', output: step.output };
-  const error = step.error ?? { kind: step.reason ?? 'failed', message: 'failed in an earlier attempt', step: step.stepId };
-  if (step.status === 'failed') return { type: 'failed', reason: step.reason ?? 'failed', error, exhausted: false };
+  if (step.status === 'skipped')
+    return { type: 'skipped', reason: step.reason ?? 'condition', output: step.output };
+  const error = step.error ?? {
+    kind: step.reason ?? 'failed',
+    message: 'failed in an earlier attempt',
+    step: step.stepId,
+  };
+  if (step.status === 'failed')
+    return { type: 'failed', reason: step.reason ?? 'failed', error, exhausted: false };
   if (step.status === 'unknown') return { type: 'unknown', error };
   return null;
 }

@@ -55,7 +55,9 @@ export class Worker {
 
   constructor(options: WorkerOptions) {
     this.#options = { pollMs: 1000, ...options };
-    this.#observations = new ObservationBuffer((observations) => options.bus.publish('metrics', { observations }));
+    this.#observations = new ObservationBuffer((observations) =>
+      options.bus.publish('metrics', { observations }),
+    );
     this.#writer = new CompletionWriter({
       store: options.store,
       clock: options.clock,
@@ -112,7 +114,10 @@ export class Worker {
       await ended;
     }
     // What can not be written by then is taken back when its lease runs out.
-    await Promise.race([this.#writer.flush(), new Promise((resolve) => setTimeout(resolve, graceMs + 2000).unref())]);
+    await Promise.race([
+      this.#writer.flush(),
+      new Promise((resolve) => setTimeout(resolve, graceMs + 2000).unref()),
+    ]);
     this.#writer.close();
     this.#observations.flush();
     return { finished: this.finished, handedBack };
@@ -162,10 +167,16 @@ export class Worker {
 
   /** How many more runs may be taken now. */
   #room(): number {
-    if (this.#stopping || !this.#healthy || this.#suspect !== null || this.#writer.size > 4 * MAX_BATCH) return 0;
-    const target = Math.max(this.#options.concurrency, Math.min(MAX_BATCH, Math.ceil(this.#rate * HORIZON_MS)));
+    if (this.#stopping || !this.#healthy || this.#suspect !== null || this.#writer.size > 4 * MAX_BATCH)
+      return 0;
+    const target = Math.max(
+      this.#options.concurrency,
+      Math.min(MAX_BATCH, Math.ceil(this.#rate * HORIZON_MS)),
+    );
     const held = this.#waiting.length + this.#active.size;
-    return held > target / 2 && this.#active.size >= this.#options.concurrency ? 0 : Math.max(0, target - held);
+    return held > target / 2 && this.#active.size >= this.#options.concurrency
+      ? 0
+      : Math.max(0, target - held);
   }
 
   async #lease(): Promise<number> {
@@ -223,7 +234,10 @@ export class Worker {
           steps: [],
           status: 'failed',
           reason: 'internal_error',
-          error: { kind: 'internal_error', message: 'pao itself failed while executing this run; see the log.' },
+          error: {
+            kind: 'internal_error',
+            message: 'pao itself failed while executing this run; see the log.',
+          },
           output: null,
           finishedAt: this.#options.clock.now(),
         });
@@ -241,7 +255,8 @@ export class Worker {
     if (completion !== null) this.#writer.add(completion);
     this.#measureRate();
     this.#pump();
-    if (this.#active.size === 0 && this.#waiting.length === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    if (this.#active.size === 0 && this.#waiting.length === 0)
+      for (const resolve of this.#idle.splice(0)) resolve();
     if (this.#active.size === 0 && this.#stopping) for (const resolve of this.#idle.splice(0)) resolve();
     if (this.#room() > 0) this.wake();
   }

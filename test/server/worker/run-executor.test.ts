@@ -18,7 +18,9 @@ async function aSystem(options: { secrets?: Record<string, string>; start?: stri
       calls.push({ tool: tool.address, input, key: context.idempotencyKey });
       // As the real callers do: an aborted call ends, whatever the other side does.
       const aborted = new Promise<never>((_, reject) =>
-        context.signal.addEventListener('abort', () => reject(new ToolError('canceled', 'aborted', { outcomeKnown: false }))),
+        context.signal.addEventListener('abort', () =>
+          reject(new ToolError('canceled', 'aborted', { outcomeKnown: false })),
+        ),
       );
       const output = await Promise.race([answers[tool.address]?.(input, context), aborted]);
       return { output: output ?? { ok: true }, durationMs: 1 };
@@ -53,7 +55,11 @@ describe('a pipeline', () => {
       params: { city: 'Chisinau' },
       pipeline: [
         { id: 'one', uses: 'a.read', with: { city: '${params.city}' }, save_as: 'first' },
-        { id: 'two', uses: 'b.read', with: { count: '${length(steps.first.items)}', list: '${steps.one.items}' } },
+        {
+          id: 'two',
+          uses: 'b.read',
+          with: { count: '${length(steps.first.items)}', list: '${steps.one.items}' },
+        },
       ],
     });
     system.startWorker();
@@ -63,7 +69,12 @@ describe('a pipeline', () => {
       ['b.read', { count: 3, list: [1, 2, 3] }],
     ]);
     const steps = await system.steps(run.id);
-    expect(steps.one).toMatchObject({ status: 'succeeded', attempts: 1, output: { items: [1, 2, 3] }, position: 0 });
+    expect(steps.one).toMatchObject({
+      status: 'succeeded',
+      attempts: 1,
+      output: { items: [1, 2, 3] },
+      position: 0,
+    });
     expect(run).toMatchObject({ attempt: 1, output: { ok: true }, reason: null });
   });
 
@@ -83,7 +94,11 @@ describe('a pipeline', () => {
     const run = await system.until((await system.runNow(task)).id, 'partial');
     expect(run.reason).toBe('invalid_output');
     expect(calls[1]?.input).toEqual({ text: 'plan B', gone: null });
-    expect((await system.steps(run.id)).one).toMatchObject({ status: 'failed', reason: 'invalid_output', error: { pointer: '/x' } });
+    expect((await system.steps(run.id)).one).toMatchObject({
+      status: 'failed',
+      reason: 'invalid_output',
+      error: { pointer: '/x' },
+    });
   });
 
   it('skips a step whose condition is false', async () => {
@@ -115,7 +130,14 @@ describe('a pipeline', () => {
     const task = await system.addTask({
       name: 'each',
       params: { list: [1, 2, 3, 4, 5] },
-      pipeline: [{ id: 'each', uses: 'a.read', foreach: { items: '${params.list}', as: 'x', max_concurrency: 2 }, with: { n: '${x}' } }],
+      pipeline: [
+        {
+          id: 'each',
+          uses: 'a.read',
+          foreach: { items: '${params.list}', as: 'x', max_concurrency: 2 },
+          with: { n: '${x}' },
+        },
+      ],
     });
     system.startWorker();
     const run = await system.until((await system.runNow(task)).id, 'succeeded');
@@ -130,7 +152,13 @@ describe('a pipeline', () => {
     const task = await system.addTask({
       name: 'side',
       pipeline: [
-        { id: 'both', parallel: [{ id: 'x', uses: 'a.read' }, { id: 'y', uses: 'b.read' }] },
+        {
+          id: 'both',
+          parallel: [
+            { id: 'x', uses: 'a.read' },
+            { id: 'y', uses: 'b.read' },
+          ],
+        },
         { id: 'end', uses: 'c.send', with: { x: '${steps.x}', all: '${steps.both}' } },
       ],
     });
@@ -143,7 +171,10 @@ describe('a pipeline', () => {
     await aSystem();
     const task = await system.addTask({
       name: 'sleep',
-      pipeline: [{ id: 'nap', wait: { for: '2h' } }, { id: 'then', uses: 'a.read' }],
+      pipeline: [
+        { id: 'nap', wait: { for: '2h' } },
+        { id: 'then', uses: 'a.read' },
+      ],
     });
     system.startWorker();
     const { id } = await system.runNow(task);
@@ -159,7 +190,10 @@ describe('a pipeline', () => {
   it('keeps secrets out of every record', async () => {
     await aSystem({ secrets: { KEY: 'sekrit-value-123' } });
     answers['a.read'] = (input) => ({ echoed: input });
-    const task = await system.addTask({ name: 'secret', pipeline: [{ id: 'one', uses: 'a.read', with: { key: 'Bearer ${secrets.KEY}' } }] });
+    const task = await system.addTask({
+      name: 'secret',
+      pipeline: [{ id: 'one', uses: 'a.read', with: { key: 'Bearer ${secrets.KEY}' } }],
+    });
     system.startWorker();
     const run = await system.until((await system.runNow(task)).id, 'succeeded');
     expect(calls[0]?.input).toEqual({ key: 'Bearer sekrit-value-123' });
@@ -182,13 +216,20 @@ describe('a failing call', () => {
     const task = await system.addTask({
       name: 'retry',
       retry: { max: 2, backoff: 'fixed', base: '30s' },
-      pipeline: [{ id: 'one', uses: 'a.read' }, { id: 'two', uses: 'b.read' }],
+      pipeline: [
+        { id: 'one', uses: 'a.read' },
+        { id: 'two', uses: 'b.read' },
+      ],
     });
     system.startWorker();
     const { id } = await system.runNow(task);
     const queued = await backInQueue(id);
     expect(queued.runAt - system.clock.now()).toBe(30_000);
-    expect((await system.steps(id)).two).toMatchObject({ status: 'waiting', reason: 'transport', attempts: 1 });
+    expect((await system.steps(id)).two).toMatchObject({
+      status: 'waiting',
+      reason: 'transport',
+      attempts: 1,
+    });
     system.clock.advance(30_000);
     system.bus.publish('work', { count: 1 });
     const run = await system.until(id, 'succeeded');
@@ -204,8 +245,16 @@ describe('a failing call', () => {
       throw new ToolError('rate_limited', 'come back tomorrow', { retryAfterMs: 86_400_000 });
     };
     const pipeline = (uses: string) => [{ id: 'one', uses }];
-    const patient = await system.addTask({ name: 'patient', retry: { max: 2, base: '1s' }, pipeline: pipeline('a.read') });
-    const doomed = await system.addTask({ name: 'doomed', retry: { max: 2, base: '1s' }, pipeline: pipeline('b.read') });
+    const patient = await system.addTask({
+      name: 'patient',
+      retry: { max: 2, base: '1s' },
+      pipeline: pipeline('a.read'),
+    });
+    const doomed = await system.addTask({
+      name: 'doomed',
+      retry: { max: 2, base: '1s' },
+      pipeline: pipeline('b.read'),
+    });
     system.startWorker();
     const first = await system.runNow(patient);
     const second = await system.runNow(doomed);
@@ -221,11 +270,24 @@ describe('a failing call', () => {
     answers['b.read'] = () => {
       throw new ToolError('config_error', 'never');
     };
-    const one = await system.addTask({ name: 'one', retry: { max: 0 }, pipeline: [{ id: 's', uses: 'a.read' }] });
-    const two = await system.addTask({ name: 'two', retry: { max: 5 }, pipeline: [{ id: 's', uses: 'b.read' }] });
+    const one = await system.addTask({
+      name: 'one',
+      retry: { max: 0 },
+      pipeline: [{ id: 's', uses: 'a.read' }],
+    });
+    const two = await system.addTask({
+      name: 'two',
+      retry: { max: 5 },
+      pipeline: [{ id: 's', uses: 'b.read' }],
+    });
     system.startWorker();
-    expect(await system.until((await system.runNow(one)).id, 'dead')).toMatchObject({ reason: 'tool_error', error: { step: 's' } });
-    expect(await system.until((await system.runNow(two)).id, 'failed')).toMatchObject({ reason: 'config_error' });
+    expect(await system.until((await system.runNow(one)).id, 'dead')).toMatchObject({
+      reason: 'tool_error',
+      error: { step: 's' },
+    });
+    expect(await system.until((await system.runNow(two)).id, 'failed')).toMatchObject({
+      reason: 'config_error',
+    });
   });
 
   it('is not repeated when a send may have arrived', async () => {
@@ -233,7 +295,11 @@ describe('a failing call', () => {
     answers['c.send'] = () => {
       throw new ToolError('transport', 'socket closed', { outcomeKnown: false });
     };
-    const task = await system.addTask({ name: 'send', retry: { max: 5, base: '10ms' }, pipeline: [{ id: 'send', uses: 'c.send' }] });
+    const task = await system.addTask({
+      name: 'send',
+      retry: { max: 5, base: '10ms' },
+      pipeline: [{ id: 'send', uses: 'c.send' }],
+    });
     system.startWorker();
     const run = await system.until((await system.runNow(task)).id, 'partial');
     expect(run.reason).toBe('unknown_outcome');
@@ -270,7 +336,10 @@ describe('an idempotency key', () => {
       if (count === 1) throw new ToolError('auth', 'no');
       return { sent: true };
     };
-    const task = await system.addTask({ name: 'again', pipeline: [{ id: 'send', uses: 'c.send', idempotency_key: 'k' }] });
+    const task = await system.addTask({
+      name: 'again',
+      pipeline: [{ id: 'send', uses: 'c.send', idempotency_key: 'k' }],
+    });
     system.startWorker();
     await system.until((await system.runNow(task)).id, 'failed');
     const run = await system.until((await system.runNow(task)).id, 'succeeded');
@@ -292,7 +361,11 @@ describe('a worker that dies', () => {
     });
     const task = await system.addTask({
       name: 'crash',
-      pipeline: [{ id: 'one', uses: 'a.read' }, { id: 'two', uses: 'b.read' }, { id: 'three', uses: 'c.send' }],
+      pipeline: [
+        { id: 'one', uses: 'a.read' },
+        { id: 'two', uses: 'b.read' },
+        { id: 'three', uses: 'c.send' },
+      ],
     });
     // Its lease is never renewed: to the store it is as dead as a killed process.
     system.startWorker({ leaseMs: 1000 });
@@ -318,7 +391,11 @@ describe('a worker that dies', () => {
         return new Promise(() => {});
       };
     });
-    const task = await system.addTask({ name: 'lost', timeout: '1h', pipeline: [{ id: 'send', uses: 'c.send' }] });
+    const task = await system.addTask({
+      name: 'lost',
+      timeout: '1h',
+      pipeline: [{ id: 'send', uses: 'c.send' }],
+    });
     const first = system.startWorker({ leaseMs: 1000 });
     const { id } = await system.runNow(task);
     await reached;
