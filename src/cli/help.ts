@@ -3,6 +3,12 @@ import { EXIT_CODES } from './exit-codes.js';
 import { HELP_GROUPS } from './help-groups.js';
 import type { CliConfig } from './cli-config.js';
 
+const FIRST_STEPS = [
+  ['start:local', 'pao start local', 'start everything on this machine'],
+  ['init:briefing', 'pao init briefing --demo', 'write a first task to look at'],
+  ['doctor', 'pao doctor', 'find out what is wrong, and how to mend it'],
+] as const;
+
 /** Help whose first page is grouped by what a person wants to do. */
 export class PaoHelp extends Help {
   readonly #cli: CliConfig;
@@ -53,11 +59,9 @@ export class PaoHelp extends Help {
       `${paint('USAGE')}\n  pao COMMAND [FLAGS]`,
       '',
       paint('START HERE'),
-      ...pairs([
-        ['pao start local', 'start everything on this machine'],
-        ['pao init briefing --demo', 'write a first task to look at'],
-        ['pao doctor', 'find out what is wrong, and how to mend it'],
-      ]),
+      ...pairs(
+        FIRST_STEPS.filter(([id]) => this.config.findCommand(id)).map(([, line, text]) => [line, text]),
+      ),
     ];
     for (const { title, entries } of this.#groups()) lines.push('', paint(title), ...pairs(entries));
     lines.push(
