@@ -1,0 +1,45 @@
+import { BaseCommand } from '../../cli/base-command.js';
+import { Flags } from '../../cli/flags.js';
+import { occurrenceLines, warningLines } from '../../cli/render/task-lines.js';
+import type { ChangedTaskObject } from '../../client/api-objects.js';
+import { PaoClient } from '../../client/pao-client.js';
+
+/** Creates tasks; a name that is taken is an error. */
+export default class TaskCreate extends BaseCommand<typeof TaskCreate> {
+  static override summary = 'Create tasks; a name that is taken is an error';
+  static override description =
+    'Takes YAML or JSON, several documents a file. To change tasks too: pao task apply.';
+  static override examples = [
+    '<%= config.bin %> task create -f briefing.yaml',
+    '<%= config.bin %> task create -f - < task.json',
+  ];
+  static override flags = {
+    file: Flags.string({
+      char: 'f',
+      summary: 'A file, or - for stdin',
+      required: true,
+      multiple: true,
+      helpValue: 'FILE',
+    }),
+  };
+
+  async run(): Promise<unknown> {
+    const { readTaskDocuments, withFilePositions } = await import('../../cli/render/task-documents.js');
+    const client = new PaoClient(this.connection());
+    const items: ChangedTaskObject[] = [];
+    for (const document of await readTaskDocuments(this.flags.file, this.process)) {
+      try {
+        const created = await client.createTask(document.task, { signal: this.signal });
+        items.push(created);
+        this.out.line(`${created.name}  created  ${this.out.paint.dim(created.words)}`);
+        occurrenceLines(created.next_occurrences.slice(0, 3), created.timezone, this.out);
+        warningLines(created.warnings, this.out);
+      } catch (error) {
+        throw withFilePositions(error, document);
+      }
+    }
+    const first = items[0];
+    if (first) this.out.hint(`pao task run ${first.name} --wait`);
+    return items.length === 1 ? first : { items };
+  }
+}
