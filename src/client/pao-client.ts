@@ -287,7 +287,8 @@ export class PaoClient {
       if (!(error instanceof ApiError) || error.httpStatus !== 404 || isIdOf('agt', nameOrId)) throw error;
     }
     const names: string[] = [];
-    for await (const { name } of pages((cursor) => this.listAgents({ limit: 100, cursor, ...options }))) {
+    for await (const { id, name } of pages((cursor) => this.listAgents({ limit: 100, cursor, ...options }))) {
+      if (name === nameOrId) return this.getAgent(id, options);
       names.push(name);
     }
     const { nearest } = await import('../domain/nearest.js');
