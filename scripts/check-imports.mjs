@@ -11,7 +11,8 @@ const source = fileURLToPath(new URL('../src', import.meta.url));
 const LAYERS = {
   'domain/': ['domain/'],
   'client/': ['client/', 'domain/'],
-  'cli/': ['cli/', 'client/', 'domain/'],
+  // What starting and looking after the local system share lies in cli/ and knows the supervisor.
+  'cli/': ['cli/', 'client/', 'domain/', 'server/supervisor/', 'server/config.ts'],
   'checks/': ['checks/', 'cli/', 'client/', 'domain/', 'demo/'],
   // A check sees the system as a user does; these two kinds look inside by their nature.
   'checks/lint/': ['checks/', 'domain/', 'server/'],
@@ -25,6 +26,16 @@ const LAYERS = {
     'server/supervisor/',
     'server/config.ts',
     'server/store/',
+    'server/telemetry/health.ts',
+  ],
+  // `pao start --local` is the same command as `pao start local`.
+  'commands/start/': [
+    'commands/start/',
+    'cli/',
+    'client/',
+    'domain/',
+    'server/supervisor/',
+    'server/config.ts',
   ],
   'demo/': ['demo/', 'domain/'],
   'server/': ['server/', 'domain/'],

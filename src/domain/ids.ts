@@ -10,8 +10,3 @@ export type IdKind = 'agt' | 'tok' | 'tsk' | 'run' | 'evt' | 'apr' | 'wrk' | 'ou
 export function newId(kind: IdKind, now: number): string {
   return `${kind}_${v7({ msecs: now }).replaceAll('-', '')}`;
 }
-
-/** Whether the text has the form of an id of that kind (not whether it exists). */
-export function isId(kind: IdKind, text: string): boolean {
-  return text.length === 36 && text.startsWith(`${kind}_`) && /^[0-9a-f]{32}$/.test(text.slice(4));
-}

@@ -24,20 +24,6 @@ export const FINAL_RUN_STATUSES: readonly RunStatus[] = [
   'missed',
 ];
 
-/** Which status may follow which; the same rule is a CHECK or a WHERE in the stores. */
-export const RUN_MOVES: Record<RunStatus, readonly RunStatus[]> = {
-  queued: ['running', 'canceled', 'dead', 'failed', 'skipped'],
-  running: ['queued', 'waiting', 'succeeded', 'partial', 'failed', 'dead', 'canceled', 'skipped'],
-  waiting: ['queued', 'running', 'canceled', 'failed', 'dead'],
-  succeeded: [],
-  partial: [],
-  failed: [],
-  dead: [],
-  canceled: [],
-  skipped: [],
-  missed: [],
-};
-
 export const isFinal = (status: RunStatus): boolean => FINAL_RUN_STATUSES.includes(status);
 
 export const RUN_TRIGGERS = ['schedule', 'manual', 'event', 'condition', 'catchup', 'replay'] as const;

@@ -134,5 +134,3 @@ export const scheduleSchema = z.preprocess(
 export type Schedule = z.infer<typeof scheduleSchema>;
 export type TimedSchedule = Extract<Schedule, { kind: 'cron' | 'rrule' | 'once' }>;
 export type ConditionSchedule = Extract<Schedule, { kind: 'condition' }>;
-export type EventSchedule = Extract<Schedule, { kind: 'event' }>;
-export type OverlapPolicy = Schedule['overlap'];

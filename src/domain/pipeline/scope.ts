@@ -8,7 +8,7 @@ export interface RunScopeInput {
   params: Readonly<Record<string, unknown>>;
   /** The event that triggered the run. */
   event?: unknown;
-  /** Outputs of the steps that are done, by `save_as` and by id; see {@link addStepOutput}. */
+  /** Outputs of the steps that are done, by `save_as` and by id. */
   steps?: Readonly<Record<string, unknown>>;
   /** IANA zone of the task; `UTC` for a task without a schedule. */
   zone: string;
@@ -57,21 +57,6 @@ export function runScope(input: RunScopeInput): TemplateScope {
       now: formatUtc(input.now ?? run.scheduledFor),
     },
   };
-}
-
-/** Adds the output of a step to the outputs of a run: under its id, and under `save_as` when it has one. */
-export function addStepOutput(
-  steps: Record<string, unknown>,
-  step: { id: string; save_as?: string | undefined },
-  output: unknown,
-): void {
-  steps[step.id] = output;
-  if (step.save_as !== undefined) steps[step.save_as] = output;
-}
-
-/** A scope in which the steps so far have these outputs. */
-export function withSteps(scope: TemplateScope, steps: Readonly<Record<string, unknown>>): TemplateScope {
-  return { zone: scope.zone, values: { ...scope.values, steps } };
 }
 
 /** A scope for one item of a `foreach`. @param as the name it goes by. */

@@ -15,7 +15,6 @@ export const retrySchema = z.strictObject({
   base: durationText(10, 86_400_000).default('2s'),
   cap: durationText(10, 86_400_000).default('60s'),
 });
-export type Retry = z.infer<typeof retrySchema>;
 
 const name = z
   .string()

@@ -28,9 +28,6 @@ export function hashToken(token: string): string {
   return createHash('sha256').update(token).digest('hex');
 }
 
-/** The first characters of a secret, by which a person recognises it. */
-export const tokenPrefix = (token: string): string => token.slice(0, 12);
-
 function checksum(text: string): string {
   let rest = crc32(text);
   let sum = '';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { pipelineSchema, stepKind } from '../../../src/domain/pipeline/index.js';
+import { pipelineSchema, stepKind } from '../../../src/domain/pipeline/step.js';
 import { problemsFromZod } from '../../../src/domain/problems-from-zod.js';
 
 const problemsOf = (steps: unknown) => {
