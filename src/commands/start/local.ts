@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { BaseCommand, LOCAL_FLAGS } from '../../cli/base-command.js';
 import { Flags } from '../../cli/flags.js';
 import { alreadyRunningText, type StartedDocument, startScreen, urlsOf } from '../../cli/start-screen.js';
+import { visible } from '../../cli/visible.js';
 import type { Config, ConfigInput } from '../../server/config.js';
 import type { StartedSystem, Supervisor } from '../../server/supervisor/supervisor.js';
 
@@ -81,12 +82,15 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
       onLog: (line) => this.out.note(formatLogLine(readLogLine(line), this.out.paintNote)),
     });
     // The second signal ends the process at once; nothing of it may stay behind.
-    const endChildren = () => supervisor.kill();
+    const endChildren = () => {
+      supervisor.kill();
+      this.out.note('Stopped at once; what ran is taken up again at the next start.');
+    };
     process.once('exit', endChildren);
     const abandon = () => supervisor.kill();
     this.signal.addEventListener('abort', abandon, { once: true });
     const titles = {
-      home: `data directory ${home}`,
+      home: `data directory ${visible(home)}`,
       store: 'store',
       bus: `bus ${config.redis_url}`,
       api: 'API',
@@ -101,6 +105,7 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
         signal: this.signal,
       });
     } catch (error) {
+      process.removeListener('exit', endChildren);
       this.signal.throwIfAborted();
       throw error;
     } finally {
@@ -146,6 +151,7 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
   }
 
   #show(document: StartedDocument): void {
+    if (!this.jsonEnabled() && this.out.isInteractive) this.out.note();
     this.stream(document, () => startScreen(document, this.out, Boolean(this.process.env['PAO_HOME'])));
     if (document.down_since !== null) {
       this.out.note(
