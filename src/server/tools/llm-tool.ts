@@ -25,7 +25,10 @@ import {
 const DEFAULT_MAX_OUTPUT_TOKENS = 1024;
 /** Fewest bytes one token was seen to stand for (dense JSON, agents.md B.3); an estimate must not be too low. */
 const BYTES_PER_TOKEN = 2.3;
-const LADDER: readonly StructuredMode[] = ['json_schema', 'json_object', 'prompt'];
+const LADDERS: Record<LlmConnector['provider'], readonly StructuredMode[]> = {
+  openai: ['json_schema', 'json_object', 'prompt'],
+  anthropic: ['json_schema', 'prompt'],
+};
 
 interface LlmInput {
   system?: string;
@@ -108,7 +111,8 @@ export class LlmCaller {
         if (input.schema !== undefined && connector.structured === undefined) this.#modes.set(key, mode);
         return answer;
       } catch (error) {
-        const next = LADDER[LADDER.indexOf(mode) + 1];
+        const ladder = LADDERS[connector.provider];
+        const next = ladder[ladder.indexOf(mode) + 1];
         if (input.schema === undefined || next === undefined || !isFormatRefusal(error)) {
           throw error instanceof ToolError ? spent.attach(error) : error;
         }

@@ -63,7 +63,10 @@ export const openaiWire: LlmWire = {
         ? undefined
         : request.mode === 'json_object'
           ? { type: 'json_object' }
-          : { type: 'json_schema', json_schema: { name: 'answer', strict: true, schema: request.schema } };
+          : {
+              type: 'json_schema',
+              json_schema: { name: 'answer', strict: isStrict(request.schema), schema: request.schema },
+            };
     return {
       model: request.model,
       messages: request.messages,
@@ -151,4 +154,16 @@ function contentText(content: unknown): string {
   return list(content)
     .map((part) => (fields(part)['type'] === 'text' ? (text(fields(part)['text']) ?? '') : ''))
     .join('');
+}
+
+/** Whether a schema meets the rules of OpenAI's strict mode: closed objects, every property required. */
+function isStrict(schema: unknown): boolean {
+  if (Array.isArray(schema)) return schema.every(isStrict);
+  if (schema === null || typeof schema !== 'object') return true;
+  const { type, properties, required, additionalProperties } = schema as Fields;
+  if (type === 'object' || properties !== undefined) {
+    const names = Object.keys(fields(properties));
+    if (additionalProperties !== false || names.some((name) => !list(required).includes(name))) return false;
+  }
+  return Object.values(schema).every(isStrict);
 }
