@@ -106,7 +106,7 @@ class OperationReader {
     const operationId =
       typeof operation['operationId'] === 'string'
         ? operation['operationId']
-        : `${method}_${path.replace(/[{}]/g, '')}`;
+        : `${method}_${path.replace(/[{}]/g, '').replace(/^\/+/, '')}`;
     const input = new InputBuilder();
     const headers: Record<string, string> = { ...this.source.headers };
     const query: Record<string, unknown> = {};

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -276,11 +276,7 @@ async function modernHttp(token: string): Promise<HttpMcp> {
   );
 }
 
-type Serve = (
-  request: import('node:http').IncomingMessage,
-  response: import('node:http').ServerResponse,
-  body: string,
-) => Promise<void>;
+type Serve = (request: IncomingMessage, response: ServerResponse, body: string) => Promise<void>;
 
 async function serveHttp(
   token: string,
