@@ -127,7 +127,6 @@ export const mcpConnectorSchema = z.strictObject({
   /** Revision of the protocol; `legacy` on stdio and `auto` on HTTP when left out. */
   era: eraSchema.optional(),
 });
-export type McpConnector = z.infer<typeof mcpConnectorSchema>;
 
 /** A model behind an OpenAI-compatible or an Anthropic endpoint. */
 export const llmConnectorSchema = z.strictObject({
