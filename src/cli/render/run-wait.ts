@@ -33,6 +33,7 @@ export async function waitAndTell(
       // Steps are told to a person only; a script need not ask more than it must.
       ...(out.quiet || out.json ? {} : { everyMs: LOOK_EVERY_MS, onUpdate: (seen) => tellSteps(seen, told, out) }),
     });
+    out.line(`${run.id}  ${run.status}`);
     sayEnd(run, out);
     const code = exitCodeOfRun(run.status);
     if (code !== 0) process.exitCode = code;

@@ -1,0 +1,37 @@
+import type { TaskObject } from '../../client/api-objects.js';
+
+/** The keys a person writes, in the order they are read best. */
+const KEYS = [
+  'name',
+  'title',
+  'description',
+  'tags',
+  'schedule',
+  'priority',
+  'dedupe',
+  'concurrency',
+  'retry',
+  'timeout',
+  'params',
+  'runs_on',
+  'pipeline',
+] as const satisfies readonly (keyof TaskObject)[];
+
+/** A task as it is handed in: without what only the server knows, and without what is empty. */
+export function specOf(task: TaskObject): Record<string, unknown> {
+  return Object.fromEntries(
+    KEYS.map((key) => [key, task[key]] as const).filter(([, value]) => !isEmpty(value)),
+  );
+}
+
+/** A task as YAML that `pao task apply` takes back. */
+export async function yamlOf(task: TaskObject): Promise<string> {
+  const { stringify } = await import('yaml');
+  // Texts are not folded: a template in one must stay on its line.
+  return stringify(specOf(task), { lineWidth: 0, version: '1.2', aliasDuplicateObjects: false });
+}
+
+function isEmpty(value: unknown): boolean {
+  if (value === null || value === undefined) return true;
+  return typeof value === 'object' && Object.keys(value).length === 0;
+}

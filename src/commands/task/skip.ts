@@ -1,0 +1,21 @@
+import { BaseCommand } from '../../cli/base-command.js';
+import { Args } from '../../cli/flags.js';
+import { dueText } from '../../cli/render/task-lines.js';
+import type { TaskObject } from '../../client/api-objects.js';
+import { PaoClient } from '../../client/pao-client.js';
+
+/** Leaves out the next occurrence of a task. */
+export default class TaskSkip extends BaseCommand<typeof TaskSkip> {
+  static override summary = 'Leave out the next occurrence of a task';
+  static override examples = ['<%= config.bin %> task skip morning-briefing'];
+  static override args = { name: Args.string({ summary: 'Name or id of the task', required: true }) };
+
+  async run(): Promise<TaskObject> {
+    const client = new PaoClient(this.connection());
+    const { id } = await client.findTask(this.args.name, { signal: this.signal });
+    const task = await client.skipTask(id, { signal: this.signal });
+    this.out.success(`${task.name} leaves out its next occurrence; after that: ${dueText(task, Date.now())}`);
+    this.out.hint(`pao task next ${task.name}`);
+    return task;
+  }
+}

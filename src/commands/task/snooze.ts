@@ -1,0 +1,36 @@
+import { BaseCommand } from '../../cli/base-command.js';
+import { Args, durationFlag, Flags } from '../../cli/flags.js';
+import { dueText } from '../../cli/render/task-lines.js';
+import { machineTime } from '../../cli/render/task-time.js';
+import type { TaskObject } from '../../client/api-objects.js';
+import { PaoClient } from '../../client/pao-client.js';
+
+/** Skips the occurrences of a task for a while. */
+export default class TaskSnooze extends BaseCommand<typeof TaskSnooze> {
+  static override summary = 'Skip the occurrences of a task for a while';
+  static override examples = [
+    '<%= config.bin %> task snooze morning-briefing --for 3d',
+    '<%= config.bin %> task snooze morning-briefing --until 2026-12-01T00:00:00+02:00',
+  ];
+  static override args = { name: Args.string({ summary: 'Name or id of the task', required: true }) };
+  static override flags = {
+    for: durationFlag({ summary: 'How long, such as 2h or 3d', exactlyOne: ['for', 'until'] }),
+    until: Flags.string({
+      summary: 'Until this instant, such as 2026-12-01T00:00:00+02:00',
+      helpValue: 'TIME',
+      exactlyOne: ['for', 'until'],
+    }),
+  };
+
+  async run(): Promise<TaskObject> {
+    const { for: forMs, until } = this.flags;
+    const client = new PaoClient(this.connection());
+    const { id } = await client.findTask(this.args.name, { signal: this.signal });
+    const input = until === undefined ? { seconds: Math.ceil((forMs ?? 0) / 1000) } : { until };
+    const task = await client.snoozeTask(id, input, { signal: this.signal });
+    this.out.success(`${task.name} is snoozed until ${machineTime(task.snoozed_until)}`);
+    this.out.note(`Next: ${dueText(task, Date.now())}`);
+    this.out.hint(`pao task resume ${task.name}`);
+    return task;
+  }
+}
