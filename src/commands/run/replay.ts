@@ -1,0 +1,40 @@
+import { BaseCommand } from '../../cli/base-command.js';
+import { Args, durationFlag, Flags } from '../../cli/flags.js';
+import { findRunId } from '../../cli/render/run-find.js';
+import type { RunObject } from '../../client/api-objects.js';
+import { PaoClient } from '../../client/pao-client.js';
+
+const DEFAULT_TIMEOUT_MS = 5 * 60_000;
+
+/** Runs a run again. */
+export default class RunReplay extends BaseCommand<typeof RunReplay> {
+  static override summary = 'Run a run again with what it was given, from the start or from a step on';
+  static override examples = [
+    '<%= config.bin %> run replay latest --wait',
+    '<%= config.bin %> run replay run_019ab3f2c5d87c2e9a4b1d3e5f607182 --from-step plan',
+  ];
+  static override args = { id: Args.string({ summary: 'Id of the run, or latest', required: true }) };
+  static override flags = {
+    'from-step': Flags.string({
+      summary: 'Keep the results of the steps before this one',
+      helpValue: 'STEP',
+    }),
+    wait: Flags.boolean({ summary: 'Wait until the new run has ended' }),
+    timeout: durationFlag({ summary: 'Longest wait; 5m when left out', dependsOn: ['wait'] }),
+  };
+
+  async run(): Promise<RunObject> {
+    const client = new PaoClient(this.connection());
+    const id = await findRunId(client, this.args.id, { signal: this.signal });
+    const run = await client.replayRun(id, this.flags['from-step'], { signal: this.signal });
+    if (this.flags.wait) {
+      const { waitAndTell } = await import('../../cli/render/run-wait.js');
+      const timeoutMs = this.flags.timeout ?? DEFAULT_TIMEOUT_MS;
+      return waitAndTell(client, run.id, this.out, { signal: this.signal, timeoutMs });
+    }
+    this.out.line(run.id);
+    this.out.success(`${run.task_name}: ${run.status}`);
+    this.out.hint(`pao run watch ${run.id}`);
+    return run;
+  }
+}
