@@ -1,0 +1,64 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runPao } from '../e2e/start-pao.js';
+
+let home: string;
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'pao-start-usage-'));
+});
+afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+const pao = (args: string[], env: Record<string, string> = {}) => runPao(args, { home, env });
+
+describe('pao start, used wrongly', () => {
+  it('explains itself when it is not told where to start', async () => {
+    const result = await pao(['start']);
+    expect(result).toMatchObject({ code: 0, stderr: '' });
+    expect(result.stdout).toContain('start local');
+    expect(existsSync(join(home, 'run'))).toBe(false);
+  });
+
+  it('asks for the missing word when only flags are given', async () => {
+    const result = await pao(['start', '--port', '8090']);
+    expect(result).toMatchObject({ code: 2, stdout: '' });
+    expect(result.stderr).toContain('pao start local --port 8090');
+  });
+
+  it('says that --system is not there yet', async () => {
+    const result = await pao(['start', '--system']);
+    expect(result.code).toBe(2);
+    expect(result.stderr).toContain('PostgreSQL');
+  });
+
+  it.each([
+    [['--port', '99999'], '--port'],
+    [['--workers', '100'], '--workers'],
+    [['--concurrency', '0'], '--worker-concurrency'],
+    [['--log-level', 'loud'], '--log-level'],
+  ])('refuses %j and names the setting', async (flags, name) => {
+    const result = await pao(['start', 'local', ...flags]);
+    expect(result.code).toBe(2);
+    expect(result.stderr).toContain(`set by ${name}`);
+    expect(existsSync(join(home, 'run', 'server.json'))).toBe(false);
+  });
+
+  it('refuses a test clock that is no instant, before anything runs', async () => {
+    const result = await pao(['start', 'local', '--port', '0'], { PAO_TEST_CLOCK: 'yesterday' });
+    expect(result.code).toBe(2);
+    expect(result.stderr).toContain('PAO_TEST_CLOCK');
+    expect(existsSync(join(home, 'orchestrator.db'))).toBe(false);
+  });
+});
+
+describe('where nothing runs', () => {
+  it('stop is content, status is not', async () => {
+    const stop = await pao(['stop', '--json']);
+    expect(stop.code).toBe(0);
+    expect(JSON.parse(stop.stdout)).toEqual({ stopped: false, home });
+    const status = await pao(['status']);
+    expect(status.code).toBe(3);
+    expect(status.stderr).toContain('pao start local');
+  });
+});
