@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { BaseCommand, LOCAL_FLAGS } from '../cli/base-command.js';
 import { Flags } from '../cli/flags.js';
 
@@ -15,7 +16,6 @@ export default class Init extends BaseCommand<typeof Init> {
   };
 
   async run(): Promise<unknown> {
-    const { resolve } = await import('node:path');
     const { ask } = await import('../cli/ask.js');
     const { chooseTimeZone } = await import('../demo/choose-time-zone.js');
     const { initProject } = await import('../demo/init-project.js');

@@ -1,3 +1,4 @@
+import { join, resolve } from 'node:path';
 import { BaseCommand, LOCAL_FLAGS } from '../../cli/base-command.js';
 import { Flags } from '../../cli/flags.js';
 import type { InitBriefingResult } from '../../demo/init-briefing.js';
@@ -22,7 +23,6 @@ export default class InitBriefing extends BaseCommand<typeof InitBriefing> {
   };
 
   async run(): Promise<unknown> {
-    const { join, resolve } = await import('node:path');
     const directory = resolve(this.process.cwd, this.flags.dir);
     if (this.flags['stop-demo']) return this.#stop(directory);
     const { ask, isAnswerable } = await import('../../cli/ask.js');
@@ -58,7 +58,7 @@ export default class InitBriefing extends BaseCommand<typeof InitBriefing> {
   }
 
   async #stop(directory: string): Promise<unknown> {
-    const { join } = await import('node:path');
+    
     const { stopDemoGroup } = await import('../../demo/demo-group.js');
     const { DEMO_FOLDER } = await import('../../demo/init-briefing.js');
     const stopped = await stopDemoGroup(join(directory, DEMO_FOLDER));

@@ -5,6 +5,7 @@ import { eventInputSchema } from '../../domain/event.js';
 import { newId } from '../../domain/ids.js';
 import { problemsFromZod } from '../../domain/problems-from-zod.js';
 import { ToolError } from '../../domain/tool-error.js';
+import { secretNamesIn } from '../../domain/tool-secrets.js';
 import { type Tool, toolSchema } from '../../domain/tool.js';
 import { type ApiServices, type Caller, type Operation, operation } from './operation.js';
 import { pageQuery } from './operations-tasks.js';
@@ -249,14 +250,15 @@ export const eventOperations: Operation[] = [
 ];
 
 /** Private targets, commands and models' endpoints are the operator's to grant (security.md C2.7). */
-function requireOperatorFor(tool: Tool, caller: Caller): void {
-  const needs =
-    (tool.grants?.length ?? 0) > 0 || (tool.kind === 'mcp' && tool.mcp?.server.transport === 'stdio');
+function requireRightsFor(tool: Tool, caller: Caller): void {
+  const needs = (tool.grants?.length ?? 0) > 0 || (tool.kind === 'mcp' && tool.mcp?.server.transport === 'stdio');
   if (needs && !hasScope(caller.scopes, 'admin')) {
     throw forbidden('Only an operator may add a tool that starts a program or reaches a private address.', [
       'Ask an operator to import it',
     ]);
   }
+  // Whoever writes a tool decides where its secrets go.
+  for (const name of secretNamesIn(tool)) requireScope(caller, `secrets:use:${name}`);
 }
 
 async function findTool(address: string, services: ApiServices): Promise<{ tool: Tool; view: unknown }> {
@@ -294,7 +296,7 @@ export const toolOperations: Operation[] = [
     status: 201,
     body: toolSchema,
     async handle({ body, services, caller }) {
-      requireOperatorFor(body, caller);
+      requireRightsFor(body, caller);
       const now = services.clock.now();
       await services.store.putTool(
         { tool: body, createdBy: caller.actor, createdAt: now, updatedAt: now },
@@ -366,7 +368,7 @@ export const toolOperations: Operation[] = [
         throw invalidInput('The address in the body is not the one in the path.', [
           { pointer: '/address', message: `must be ${params.address}` },
         ]);
-      requireOperatorFor(parsed.data, caller);
+      requireRightsFor(parsed.data, caller);
       const now = services.clock.now();
       const { created } = await services.store.putTool({
         tool: parsed.data,

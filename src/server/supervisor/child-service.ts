@@ -51,7 +51,8 @@ export class ChildService {
   /** Forks the process; it loads its code while the supervisor prepares the store, and waits for {@link begin}. */
   spawn(): void {
     // NODE_EXTRA_CA_CERTS costs 40 ms at every start of Node 20; only workers talk TLS to the outside.
-    const child = fork(this.options.entry, [], {
+    // The slot is for people who look at the process list.
+    const child = fork(this.options.entry, [this.options.init().slot], {
       env: this.options.env,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       serialization: 'advanced',

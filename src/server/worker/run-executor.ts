@@ -113,6 +113,7 @@ export class RunExecutor {
       deadline: clock.monotonic() + plan.timeoutMs,
       monotonic: () => clock.monotonic(),
       observations,
+      agent: await this.#agentName(leased.run.agentId),
     };
     if (plan.check !== null && leased.run.trigger === 'condition') {
       const verdict = await this.#observeCondition(plan.check, leased, frame);
@@ -120,6 +121,17 @@ export class RunExecutor {
       return { ending: await this.#runSteps(plan.steps, frame), memory: verdict.memory };
     }
     return { ending: await this.#runSteps(plan.steps, frame) };
+  }
+
+  readonly #agentNames = new Map<string, string>();
+
+  /** Names of agents never change, so each is read once. */
+  async #agentName(id: string): Promise<string> {
+    const known = this.#agentNames.get(id);
+    if (known !== undefined) return known;
+    const name = (await this.options.store.getAgent(id))?.name ?? id;
+    this.#agentNames.set(id, name);
+    return name;
   }
 
   async #observeCondition(

@@ -47,6 +47,8 @@ export interface CallFrame {
   deadline: number;
   monotonic: () => number;
   observations: ObservationBuffer;
+  /** Name of the agent the run belongs to; limits which secrets it may use. */
+  agent: string;
 }
 
 const DEFAULT_TIMEOUT_MS = 60_000;
@@ -134,7 +136,7 @@ export class StepCaller {
           `The task's agent may not use secret ${name}: scope secrets:use:${name} is missing.`,
         );
       }
-      values.set(name, await this.options.secrets.resolve(name, { tool: tool.address }));
+      values.set(name, await this.options.secrets.resolve(name, { tool: tool.address, agent: frame.agent }));
     }
     const pointer = `/pipeline/${planned.position}/with`;
     const secret = (name: string) => values.get(name) ?? '';
@@ -216,9 +218,10 @@ export class StepCaller {
         stepId: begun.stepId,
         attempt: begun.attempts,
         timezone: frame.scope.zone,
+        agent: frame.agent,
       });
       const seconds = (frame.monotonic() - began) / 1000;
-      frame.observations.add('step_success_total', { tool: tool.address });
+      frame.observations.add('step_success_total', { tool: tool.address, agent: frame.agent });
       frame.observations.observe(
         'step_duration_seconds',
         { tool: tool.address, outcome: 'success' },

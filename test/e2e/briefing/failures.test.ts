@@ -142,7 +142,7 @@ describe('F4: the model refuses', () => {
     expect(plan).toMatchObject({ status: 'failed', attempts: 1, error: { kind: 'refused' } });
     expect(plan.usage?.input_tokens).toBeGreaterThan(0);
     expect(prompts()).toHaveLength(1);
-    expect(sent()).toEqual(['Briefing (no AI): 3 events, 3 unread.']);
+    expect(sent()).toEqual(['Briefing (no AI): 4 events, 3 unread.']);
   });
 });
 
@@ -155,7 +155,7 @@ describe('F5: the model answers what can not be used', () => {
     expect(prompts()[1]).toContain('cannot be used');
     const first = Math.ceil(JSON.stringify(JSON.parse(prompts()[0] as string).messages).length / 8);
     expect(step(found, 'plan').usage?.input_tokens).toBeGreaterThan(first);
-    expect(sent()).toEqual(['Briefing (no AI): 3 events, 3 unread.']);
+    expect(sent()).toEqual(['Briefing (no AI): 4 events, 3 unread.']);
   });
 
   it('takes a repaired answer', async () => {
@@ -170,7 +170,7 @@ describe('F5: the model answers what can not be used', () => {
     world.chat.faults.always({ kind: 'truncate' });
     const found = await run();
     expect(found).toMatchObject({ status: 'partial', reason: 'truncated' });
-    expect(sent()).toEqual(['Briefing (no AI): 3 events, 3 unread.']);
+    expect(sent()).toEqual(['Briefing (no AI): 4 events, 3 unread.']);
   });
 });
 
