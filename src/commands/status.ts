@@ -45,14 +45,9 @@ export default class Status extends BaseCommand<typeof Status> {
   }
 
   async #ask(url: string, token: string | null): Promise<HealthReport> {
-    const { HttpTransport } = await import('../client/http-transport.js');
-    const transport = new HttpTransport({ url, token, timeoutMs: TIMEOUT_MS });
-    const { body } = await transport.send<HealthReport | null>({
-      method: 'GET',
-      path: '/health',
-      signal: this.signal,
-    });
-    if (body !== null && Array.isArray(body.checks)) return body;
+    const { askHealth } = await import('../cli/ask-health.js');
+    const body = await askHealth({ url, token, timeoutMs: TIMEOUT_MS, signal: this.signal });
+    if (Array.isArray(body?.checks)) return body;
     throw new PaoError('PAO_STATUS_UNKNOWN', `${url}/health does not answer as pao does.`, {
       exitCode: EXIT.unavailable,
       hints: ['pao status --url http://127.0.0.1:8080'],
