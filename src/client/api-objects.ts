@@ -177,18 +177,12 @@ export interface EventObject {
   dedupe_key: string | null;
   agent_id: string;
   created_at: string;
-  /** False when the same key was published before; then it is the event of that time. */
-  is_new?: boolean;
+  /** True when the same key was published before; then this is the event of that time. */
+  duplicate?: boolean;
 }
 
 /** A tool of the catalog; a built-in one has no version and no times. */
-export type ToolObject = ToolInput & {
-  is_builtin?: boolean;
-  version?: number | null;
-  created_by?: string | null;
-  created_at?: string | null;
-  updated_at?: string | null;
-};
+export type ToolObject = ToolInput & { version?: number; created_at?: string; updated_at?: string };
 
 /** The answer to a direct tool call. */
 export interface ToolCallObject {

@@ -78,8 +78,8 @@ export async function* streamEvents(
   }
 }
 
-function eventOf({ data, event }: StreamMessage): EventObject | null {
-  if (data === '' || event === 'heartbeat') return null;
+function eventOf({ data }: StreamMessage): EventObject | null {
+  if (data === '') return null;
   try {
     return JSON.parse(data) as EventObject;
   } catch (error) {

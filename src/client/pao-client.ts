@@ -247,10 +247,16 @@ export class PaoClient {
     return this.#get(`/v1/tools/${encodeURIComponent(address)}`, {}, options);
   }
 
-  callTool(address: string, input: unknown, options: CallOptions = {}): Promise<ToolCallObject> {
+  /** @param toolTimeoutMs how long the tool may take; the server has a default of its own. */
+  callTool(
+    address: string,
+    input: unknown,
+    { toolTimeoutMs, ...options }: CallOptions & { toolTimeoutMs?: number | undefined } = {},
+  ): Promise<ToolCallObject> {
     const path = `/v1/tools/${encodeURIComponent(address)}/call`;
     // A model may think for minutes, and the tool's own timeout ends it.
-    return this.request({ method: 'POST', path, body: { input }, timeoutMs: 10 * 60_000, ...options });
+    const body = { input, timeout_ms: toolTimeoutMs };
+    return this.request({ method: 'POST', path, body, timeoutMs: 10 * 60_000, ...options });
   }
 
   /** Takes in the tools of a catalog: written out, of MCP servers, of OpenAPI documents. */

@@ -401,4 +401,4 @@ export function canonicalJson(value: unknown): string {
 }
 
 /** As in yaml-position; loads the YAML parser only when it is called. */
-export { parseYamlDocuments, withPositions, type YamlDocument, YamlSyntaxError } from './yaml-position.js';
+export { parseYamlDocuments, withPositions, type YamlDocument } from './yaml-position.js';

@@ -43,6 +43,10 @@ async function agentCommand(verb: string, argv: string[], routes: Routes) {
 
 const known: Routes = {
   'GET /v1/agents/mailer': () => ({ status: 200, body: { ...agent, tokens: [stored] } }),
+  'GET /v1/agents/me': () => ({
+    status: 200,
+    body: { ...agent, id: `agt_${'0'.repeat(32)}`, name: 'admin' },
+  }),
   'GET /v1/agents': () => ({ status: 200, body: { items: [agent], next_cursor: null } }),
 };
 

@@ -53,7 +53,7 @@ test('event publish without a payload sends the topic alone', async () => {
 
 test('event publish says when the key was published before', async () => {
   const { stderr } = await eventCommand('publish', ['mail.received', '--dedupe-key', 'm-1'], {
-    'POST /v1/events': () => ({ status: 200, body: { ...event(1), is_new: false } }),
+    'POST /v1/events': () => ({ status: 200, body: { ...event(1), duplicate: true } }),
   });
   expect(stderr).toContain('published before, at 2026-11-24T06:30:00Z');
 });

@@ -33,7 +33,6 @@ const weather = {
   side_effect: 'read',
   input_schema: { type: 'object' },
   http: { method: 'GET', url: 'https://api.example.org/v1/forecast' },
-  is_builtin: false,
   version: 3,
   updated_at: '2026-11-24T06:30:00Z',
 };

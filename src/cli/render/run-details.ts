@@ -35,7 +35,8 @@ export function showRun(run: RunObject, out: Output, isFull: boolean): void {
 }
 
 function pairsOf(run: RunObject): (readonly [string, string])[] {
-  const late = run.lateness_ms === null || run.lateness_ms < 1000 ? '' : `, ${formatDuration(run.lateness_ms)} late`;
+  const late =
+    run.lateness_ms === null || run.lateness_ms < 1000 ? '' : `, ${formatDuration(run.lateness_ms)} late`;
   const pairs: [string, string | null][] = [
     ['id', run.id],
     ['trigger', run.trigger],
@@ -66,7 +67,8 @@ function showStep(step: StepObject, out: Output, isFull: boolean): boolean {
     const { input_tokens: taken, output_tokens: given, estimated } = step.usage;
     out.line(`  ${paint.dim('tokens')}  ${taken} in, ${given} out${estimated ? ' (estimated)' : ''}`);
   }
-  if (isFull && step.idempotency_key) out.line(`  ${paint.dim('idempotency key')}  ${visible(step.idempotency_key)}`);
+  if (isFull && step.idempotency_key)
+    out.line(`  ${paint.dim('idempotency key')}  ${visible(step.idempotency_key)}`);
   return isCut;
 }
 
@@ -74,7 +76,9 @@ function showStep(step: StepObject, out: Output, isFull: boolean): boolean {
 function showValue(name: string, value: unknown, out: Output, isFull: boolean, indent = '  '): boolean {
   if (value === null || value === undefined) return false;
   const { paint, symbols } = out;
-  const lines = JSON.stringify(value, null, 2).split('\n').map((line) => visible(line));
+  const lines = JSON.stringify(value, null, 2)
+    .split('\n')
+    .map((line) => visible(line));
   if (lines.length === 1) {
     const line = lines[0] as string;
     const isLong = !isFull && line.length > MAX_COLUMNS;

@@ -15,9 +15,11 @@ export async function findRunId(
   const { signal, task } = options;
   if (isIdOf('run', text)) return text;
   if (text !== 'latest') {
-    throw invalidInput(`"${text.slice(0, 60)}" is no run: an id like run_… or latest is expected.`, [], [
-      'pao run list',
-    ]);
+    throw invalidInput(
+      `"${text.slice(0, 60)}" is no run: an id like run_… or latest is expected.`,
+      [],
+      ['pao run list'],
+    );
   }
   const taskId = task === undefined ? undefined : (await client.findTask(task, { signal })).id;
   const { items } = await client.listRuns({ limit: 1, signal, ...(taskId === undefined ? {} : { taskId }) });

@@ -11,7 +11,8 @@ import { fromNow, machineTime } from './task-time.js';
 /** Colours a status: green went well, yellow deserves a look, red failed. */
 export function paintStatus(status: RunStatus | StepStatus, paint: Paint, text: string = status): string {
   if (status === 'succeeded') return paint.green(text);
-  if (['partial', 'skipped', 'missed', 'waiting', 'unknown', 'canceled'].includes(status)) return paint.yellow(text);
+  if (['partial', 'skipped', 'missed', 'waiting', 'unknown', 'canceled'].includes(status))
+    return paint.yellow(text);
   return status === 'failed' || status === 'dead' ? paint.red(text) : text;
 }
 
@@ -27,7 +28,11 @@ export const runColumns = (out: Output, now: number): Column<RunObject>[] => [
   { header: 'TRIGGER', value: ({ trigger }) => trigger },
   { header: 'SCHEDULED FOR', value: ({ scheduled_for: at }) => machineTime(at) },
   { header: 'STARTED', value: ({ started_at: at }) => fromNow(at, now) || null },
-  { header: 'TOOK', value: ({ duration_ms: ms }) => (ms === null ? null : formatDuration(ms)), align: 'right' },
+  {
+    header: 'TOOK',
+    value: ({ duration_ms: ms }) => (ms === null ? null : formatDuration(ms)),
+    align: 'right',
+  },
 ];
 
 /** The columns of the steps of a run. */
@@ -38,7 +43,11 @@ export const stepColumns = (out: Output): Column<StepObject>[] => [
     value: ({ status, reason }) => (reason === null ? status : `${status} (${reason})`),
     style: (text, { status }) => paintStatus(status, out.paint, text),
   },
-  { header: 'TOOK', value: ({ duration_ms: ms }) => (ms == null ? null : formatDuration(ms)), align: 'right' },
+  {
+    header: 'TOOK',
+    value: ({ duration_ms: ms }) => (ms == null ? null : formatDuration(ms)),
+    align: 'right',
+  },
   { header: 'ATTEMPTS', value: ({ attempts }) => attempts, align: 'right' },
   { header: 'TOOL', value: ({ tool }) => tool, shrink: true },
 ];

@@ -35,9 +35,11 @@ function objectOf(json: string): Record<string, unknown> {
   try {
     value = parseJsonStrict(json);
   } catch (error) {
-    if (error instanceof JsonSyntaxError) throw invalidInput('--params is not JSON.', error.problems, error.hints);
+    if (error instanceof JsonSyntaxError)
+      throw invalidInput('--params is not JSON.', error.problems, error.hints);
     throw error;
   }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
   throw invalidInput('--params must be a JSON object.', [], [`--params '{"days": 3}'`]);
 }

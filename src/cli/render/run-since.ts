@@ -14,5 +14,9 @@ export function instantBefore(text: string, now: number): string {
   const written = text.length === 10 ? `${text}T00:00` : text;
   const at = DAY_OR_INSTANT.test(text) ? Date.parse(written) : Number.NaN;
   if (!Number.isNaN(at)) return new Date(at).toISOString();
-  throw invalidInput(`"${text.slice(0, 40)}" is no time.`, [], ['--since 2h', '--since 2026-11-24T06:30:00Z']);
+  throw invalidInput(
+    `"${text.slice(0, 40)}" is no time.`,
+    [],
+    ['--since 2h', '--since 2026-11-24T06:30:00Z'],
+  );
 }

@@ -31,7 +31,9 @@ export async function waitAndTell(
       signal,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       // Steps are told to a person only; a script need not ask more than it must.
-      ...(out.quiet || out.json ? {} : { everyMs: LOOK_EVERY_MS, onUpdate: (seen) => tellSteps(seen, told, out) }),
+      ...(out.quiet || out.json
+        ? {}
+        : { everyMs: LOOK_EVERY_MS, onUpdate: (seen) => tellSteps(seen, told, out) }),
     });
     out.line(`${run.id}  ${run.status}`);
     sayEnd(run, out);

@@ -17,7 +17,7 @@ export function showTool(out: Output, tool: ToolObject): void {
   const pairs: (readonly [string, string])[] = [
     ['Address', tool.address],
     ['Title', visible(tool.title ?? '')],
-    ['Kind', tool.is_builtin ? `${tool.kind} (built in)` : tool.kind],
+    ['Kind', tool.kind],
     ['Side effect', tool.side_effect ?? ''],
     ['Timeout', tool.timeout ?? ''],
     ['Grants', (tool.grants ?? []).join(' ')],

@@ -26,6 +26,8 @@ export default class AgentRotate extends BaseCommand<typeof AgentRotate> {
     const { grace, expires } = this.flags;
     const client = new PaoClient(this.connection());
     const agent = await client.findAgent(this.args.name, { signal: this.signal });
+    // Asked first: afterwards our own token may be one of those that have ended.
+    const me = await client.getAgent('me', { signal: this.signal });
     const token = await client.createToken(
       agent.id,
       {
@@ -40,6 +42,9 @@ export default class AgentRotate extends BaseCommand<typeof AgentRotate> {
         : `${agent.name} has a new token; its other tokens end in ${formatDuration(grace)}`,
     );
     showNewToken(this.out, token);
+    if (me.id === agent.id) {
+      this.out.warn('This is the agent you are signed in as: the token your commands use is one that ends.');
+    }
     return token;
   }
 }

@@ -39,7 +39,7 @@ export default class EventPublish extends BaseCommand<typeof EventPublish> {
       { signal: this.signal },
     );
     this.out.line(event.id);
-    if (event.is_new === false) this.out.note(`It was published before, at ${event.created_at}.`);
+    if (event.duplicate) this.out.note(`It was published before, at ${event.created_at}.`);
     else this.out.success(`Published to ${event.topic}`);
     return event;
   }

@@ -58,7 +58,6 @@ export default class InitBriefing extends BaseCommand<typeof InitBriefing> {
   }
 
   async #stop(directory: string): Promise<unknown> {
-    
     const { stopDemoGroup } = await import('../../demo/demo-group.js');
     const { DEMO_FOLDER } = await import('../../demo/init-briefing.js');
     const stopped = await stopDemoGroup(join(directory, DEMO_FOLDER));

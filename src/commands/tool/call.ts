@@ -1,5 +1,5 @@
 import { BaseCommand } from '../../cli/base-command.js';
-import { Args, Flags } from '../../cli/flags.js';
+import { Args, durationFlag, Flags } from '../../cli/flags.js';
 import { readJsonInput } from '../../cli/json-input.js';
 import { jsonText } from '../../cli/json-text.js';
 import type { ToolCallObject } from '../../client/api-objects.js';
@@ -23,12 +23,16 @@ export default class ToolCall extends BaseCommand<typeof ToolCall> {
       default: '{}',
       helpValue: 'JSON',
     }),
+    timeout: durationFlag({ summary: 'How long it may take, such as 2m; 1m when left out' }),
   };
 
   async run(): Promise<ToolCallObject> {
     const input = await readJsonInput(this.flags.input, '--input', this.process);
     const client = new PaoClient(this.connection());
-    const answer = await client.callTool(this.args.address, input, { signal: this.signal });
+    const answer = await client.callTool(this.args.address, input, {
+      toolTimeoutMs: this.flags.timeout,
+      signal: this.signal,
+    });
     this.out.line(jsonText(answer.output));
     const { duration_ms: duration, usage } = answer;
     const took = duration === undefined ? '' : ` in ${formatDuration(duration)}`;

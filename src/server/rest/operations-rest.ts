@@ -251,7 +251,8 @@ export const eventOperations: Operation[] = [
 
 /** Private targets, commands and models' endpoints are the operator's to grant (security.md C2.7). */
 function requireRightsFor(tool: Tool, caller: Caller): void {
-  const needs = (tool.grants?.length ?? 0) > 0 || (tool.kind === 'mcp' && tool.mcp?.server.transport === 'stdio');
+  const needs =
+    (tool.grants?.length ?? 0) > 0 || (tool.kind === 'mcp' && tool.mcp?.server.transport === 'stdio');
   if (needs && !hasScope(caller.scopes, 'admin')) {
     throw forbidden('Only an operator may add a tool that starts a program or reaches a private address.', [
       'Ask an operator to import it',

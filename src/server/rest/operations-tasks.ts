@@ -518,7 +518,7 @@ export const runOperations: Operation[] = [
           ]);
         carriedSteps = steps
           .filter((step) => step.position < position && step.status === 'succeeded')
-          .map(({ runId: _, ...step }) => step);
+          .map(({ runId: _runId, ...step }) => step);
       }
       const run = await services.store.createRun({
         taskId: task.id,

@@ -1,0 +1,333 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../src/domain/clock.js';
+import { Redactor } from '../../../src/domain/redact.js';
+import { MemoryBus } from '../../../src/server/bus/memory-bus.js';
+import { configSchema } from '../../../src/server/config.js';
+import { bootstrapAdmin } from '../../../src/server/rest/bootstrap-admin.js';
+import { type Api, createApi, operations } from '../../../src/server/rest/create-api.js';
+import { createToken } from '../../../src/server/rest/tokens.js';
+import { openStore } from '../../../src/server/store/open.js';
+import type { Store } from '../../../src/server/store/store.js';
+import { createHealth } from '../../../src/server/telemetry/health.js';
+import { silentLogger } from '../../../src/server/telemetry/logger.js';
+import { createMetrics } from '../../../src/server/telemetry/metrics.js';
+import { builtinTools } from '../../../src/server/tools/builtin-tools.js';
+
+let folder: string;
+let store: Store;
+let api: Api;
+let url: string;
+let admin: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'pao-api-'));
+  store = await openStore({ url: `sqlite:${join(folder, 'api.db')}`, durability: 'normal' });
+  await store.migrate(Date.now());
+  admin = (await bootstrapAdmin({ store, clock: systemClock, hasCredentials: false })) as string;
+  const bus = new MemoryBus();
+  const config = configSchema.parse({ port: 0 });
+  const shared = { store, bus, clock: systemClock, config, version: '0.0.0' };
+  api = await createApi({
+    ...shared,
+    logger: silentLogger,
+    health: createHealth({ ...shared, home: folder, startedAt: Date.now() }),
+    metrics: await createMetrics({ ...shared, workersDesired: 0 }),
+    redactor: new Redactor(),
+    builtinTools,
+    callTool: async (_tool, input) => ({ output: input, durationMs: 0 }),
+    importCatalog: async () => ({ tools: [], problems: [] }),
+  });
+  url = (await api.listen({ host: '127.0.0.1', port: 0 })).url;
+});
+
+afterAll(async () => {
+  await api.close();
+  await store.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Answer {
+  status: number;
+  headers: Headers;
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look inside
+  body: any;
+}
+
+async function send(
+  method: string,
+  path: string,
+  options: { token?: string | null; body?: unknown; raw?: string; headers?: Record<string, string> } = {},
+): Promise<Answer> {
+  const token = options.token === undefined ? admin : options.token;
+  const body = options.raw ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
+  const response = await fetch(url + path, {
+    method,
+    headers: {
+      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...options.headers,
+    },
+    ...(body === undefined ? {} : { body }),
+  });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, body: text === '' ? null : JSON.parse(text) };
+}
+
+/** A request with headers that fetch would not let through. */
+function raw(headers: string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(url);
+    const sent = request({ hostname, port, path: '/health/live', setHost: false, headers }, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
+}
+
+const echo = (name: string) => ({ name, pipeline: [{ id: 'one', uses: 'debug.echo', with: { a: 1 } }] });
+
+async function anAgent(name: string, scopes: string[]): Promise<{ id: string; token: string }> {
+  const { body } = await send('POST', '/v1/agents', { body: { name, scopes } });
+  return { id: body.id, token: body.token.secret };
+}
+
+describe('tokens', () => {
+  it('are wanted by every operation, and each names the scope it needs', async () => {
+    const { token } = await anAgent('nobody', []);
+    for (const one of operations) {
+      const path = one.path.replace(/:[a-z_]+/g, 'x');
+      const none = await send(one.method, path, { token: null });
+      expect([one.name, none.status]).toEqual([one.name, 401]);
+      expect(none.headers.get('www-authenticate')).toContain('Bearer');
+      if (one.scope === null) continue;
+      const without = await send(one.method, path, { token });
+      expect([one.name, without.status]).toEqual([one.name, 403]);
+      expect(without.body.detail).toContain(one.scope);
+    }
+  });
+
+  it('tell malformed, unknown, revoked and expired apart', async () => {
+    const { id, token } = await anAgent('short', ['tasks:read']);
+    const answer = async (wanted: string) => (await send('GET', '/v1/tasks', { token: wanted })).body.detail;
+    expect(await answer('hello')).toMatch(/not a token/);
+    expect(await answer(`${token.slice(0, -1)}${token.endsWith('a') ? 'b' : 'a'}`)).toMatch(/not a token/);
+    expect(await answer(createToken('a'))).toMatch(/not known/);
+    expect((await send('GET', '/v1/tasks', { token })).status).toBe(200);
+    const [first] = await store.listTokens(id);
+    await store.updateToken({ ...first!, expiresAt: Date.now() - 1 });
+    expect(await answer(token)).toMatch(/expired/);
+    await send('DELETE', `/v1/agents/${id}/tokens/${first!.id}`);
+    expect(await answer(token)).toMatch(/revoked/);
+  });
+
+  it('are stored as a hash only, and shown once', async () => {
+    const { id, token } = await anAgent('secretive', ['tasks:read']);
+    const shown = await send('GET', `/v1/agents/${id}`);
+    expect(JSON.stringify(shown.body)).not.toContain(token);
+    expect(JSON.stringify(await store.listTokens(id))).not.toContain(token);
+  });
+});
+
+describe('the browser wall', () => {
+  const host = () => new URL(url).host;
+
+  it('lets our own host in and refuses a foreign one, two of them, and foreign origins', async () => {
+    expect(await raw(['Host', host()])).toBe(200);
+    expect(await raw(['Host', 'evil.example'])).toBe(421);
+    expect(await raw(['Host', host(), 'Origin', 'https://evil.example'])).toBe(403);
+    expect(await raw(['Host', host(), 'Sec-Fetch-Site', 'cross-site'])).toBe(403);
+    expect(await raw(['Host', host(), 'Origin', `http://${host()}`])).toBe(200);
+  });
+});
+
+describe('a task', () => {
+  it('is created, found by name, patched, applied again unchanged, and canceled', async () => {
+    const created = await send('POST', '/v1/tasks', { body: echo('life') });
+    expect(created).toMatchObject({
+      status: 201,
+      body: { name: 'life', version: 1, state: 'active', outcome: 'created' },
+    });
+    expect(created.headers.get('location')).toBe(`/v1/tasks/${created.body.id}`);
+    expect((await send('POST', '/v1/tasks', { body: echo('life') })).status).toBe(409);
+    const same = await send('PUT', '/v1/tasks/by-name/life', { body: echo('life') });
+    expect(same.body).toMatchObject({ outcome: 'unchanged', version: 1 });
+    const stale = await send('PATCH', `/v1/tasks/${created.body.id}`, {
+      body: { priority: 2 },
+      headers: { 'if-match': '"7"' },
+    });
+    expect(stale.status).toBe(412);
+    const patched = await send('PATCH', `/v1/tasks/${created.body.id}`, {
+      body: { priority: 2 },
+      headers: { 'if-match': '"1"' },
+    });
+    expect(patched.body).toMatchObject({ priority: 2, version: 2, pipeline: created.body.pipeline });
+    expect((await send('DELETE', `/v1/tasks/${created.body.id}`)).status).toBe(204);
+    expect((await send('GET', `/v1/tasks/${created.body.id}`)).body.state).toBe('canceled');
+  });
+
+  it('is refused with every problem at once, each with a pointer', async () => {
+    const { status, body } = await send('POST', '/v1/tasks', {
+      body: {
+        name: 'bad',
+        schedule: { kind: 'cron', expr: '61 * * * *', timezone: 'UTC' },
+        pipeline: [
+          { id: 'one', uses: 'debug.ecko', with: { x: '${steps.two.y}' } },
+          { id: 'two', uses: 'debug.echo', with: { x: '${params.gone}' } },
+        ],
+      },
+    });
+    expect(status).toBe(422);
+    const pointers = body.errors.map((one: { pointer: string }) => one.pointer);
+    expect(pointers).toContain('/schedule/expr');
+    expect(pointers).toContain('/pipeline/0/uses');
+    expect(pointers.some((pointer: string) => pointer.startsWith('/pipeline/0/with'))).toBe(true);
+    expect(pointers.some((pointer: string) => pointer.startsWith('/pipeline/1/with'))).toBe(true);
+    expect(body.request_id).toMatch(/^req_/);
+  });
+
+  it('refuses an unknown zone, a time that is past, and an unknown key with the nearest one', async () => {
+    const check = async (change: object) =>
+      (await send('POST', '/v1/tasks', { body: { ...echo('x'), ...change } })).body.errors[0];
+    expect(
+      await check({ schedule: { kind: 'cron', expr: '0 8 * * *', timezone: 'Mars/Base' } }),
+    ).toMatchObject({ pointer: '/schedule/timezone' });
+    expect(
+      await check({ schedule: { kind: 'once', expr: '2020-01-01T00:00:00Z', timezone: 'UTC' } }),
+    ).toMatchObject({ pointer: '/schedule/expr' });
+    expect((await check({ prioritty: 3 })).hint).toContain('priority');
+  });
+
+  it('belongs to its agent: another one finds nothing', async () => {
+    const scopes = ['tasks:read', 'tasks:write', 'runs:read', 'runs:write', 'tool:debug.*'];
+    const [one, two] = [await anAgent('one', scopes), await anAgent('two', scopes)];
+    const task = await send('POST', '/v1/tasks', { token: one.token, body: echo('mine') });
+    expect(task.status).toBe(201);
+    const run = await send('POST', `/v1/tasks/${task.body.id}/run`, { token: one.token });
+    expect(run.status).toBe(202);
+    expect((await send('GET', `/v1/tasks/${task.body.id}`, { token: two.token })).status).toBe(404);
+    expect((await send('GET', `/v1/runs/${run.body.id}`, { token: two.token })).status).toBe(404);
+    expect((await send('GET', '/v1/tasks', { token: two.token })).body.items).toEqual([]);
+  });
+
+  it('names the scope when only a scope is missing', async () => {
+    const { token } = await anAgent('toolless', ['tasks:write']);
+    const { status, body } = await send('POST', '/v1/tasks', { token, body: echo('no') });
+    expect(status).toBe(403);
+    expect(body.detail).toContain('tool:debug.echo');
+  });
+
+  it('stores the anchor of a rule without one', async () => {
+    const body = {
+      ...echo('anchored'),
+      schedule: {
+        kind: 'rrule',
+        expr: 'FREQ=DAILY;INTERVAL=3;BYHOUR=8;BYMINUTE=0;BYSECOND=0',
+        timezone: 'Europe/Berlin',
+      },
+    };
+    const created = await send('POST', '/v1/tasks', { body });
+    expect(created.body.schedule.dtstart).toMatch(/Z$/);
+    const again = await send('PUT', '/v1/tasks/by-name/anchored', { body });
+    expect(again.body).toMatchObject({
+      outcome: 'unchanged',
+      schedule: { dtstart: created.body.schedule.dtstart },
+    });
+  });
+});
+
+describe('requests', () => {
+  it('that are not JSON, too deep, too large or of another type are refused in words', async () => {
+    const post = (rawBody: string, headers?: Record<string, string>) =>
+      send('POST', '/v1/tasks', { raw: rawBody, ...(headers === undefined ? {} : { headers }) });
+    expect(await post('{"name": }')).toMatchObject({ status: 400 });
+    expect((await post('{\n "a": tru }')).body.detail).toMatch(/line 2/);
+    expect((await post('{"__proto__": {"a": 1}}')).status).toBe(400);
+    expect((await post(`${'['.repeat(100)}${']'.repeat(100)}`)).status).toBeGreaterThanOrEqual(400);
+    expect((await post(`"${'x'.repeat(1_100_000)}"`)).status).toBe(413);
+    expect((await post('{}', { 'content-type': 'text/plain' })).status).toBe(415);
+  });
+
+  it('to unknown paths and with wrong methods say what there is', async () => {
+    expect((await send('GET', '/v1/nothing')).status).toBe(404);
+    const wrong = await send('PUT', '/v1/tasks');
+    expect(wrong.status).toBe(405);
+    expect(wrong.headers.get('allow')).toContain('POST');
+  });
+
+  it('with an Idempotency-Key give the first answer again, and refuse another body', async () => {
+    const headers = { 'idempotency-key': 'k1' };
+    const first = await send('POST', '/v1/tasks', { body: echo('idem'), headers });
+    const second = await send('POST', '/v1/tasks', { body: echo('idem'), headers });
+    expect([first.status, second.status, second.body.id]).toEqual([201, 201, first.body.id]);
+    expect((await send('POST', '/v1/tasks', { body: echo('other'), headers })).status).toBe(422);
+  });
+
+  it('page through a list that grows meanwhile without showing anything twice', async () => {
+    for (let index = 0; index < 7; index++) await send('POST', '/v1/tasks', { body: echo(`page-${index}`) });
+    const seen: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const page: Answer = await send(
+        'GET',
+        `/v1/tasks?limit=3${cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`}`,
+      );
+      seen.push(...page.body.items.map((task: { id: string }) => task.id));
+      cursor = page.body.next_cursor;
+      if (seen.length === 3) await send('POST', '/v1/tasks', { body: echo('page-late') });
+    } while (cursor !== null);
+    expect(new Set(seen).size).toBe(seen.length);
+  });
+});
+
+describe('events', () => {
+  it('are published once under a dedupe key and streamed from where a reader left off', async () => {
+    const first = await send('POST', '/v1/events', {
+      body: { topic: 'mail.received', payload: { n: 1 }, dedupe_key: 'd' },
+    });
+    const again = await send('POST', '/v1/events', {
+      body: { topic: 'mail.received', payload: { n: 2 }, dedupe_key: 'd' },
+    });
+    expect([first.status, again.status, again.body.id]).toEqual([201, 200, first.body.id]);
+    await send('POST', '/v1/events', { body: { topic: 'mail.sent' } });
+    const abort = new AbortController();
+    const response = await fetch(`${url}/v1/events/stream?topic=mail.*`, {
+      headers: { authorization: `Bearer ${admin}`, 'last-event-id': '0' },
+      signal: abort.signal,
+    });
+    let text = '';
+    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+      text += Buffer.from(chunk).toString();
+      if (text.includes('mail.sent')) break;
+    }
+    abort.abort();
+    expect(text).toContain('event: mail.received');
+  });
+});
+
+describe('operations', () => {
+  it('are all in the OpenAPI 3.1 document', async () => {
+    const { body } = await send('GET', '/openapi.json', { token: null });
+    expect(body.openapi).toBe('3.1.0');
+    const ids = Object.values(body.paths as Record<string, Record<string, { operationId: string }>>).flatMap(
+      (path) => Object.values(path).map((one) => one.operationId),
+    );
+    expect(ids.sort()).toEqual(operations.map((one) => one.name).sort());
+  });
+
+  it('show health without a token and metrics only with one', async () => {
+    expect(
+      (await send('GET', '/health', { token: null })).body.checks.map(
+        (check: { name: string }) => check.name,
+      ),
+    ).toContain('store');
+    expect((await fetch(`${url}/metrics`)).status).toBe(401);
+    const metrics = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${admin}` } });
+    expect(await metrics.text()).toContain('orchestrator_http_requests_total');
+  });
+});
