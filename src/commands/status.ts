@@ -1,8 +1,8 @@
+import type { HealthCheck, HealthReport } from '../cli/ask-health.js';
 import { BaseCommand } from '../cli/base-command.js';
 import type { Column } from '../cli/table.js';
 import { EXIT, PaoError } from '../domain/errors.js';
 import type { RunFile } from '../server/supervisor/run-file.js';
-import type { HealthCheck, HealthReport } from '../server/telemetry/health.js';
 
 const TIMEOUT_MS = 10_000;
 
