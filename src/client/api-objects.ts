@@ -86,7 +86,8 @@ export interface OccurrencesObject {
 
 /** One step of a run. */
 export interface StepObject {
-  step_id: string;
+  /** As the pipeline names it. */
+  id: string;
   position: number;
   tool: string | null;
   status: StepStatus;
