@@ -59,7 +59,7 @@ function pairsOf(run: RunObject): (readonly [string, string])[] {
 function showStep(step: StepObject, out: Output, isFull: boolean): boolean {
   const { paint } = out;
   out.line();
-  out.line(`${paint.bold(visible(step.step_id))}  ${paint.dim(visible(step.tool ?? ''))}`.trimEnd());
+  out.line(`${paint.bold(visible(step.id))}  ${paint.dim(visible(step.tool ?? ''))}`.trimEnd());
   let isCut = showValue('input', step.input, out, isFull);
   isCut = showValue('output', step.output, out, isFull) || isCut;
   if (step.error !== null) errorLines(step.error, (line) => out.line(`  ${paint.red(`error: ${line}`)}`));

@@ -37,7 +37,7 @@ export const runColumns = (out: Output, now: number): Column<RunObject>[] => [
 
 /** The columns of the steps of a run. */
 export const stepColumns = (out: Output): Column<StepObject>[] => [
-  { header: 'STEP', value: ({ step_id: id }) => id },
+  { header: 'STEP', value: ({ id }) => id },
   {
     header: 'STATUS',
     value: ({ status, reason }) => (reason === null ? status : `${status} (${reason})`),

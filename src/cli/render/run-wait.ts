@@ -47,7 +47,7 @@ export async function waitAndTell(
 }
 
 function tellSteps(run: RunObject, told: Set<string>, out: Output): void {
-  for (const { step_id: id, status, duration_ms: ms, reason, attempts } of run.steps ?? []) {
+  for (const { id, status, duration_ms: ms, reason, attempts } of run.steps ?? []) {
     const isOver = status !== 'running' && status !== 'waiting';
     if (!isOver || told.has(id)) continue;
     told.add(id);

@@ -34,7 +34,7 @@ export async function readTaskDocuments(
     const documents = await parseYamlDocuments(text, file, LIMITS);
     if (documents.length === 0) problems.push({ pointer: '', message: `${file} holds no task` });
     for (const document of documents) {
-      const fault = faultOf(document.value);
+      const fault = faultOf(document.value) ?? twiceFault(document.value as TaskInput, found);
       if (fault === null) found.push({ file, document, task: document.value as TaskInput });
       else problems.push(...withPositions([fault], file, document).map(withoutPointer));
     }
@@ -68,6 +68,14 @@ function faultOf(value: unknown): Problem | null {
   if (name === undefined) return { pointer: '/name', message: 'is required' };
   if (typeof name !== 'string' || name === '') return { pointer: '/name', message: 'must be a text' };
   return null;
+}
+
+/** The later of two tasks of one name would silently undo the earlier one. */
+function twiceFault({ name }: TaskInput, found: readonly TaskDocument[]): Problem | null {
+  const first = found.find(({ task }) => task.name === name);
+  if (first === undefined) return null;
+  const { line } = first.document.locate('/name');
+  return { pointer: '/name', message: `${name} is there twice, first at ${first.file}:${line}` };
 }
 
 async function readText(path: string, shown: string): Promise<string> {

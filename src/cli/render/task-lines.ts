@@ -24,6 +24,10 @@ export function dueText(task: TaskObject, now: number): string {
   if (task.state !== 'active')
     return task.state_reason === null ? task.state : `${task.state}: ${task.state_reason}`;
   if (task.next_due_at === null) return '-';
+  // The server names the next occurrence even when it is going to be skipped.
+  if (task.snoozed_until !== null && Date.parse(task.snoozed_until) > Date.parse(task.next_due_at)) {
+    return `snoozed until ${machineTime(task.snoozed_until)}`;
+  }
   const when = zonedTime(task.next_due_at, task.next_due_local, task.timezone);
   return `${when} (${fromNow(task.next_due_at, now)})`;
 }

@@ -4,9 +4,9 @@ import { dueText } from '../../cli/render/task-lines.js';
 import type { TaskObject } from '../../client/api-objects.js';
 import { PaoClient } from '../../client/pao-client.js';
 
-/** Lets a paused or snoozed task run again. */
+/** Lets a paused task run again. */
 export default class TaskResume extends BaseCommand<typeof TaskResume> {
-  static override summary = 'Let a paused or snoozed task run again';
+  static override summary = 'Let a paused task run again';
   static override examples = ['<%= config.bin %> task resume morning-briefing'];
   static override args = { name: Args.string({ summary: 'Name or id of the task', required: true }) };
 

@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.js';
 import { Args } from '../../cli/flags.js';
-import { dueText } from '../../cli/render/task-lines.js';
+import { zonedTime } from '../../cli/render/task-time.js';
 import type { TaskObject } from '../../client/api-objects.js';
 import { PaoClient } from '../../client/pao-client.js';
 
@@ -14,7 +14,8 @@ export default class TaskSkip extends BaseCommand<typeof TaskSkip> {
     const client = new PaoClient(this.connection());
     const { id } = await client.findTask(this.args.name, { signal: this.signal });
     const task = await client.skipTask(id, { signal: this.signal });
-    this.out.success(`${task.name} leaves out its next occurrence; after that: ${dueText(task, Date.now())}`);
+    const left = zonedTime(task.next_due_at, task.next_due_local, task.timezone);
+    this.out.success(`${task.name} leaves out ${left}`);
     this.out.hint(`pao task next ${task.name}`);
     return task;
   }

@@ -1,6 +1,5 @@
 import { BaseCommand } from '../../cli/base-command.js';
 import { Args, durationFlag, Flags } from '../../cli/flags.js';
-import { dueText } from '../../cli/render/task-lines.js';
 import { machineTime } from '../../cli/render/task-time.js';
 import type { TaskObject } from '../../client/api-objects.js';
 import { PaoClient } from '../../client/pao-client.js';
@@ -29,8 +28,7 @@ export default class TaskSnooze extends BaseCommand<typeof TaskSnooze> {
     const input = until === undefined ? { seconds: Math.ceil((forMs ?? 0) / 1000) } : { until };
     const task = await client.snoozeTask(id, input, { signal: this.signal });
     this.out.success(`${task.name} is snoozed until ${machineTime(task.snoozed_until)}`);
-    this.out.note(`Next: ${dueText(task, Date.now())}`);
-    this.out.hint(`pao task resume ${task.name}`);
+    this.out.hint(`pao task next ${task.name}`);
     return task;
   }
 }
