@@ -17,6 +17,7 @@ export default class AgentCreate extends BaseCommand<typeof AgentCreate> {
   static override flags = {
     scope: Flags.string({
       summary: 'What it may do; may be repeated',
+      helpValue: 'SCOPE',
       multiple: true,
       multipleNonGreedy: true,
     }),
