@@ -79,10 +79,16 @@ export class PaoClient {
     } catch (error) {
       if (!(error instanceof ApiError) || error.httpStatus !== 404) throw error;
     }
-    const [{ items }, { nearest }] = await Promise.all([
+    const [same, { items }, { nearest }] = await Promise.all([
+      this.listTasks({ search: nameOrId, limit: 100, ...options }),
       this.listTasks({ limit: 100, ...options }),
       import('../domain/nearest.js'),
     ]);
+    // A canceled task has given its name free, but its history is still asked for by that name.
+    const [latest] = same.items
+      .filter(({ name }) => name === nameOrId)
+      .sort((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at));
+    if (latest) return latest;
     const near = nearest(
       nameOrId,
       items.map(({ name }) => name),

@@ -1,0 +1,198 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startTaskApi, type TaskApi } from './task-api.js';
+
+let api: TaskApi;
+
+beforeAll(async () => {
+  api = await startTaskApi();
+});
+
+afterAll(() => api.close());
+
+const daily = (name: string, more = '') => `name: ${name}
+title: Every morning
+schedule:
+  kind: cron
+  expr: 30 8 * * MON-FRI
+  timezone: Europe/Chisinau
+pipeline:
+  - id: one
+    uses: debug.echo
+    with: { text: hello }
+${more}`;
+
+const write = (file: string, text: string) => writeFileSync(join(api.folder, file), text);
+
+async function applied(name: string, text = daily(name)): Promise<void> {
+  const end = await api.run('task:apply', ['-'], { input: text });
+  expect(end).toMatchObject({ error: null, exitCode: 0 });
+}
+
+describe('task apply', () => {
+  test('says created, then unchanged, then updated, with the next three occurrences in the zone', async () => {
+    write('daily.yaml', daily('daily'));
+    const first = await api.run('task:apply', ['daily.yaml']);
+    expect(first).toMatchObject({ error: null, exitCode: 0 });
+    expect(first.stdout).toMatch(/^daily {2}created/);
+    expect(first.stdout.match(/ 08:30 Europe\/Chisinau/g)).toHaveLength(3);
+    expect(first.stderr).toContain('pao task run daily --wait');
+    expect((await api.run('task:apply', ['daily.yaml'])).stdout).toMatch(/^daily {2}unchanged/);
+    write('daily.yaml', daily('daily', 'priority: 2\n'));
+    const third = await api.run('task:apply', ['daily.yaml', '--json']);
+    expect(JSON.parse(third.stdout)).toMatchObject({ name: 'daily', outcome: 'updated', version: 2 });
+  });
+
+  test('takes several documents from stdin and answers with all of them', async () => {
+    const input = `${daily('many-a')}---\n{"name": "many-b", "pipeline": [{"id": "x", "uses": "debug.echo"}]}\n`;
+    const { stdout } = await api.run('task:apply', ['-', '--json'], { input });
+    const { items } = JSON.parse(stdout) as { items: { name: string; outcome: string }[] };
+    expect(items.map(({ name, outcome }) => [name, outcome])).toEqual([
+      ['many-a', 'created'],
+      ['many-b', 'created'],
+    ]);
+  });
+
+  test('names file, line and column of each problem and changes nothing of the good ones', async () => {
+    write('bad.yaml', `${daily('good-one')}---\n${daily('bad-one').replace('debug.echo', 'debug.ecko')}`);
+    const { error, exitCode } = await api.run('task:apply', ['bad.yaml']);
+    expect(exitCode).toBe(2);
+    expect(error?.problems[0]?.message).toMatch(/^bad\.yaml:20:5 \/pipeline\/0\/uses /);
+    expect((await api.run('task:show', ['good-one'])).exitCode).toBe(5);
+  });
+
+  test('refuses YAML that is none, a task without a name, a name that is there twice, and no file', async () => {
+    write('broken.yaml', 'name: x\n  bad: [');
+    expect((await api.run('task:apply', ['broken.yaml'])).error?.message).toMatch(/^broken\.yaml:\d+:\d+: /);
+    write('nameless.yaml', 'pipeline: []\n');
+    const nameless = await api.run('task:apply', ['nameless.yaml']);
+    expect(nameless.error?.problems[0]?.message).toBe('nameless.yaml:1:1 /name is required');
+    write('twice.yaml', `${daily('twin')}---\n${daily('twin')}`);
+    const twice = await api.run('task:apply', ['twice.yaml']);
+    expect(twice.error?.problems[0]?.message).toContain('twin is there twice, first at twice.yaml:1');
+    const missing = await api.run('task:apply', ['missing.yaml']);
+    expect(missing.error).toMatchObject({ exitCode: 2, message: expect.stringContaining('no such file') });
+  });
+
+  test('checks with --dry-run and keeps nothing', async () => {
+    const end = await api.run('task:apply', ['-', '--dry-run'], { input: daily('only-checked') });
+    expect(end.stdout).toMatch(/^only-checked {2}valid/);
+    expect((await api.run('task:show', ['only-checked'])).exitCode).toBe(5);
+  });
+});
+
+test('task create refuses a name that is taken', async () => {
+  write('fresh.yaml', daily('fresh'));
+  expect((await api.run('task:create', ['-f', 'fresh.yaml'])).stdout).toMatch(/^fresh {2}created/);
+  expect((await api.run('task:create', ['-f', 'fresh.yaml'])).exitCode).toBe(1);
+});
+
+test('a name that is not there is exit 5 with the nearest one', async () => {
+  await applied('morning-briefing');
+  const { error } = await api.run('task:show', ['mornign-briefing']);
+  expect(error).toMatchObject({
+    exitCode: 5,
+    hints: ['Did you mean morning-briefing?', 'pao task list'],
+  });
+});
+
+test('task list, show, next and explain name the task, its schedule and its local times', async () => {
+  await applied('shown');
+  const list = await api.run('task:list', ['--search', 'shown']);
+  expect(list.stdout).toMatch(/shown +active .*08:30 Europe\/Chisinau \(in /);
+  const show = await api.run('task:show', ['shown']);
+  expect(show.stdout).toContain('Every morning');
+  expect(show.stdout).toContain('1. one  debug.echo');
+  const next = await api.run('task:next', ['shown', '--count', '4']);
+  expect(next.stdout.match(/ 08:30 Europe\/Chisinau/g)).toHaveLength(4);
+  const { stdout } = await api.run('task:explain', ['shown', '--json']);
+  expect(JSON.parse(stdout)).toMatchObject({ task: { name: 'shown' }, lines: [{ text: expect.stringContaining('Next: ') }] });
+  const explained = await api.run('task:explain', ['shown']);
+  expect(explained.stdout).toContain('Next: ');
+});
+
+test('an empty list says what to type', async () => {
+  const { stdout, stderr } = await api.run('task:list', ['--search', 'nothing-like-this']);
+  expect(stdout).toBe('');
+  expect(stderr).toContain('pao task list');
+});
+
+test('pause, resume, snooze and skip change what the task list says', async () => {
+  await applied('verbs');
+  const line = async () => (await api.run('task:list', ['--search', 'verbs'])).stdout;
+  expect((await api.run('task:pause', ['verbs', '--reason', 'on holiday'])).stderr).toContain('verbs is paused');
+  expect(await line()).toContain('paused: on holiday');
+  await api.run('task:resume', ['verbs']);
+  expect(await line()).toMatch(/verbs +active/);
+  expect((await api.run('task:skip', ['verbs'])).stderr).toMatch(/verbs leaves out .* 08:30 Europe\/Chisinau/);
+  await api.run('task:snooze', ['verbs', '--for', '30d']);
+  expect(await line()).toContain('snoozed until');
+  expect((await api.run('task:snooze', ['verbs'])).exitCode).toBe(2);
+});
+
+test('cancel wants a yes and keeps the history', async () => {
+  await applied('ended');
+  expect((await api.run('task:cancel', ['ended'])).error?.code).toBe('PAO_CONFIRMATION_NEEDED');
+  expect((await api.run('task:cancel', ['ended', '--yes'])).exitCode).toBe(0);
+  expect((await api.run('task:show', ['ended', '--json'])).stdout).toContain('"state": "canceled"');
+});
+
+test('an exported task is taken back unchanged, and a file is not overwritten by chance', async () => {
+  await applied('exported');
+  const end = await api.run('task:export', ['exported', '--output', 'exported.yaml']);
+  expect(end).toMatchObject({ error: null });
+  expect(readFileSync(join(api.folder, 'exported.yaml'), 'utf8')).toMatch(/^name: exported\n/);
+  expect((await api.run('task:apply', ['exported.yaml'])).stdout).toMatch(/^exported {2}unchanged/);
+  expect((await api.run('task:export', ['exported', '-o', 'exported.yaml'])).error?.code).toBe('PAO_FILE_EXISTS');
+});
+
+test('task history names who changed what', async () => {
+  await applied('changed');
+  await applied('changed', daily('changed', 'priority: 1\n'));
+  const { stdout } = await api.run('task:history', ['changed']);
+  expect(stdout).toMatch(/ 2 .*agent:.*priority/);
+  expect(stdout).toMatch(/ 1 .*created/);
+});
+
+const manual = (name: string, uses: string) =>
+  `name: ${name}\nparams: { text: none }\npipeline:\n  - { id: one, uses: ${uses}, with: { text: "\${params.text}" } }\n`;
+
+describe('task run', () => {
+  test('waits and ends with 0 when it succeeded; parameters reach the run', async () => {
+    await applied('quick', manual('quick', 'debug.echo'));
+    const end = await api.run('task:run', ['quick', '--param', 'text=hello', '--wait', '--json']);
+    expect(end.exitCode).toBe(0);
+    expect(JSON.parse(end.stdout)).toMatchObject({
+      status: 'succeeded',
+      params: { text: 'hello' },
+      steps: [{ id: 'one', status: 'succeeded', output: { text: 'hello' } }],
+    });
+  });
+
+  test('ends with 1 and names the step when it failed', async () => {
+    await applied('failing', manual('failing', 'test.fail'));
+    const end = await api.run('task:run', ['failing', '--wait']);
+    expect(end).toMatchObject({ exitCode: 1, error: null });
+    expect(end.stderr).toContain('The tool said no.');
+  });
+
+  test('ends with 124 when it takes too long, and Ctrl-C ends only the waiting', async () => {
+    await applied('slow', manual('slow', 'test.hold'));
+    const late = await api.run('task:run', ['slow', '--wait', '--timeout', '100ms']);
+    expect(late.exitCode).toBe(124);
+    const interruption = new AbortController();
+    const { id } = JSON.parse((await api.run('run:show', ['latest', '--json'])).stdout) as { id: string };
+    const waiting = api.run('run:watch', [id], { signal: interruption.signal });
+    interruption.abort();
+    await expect(waiting).resolves.toMatchObject({ stderr: expect.stringContaining('The run goes on') });
+    api.release();
+    expect((await api.run('run:watch', ['latest', '--task', 'slow'])).stdout).toContain('succeeded');
+  });
+
+  test('refuses parameters that are none', async () => {
+    expect((await api.run('task:run', ['quick', '--param', 'nonsense'])).exitCode).toBe(2);
+    expect((await api.run('task:run', ['quick', '--params', '[1]'])).exitCode).toBe(2);
+    expect((await api.run('task:run', ['quick', '--params', '{"a":'])).error?.problems).toHaveLength(1);
+  });
+});
