@@ -36,7 +36,9 @@ export async function startTaskApi(): Promise<TaskApi> {
     async callTool(tool, input, { signal }) {
       if (tool.address === 'test.fail') throw new ToolError('config_error', 'The tool said no.');
       if (tool.address === 'test.hold') {
-        await Promise.race([held, new Promise((done) => signal.addEventListener('abort', done, { once: true }))]);
+        const cutOff = new Promise((done) => signal.addEventListener('abort', done, { once: true }));
+        await Promise.race([held, cutOff]);
+        signal.throwIfAborted();
       }
       return { output: input, durationMs: 1 };
     },

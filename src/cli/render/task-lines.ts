@@ -83,5 +83,5 @@ function stepKind(step: Record<string, unknown>): string {
 }
 
 /** How long something took, or `-`. */
-export const tookText = (ms: number | null | undefined): string =>
+const tookText = (ms: number | null | undefined): string =>
   ms === null || ms === undefined ? '-' : formatDuration(ms);
