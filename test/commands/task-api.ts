@@ -38,7 +38,7 @@ export async function startTaskApi(): Promise<TaskApi> {
       if (tool.address === 'test.hold') {
         const cutOff = new Promise((done) => signal.addEventListener('abort', done, { once: true }));
         await Promise.race([held, cutOff]);
-        signal.throwIfAborted();
+        if (signal.aborted) throw new ToolError('canceled', 'The call was canceled.');
       }
       return { output: input, durationMs: 1 };
     },

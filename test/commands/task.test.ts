@@ -107,7 +107,10 @@ test('task list, show, next and explain name the task, its schedule and its loca
   const next = await api.run('task:next', ['shown', '--count', '4']);
   expect(next.stdout.match(/ 08:30 Europe\/Chisinau/g)).toHaveLength(4);
   const { stdout } = await api.run('task:explain', ['shown', '--json']);
-  expect(JSON.parse(stdout)).toMatchObject({ task: { name: 'shown' }, lines: [{ text: expect.stringContaining('Next: ') }] });
+  expect(JSON.parse(stdout)).toMatchObject({
+    task: { name: 'shown' },
+    lines: [{ text: expect.stringContaining('Next: ') }],
+  });
   const explained = await api.run('task:explain', ['shown']);
   expect(explained.stdout).toContain('Next: ');
 });
@@ -121,11 +124,15 @@ test('an empty list says what to type', async () => {
 test('pause, resume, snooze and skip change what the task list says', async () => {
   await applied('verbs');
   const line = async () => (await api.run('task:list', ['--search', 'verbs'])).stdout;
-  expect((await api.run('task:pause', ['verbs', '--reason', 'on holiday'])).stderr).toContain('verbs is paused');
+  expect((await api.run('task:pause', ['verbs', '--reason', 'on holiday'])).stderr).toContain(
+    'verbs is paused',
+  );
   expect(await line()).toContain('paused: on holiday');
   await api.run('task:resume', ['verbs']);
   expect(await line()).toMatch(/verbs +active/);
-  expect((await api.run('task:skip', ['verbs'])).stderr).toMatch(/verbs leaves out .* 08:30 Europe\/Chisinau/);
+  expect((await api.run('task:skip', ['verbs'])).stderr).toMatch(
+    /verbs leaves out .* 08:30 Europe\/Chisinau/,
+  );
   await api.run('task:snooze', ['verbs', '--for', '30d']);
   expect(await line()).toContain('snoozed until');
   expect((await api.run('task:snooze', ['verbs'])).exitCode).toBe(2);
@@ -144,7 +151,9 @@ test('an exported task is taken back unchanged, and a file is not overwritten by
   expect(end).toMatchObject({ error: null });
   expect(readFileSync(join(api.folder, 'exported.yaml'), 'utf8')).toMatch(/^name: exported\n/);
   expect((await api.run('task:apply', ['exported.yaml'])).stdout).toMatch(/^exported {2}unchanged/);
-  expect((await api.run('task:export', ['exported', '-o', 'exported.yaml'])).error?.code).toBe('PAO_FILE_EXISTS');
+  expect((await api.run('task:export', ['exported', '-o', 'exported.yaml'])).error?.code).toBe(
+    'PAO_FILE_EXISTS',
+  );
 });
 
 test('task history names who changed what', async () => {

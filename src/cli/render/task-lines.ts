@@ -1,5 +1,4 @@
 import type { OccurrenceObject, TaskObject, WarningObject } from '../../client/api-objects.js';
-import { formatDuration } from '../../domain/duration.js';
 import type { Output } from '../output.js';
 import { visible } from '../visible.js';
 import { fromNow, machineTime, zonedTime } from './task-time.js';
@@ -81,7 +80,3 @@ function stepKind(step: Record<string, unknown>): string {
   if (typeof step['uses'] === 'string') return step['uses'];
   return ['parallel', 'wait', 'approve', 'foreach'].find((kind) => step[kind] !== undefined) ?? '';
 }
-
-/** How long something took, or `-`. */
-const tookText = (ms: number | null | undefined): string =>
-  ms === null || ms === undefined ? '-' : formatDuration(ms);
