@@ -221,7 +221,7 @@ export class StepCaller {
         agent: frame.agent,
       });
       const seconds = (frame.monotonic() - began) / 1000;
-      frame.observations.add('step_success_total', { tool: tool.address, agent: frame.agent });
+      frame.observations.add('step_success_total', { tool: tool.address });
       frame.observations.observe(
         'step_duration_seconds',
         { tool: tool.address, outcome: 'success' },
