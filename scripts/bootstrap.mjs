@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { withLock } from './lock.mjs';
 
@@ -42,6 +42,15 @@ function isInstalled() {
   return !needsNewDriver || existsSync(join(root, 'node_modules', 'better-sqlite3-v13'));
 }
 
+/** Node's own headers, where they came with it: then nothing has to be downloaded to compile the SQLite driver. */
+function headersOfThisNode() {
+  const prefix = join(dirname(process.execPath), '..');
+  const isSet = Object.keys(process.env).some((name) => name.toLowerCase() === 'npm_config_nodedir');
+  return isSet || !existsSync(join(prefix, 'include', 'node', 'node.h'))
+    ? {}
+    : { npm_config_nodedir: prefix };
+}
+
 async function install() {
   process.stderr.write(
     'Installing dependencies (once; better-sqlite3 may have to be compiled, which takes minutes)…\n',
@@ -53,6 +62,7 @@ async function install() {
     cwd: root,
     // npm's words are for a person; stdout may be somebody's JSON.
     stdio: ['ignore', 2, 2],
+    env: { ...process.env, ...headersOfThisNode() },
     shell: program === 'npm' && process.platform === 'win32',
   });
   const code = await new Promise((done, fail) => child.once('error', fail).once('close', done));

@@ -57,6 +57,8 @@ async function bundlePrograms(input, folder, partial) {
     entryFileNames: ({ name }) => `${name.replaceAll('/', '-')}-[hash].cjs`,
     chunkFileNames: '[name]-[hash].cjs',
     sourcemap: false,
+    // A chunk from the code cache has no import() of its own.
+    dynamicImportInCjs: false,
     minify: { mangle: false, compress: true, codegen: { removeWhitespace: true } },
     comments: { legal: false },
   });

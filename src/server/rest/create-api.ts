@@ -179,7 +179,9 @@ export async function createApi(services: ApiServices): Promise<Api> {
             ifMatch: unquoted(request.headers['if-match']),
             signal,
           });
-        const key = request.headers['idempotency-key'];
+        const key =
+          request.headers['idempotency-key'] ??
+          (body as { idempotency_key?: string } | undefined)?.idempotency_key;
         const result =
           one.method === 'POST' && typeof key === 'string'
             ? await once(
@@ -187,7 +189,7 @@ export async function createApi(services: ApiServices): Promise<Api> {
                 key.slice(0, 200),
                 request.body,
                 call,
-                one.status,
+                one,
               )
             : await call();
         const status = result.status ?? one.status;
@@ -204,9 +206,19 @@ export async function createApi(services: ApiServices): Promise<Api> {
     key: string,
     body: unknown,
     call: () => Promise<OperationResult>,
-    usual: number,
+    one: Operation,
   ): Promise<OperationResult> {
     const { id, hash, kept } = await keys.begin(scope, key, body);
+    if (kept !== null && one.holdsSecret === true) {
+      throw new PaoError(
+        'PAO_IDEMPOTENCY_SECRET',
+        'This request was answered already; its secret is shown only once.',
+        {
+          status: 409,
+          hints: ['pao agent rotate NAME makes a new token'],
+        },
+      );
+    }
     if (kept !== null)
       return {
         status: kept.status,
@@ -216,8 +228,9 @@ export async function createApi(services: ApiServices): Promise<Api> {
     try {
       const result = await call();
       await keys.keep(id, hash, {
-        status: result.status ?? usual,
-        body: result.body,
+        status: result.status ?? one.status,
+        // A token's secret is never stored, here neither.
+        body: one.holdsSecret === true ? null : result.body,
         ...(result.location === undefined ? {} : { location: result.location }),
       });
       return result;
@@ -302,10 +315,15 @@ export async function createApi(services: ApiServices): Promise<Api> {
         busy = false;
       }
     };
-    const unsubscribe = services.bus.subscribe('event', () => void send());
+    const push = () =>
+      void send().catch((error: unknown) => {
+        services.logger.warn({ err: error, request_id: request.id }, 'events could not be streamed');
+        raw.destroy();
+      });
+    const unsubscribe = services.bus.subscribe('event', push);
     const beat = setInterval(() => {
       raw.write(': still here\n\n');
-      void send();
+      push();
     }, 15_000);
     const end = () => {
       clearInterval(beat);
@@ -315,7 +333,7 @@ export async function createApi(services: ApiServices): Promise<Api> {
     };
     raw.once('close', end);
     closing.signal.addEventListener('abort', end);
-    await send();
+    push();
   }
 
   return {

@@ -8,7 +8,7 @@ import { instant, localTime, runView, scheduleWords } from './views.js';
 const REASONS: Record<string, string> = {
   overlap: 'the run before it had not ended (overlap policy)',
   dedupe: 'the same dedupe key had run within its window',
-  snoozed: 'the task was snoozed',
+  snoozed: 'the task was snoozed or paused',
   condition: 'the condition was not true',
   catchup_window: 'it was found too late, beyond the catch-up window',
   catchup_latest: 'several had come due while nothing ran, and only the latest is caught up',

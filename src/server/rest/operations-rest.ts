@@ -72,6 +72,7 @@ export const agentOperations: Operation[] = [
     summary: 'Register an agent; its token is shown once',
     scope: 'admin',
     status: 201,
+    holdsSecret: true,
     body: agentInputSchema.extend({ expires_in_seconds: expiry }),
     async handle({ body, services, caller }) {
       const now = services.clock.now();
@@ -167,6 +168,7 @@ export const agentOperations: Operation[] = [
     summary: 'Make a token; its secret is shown once',
     scope: 'admin',
     status: 201,
+    holdsSecret: true,
     body: tokenBody.optional(),
     async handle({ params, body, services, caller }) {
       const agent = await findAgent(params.id as string, services, caller);
@@ -250,7 +252,10 @@ export const eventOperations: Operation[] = [
 ];
 
 /** Private targets, commands and models' endpoints are the operator's to grant (security.md C2.7). */
-function requireRightsFor(tool: Tool, caller: Caller): void {
+function requireRightsFor(tool: Tool, services: ApiServices, caller: Caller): void {
+  if (services.builtinTools.some((builtin) => builtin.address === tool.address)) {
+    throw conflict(`${tool.address} is built in and can not be replaced.`, ['Choose another address']);
+  }
   const needs =
     (tool.grants?.length ?? 0) > 0 || (tool.kind === 'mcp' && tool.mcp?.server.transport === 'stdio');
   if (needs && !hasScope(caller.scopes, 'admin')) {
@@ -297,7 +302,7 @@ export const toolOperations: Operation[] = [
     status: 201,
     body: toolSchema,
     async handle({ body, services, caller }) {
-      requireRightsFor(body, caller);
+      requireRightsFor(body, services, caller);
       const now = services.clock.now();
       await services.store.putTool(
         { tool: body, createdBy: caller.actor, createdAt: now, updatedAt: now },
@@ -369,7 +374,7 @@ export const toolOperations: Operation[] = [
         throw invalidInput('The address in the body is not the one in the path.', [
           { pointer: '/address', message: `must be ${params.address}` },
         ]);
-      requireRightsFor(parsed.data, caller);
+      requireRightsFor(parsed.data, services, caller);
       const now = services.clock.now();
       const { created } = await services.store.putTool({
         tool: parsed.data,

@@ -28,9 +28,7 @@ export const pageQuery = {
   cursor: z.string().max(500).optional(),
 };
 const anything = z.unknown();
-const timeText = z
-  .string()
-  .refine((text) => !Number.isNaN(Date.parse(text)), { message: 'is not an RFC 3339 time' });
+const timeText = z.iso.datetime({ offset: true, error: 'is not an RFC 3339 time with an offset or Z' });
 
 function withOccurrences(task: Task, services: ApiServices, warnings: ScheduleWarning[], outcome: string) {
   const now = services.clock.now();
@@ -294,8 +292,10 @@ export const taskOperations: Operation[] = [
     async (task, body: { catchup?: string }, services) => ({
       state: 'active',
       stateReason: null,
-      // What came due meanwhile was not wanted, unless the person says so.
-      ...(body.catchup === 'latest' || body.catchup === 'all' ? {} : dueAfter(task, services.clock.now())),
+      // What came due meanwhile gets its rows from the scheduler: skipped, unless the person wants it caught up.
+      ...(task.spec.schedule?.kind === 'once' || (body.catchup !== undefined && body.catchup !== 'skip')
+        ? {}
+        : { snoozedUntil: Math.max(task.snoozedUntil ?? 0, services.clock.now()) }),
     }),
   ),
   verb(
@@ -595,12 +595,6 @@ async function cancelTask(task: Task, services: ApiServices, caller: Caller, rea
   const running = await services.store.cancelRunsOfTask(task.id, 'canceled', services.clock.now());
   if (running.length > 0) services.bus.publish('cancel', { runIds: running });
   return saved;
-}
-
-function dueAfter(task: Task, now: number): Partial<Task> {
-  const { schedule } = task.spec;
-  if (isTimed(schedule)) return { nextDueAt: recurrenceOf(schedule).next(now) };
-  return schedule?.kind === 'condition' ? { nextDueAt: now } : {};
 }
 
 /** JSON Merge Patch, RFC 7396: null removes. */

@@ -148,7 +148,7 @@ function checkSchedule(
   }
   try {
     const recurrence = recurrenceOf(schedule);
-    if (recurrence.next(now) === null && previous === undefined) {
+    if (recurrence.next(now) === null && !isSameSchedule(previous, schedule)) {
       problems.push({
         pointer: '/schedule/expr',
         message: schedule.kind === 'once' ? 'is in the past' : 'has no occurrence after now',
@@ -172,6 +172,11 @@ function checkSchedule(
     );
     return [];
   }
+}
+
+/** Whether a task has this very schedule already: one that is used up may stay as it is. */
+function isSameSchedule(previous: Task | undefined, schedule: NonNullable<TaskSpec['schedule']>): boolean {
+  return previous !== undefined && canonicalJson(previous.spec.schedule ?? null) === canonicalJson(schedule);
 }
 
 function checkExpression(text: string, pointer: string, problems: Problem[]): void {
