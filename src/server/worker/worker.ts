@@ -87,6 +87,7 @@ export class Worker {
   /** Stops taking work, lets what runs finish within the grace period, and hands the rest back uncounted. */
   async stop(graceMs: number): Promise<{ finished: number; handedBack: number }> {
     this.#stopping = true;
+    const before = this.finished;
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
     if (this.#timer !== null) clearTimeout(this.#timer);
     let handedBack = 0;
@@ -120,7 +121,7 @@ export class Worker {
     ]);
     this.#writer.close();
     this.#observations.flush();
-    return { finished: this.finished, handedBack };
+    return { finished: this.finished - before, handedBack };
   }
 
   /** Aborts runs that are executed here; others are not ours. */
