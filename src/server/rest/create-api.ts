@@ -157,17 +157,24 @@ export async function createApi(services: ApiServices): Promise<Api> {
     }
   };
 
+  const callers = new WeakMap<FastifyRequest, Caller>();
   for (const one of operations) {
     app.route({
       method: one.method,
       url: one.path,
-      handler: async (request, reply) => {
+      // Before the body is read: what a stranger sends is never parsed.
+      onRequest: async (request) => {
         const caller = await signIn(request);
         if (one.scope !== null) requireScope(caller, one.scope);
+        callers.set(request, caller);
+      },
+      handler: async (request, reply) => {
+        const caller = callers.get(request) as Caller;
         const query = check(one.query, request.query, 'query');
         const body = check(one.body, request.body, 'body');
         const gone = new AbortController();
-        request.raw.once('close', () => request.raw.destroyed && gone.abort());
+        // The request's own `close` comes when its body has been read; only the answer's tells that the client is gone.
+        reply.raw.once('close', () => reply.raw.writableFinished || gone.abort());
         const signal = AbortSignal.any([gone.signal, closing.signal]);
         const call = () =>
           one.handle({

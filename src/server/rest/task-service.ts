@@ -11,7 +11,7 @@ import {
 } from '../../domain/errors.js';
 import { newId } from '../../domain/ids.js';
 import { canonicalJson } from '../../domain/json.js';
-import { validatePipeline } from '../../domain/pipeline/index.js';
+import { pipelineSchema, validatePipeline } from '../../domain/pipeline/index.js';
 import { evaluateCondition } from '../../domain/pipeline/template.js';
 import { problemsFromZod } from '../../domain/problems-from-zod.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
@@ -54,8 +54,8 @@ export async function checkTask(
     return may;
   };
   const warnings = checkSchedule(spec, services, problems, previous);
-  const found = validatePipeline(spec.pipeline, {
-    findTool: (address) => tools.get(address) ?? null,
+  const context = {
+    findTool: (address: string) => tools.get(address) ?? null,
     toolAddresses: () => [...tools.keys()],
     mayUse,
     mayUseSecret: (name: string) => {
@@ -65,14 +65,21 @@ export async function checkTask(
     },
     params: spec.params,
     zone: spec.schedule?.timezone ?? 'UTC',
-  });
-  problems.push(...found, ...notYet(spec));
-  if (spec.schedule?.kind === 'condition' && !tools.has(spec.schedule.check.uses)) {
-    problems.push({
-      pointer: '/schedule/check/uses',
-      message: `there is no tool ${spec.schedule.check.uses}`,
-      hint: 'pao tool list',
-    });
+  };
+  problems.push(...validatePipeline(spec.pipeline, context), ...notYet(spec));
+  if (spec.schedule?.kind === 'condition') {
+    // The observation is a step before the pipeline and is checked as one.
+    const { uses, with: input } = spec.schedule.check;
+    const check = pipelineSchema.safeParse([
+      { id: 'check', uses, ...(input === undefined ? {} : { with: input }) },
+    ]);
+    const found = check.success ? validatePipeline(check.data, context) : problemsFromZod(check.error);
+    problems.push(
+      ...found.map((one) => ({
+        ...one,
+        pointer: one.pointer.replace(/^\/(pipeline\/)?0/, '/schedule/check'),
+      })),
+    );
   }
   if (problems.length === 0) return { spec, warnings };
   const scopes = [...new Set(missing)];

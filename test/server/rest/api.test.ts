@@ -354,6 +354,27 @@ describe('what must not happen', () => {
     expect(resumed.body).toMatchObject({ state: 'active', next_due_at: at, snoozed_until: null });
   });
 
+  it('a stranger learns nothing from a body that is not JSON', async () => {
+    expect((await send('POST', '/v1/tasks', { token: null, raw: '{"broken' })).status).toBe(401);
+  });
+
+  it('the observation of a condition is checked as a step: its tool, its input, the right to call it', async () => {
+    const task = (uses: string, input: object) => ({
+      ...echo('watch'),
+      schedule: { kind: 'condition', every: '1m', when: 'result.a', check: { uses, with: input } },
+    });
+    const unknown = await send('POST', '/v1/tasks', { body: task('debug.eco', {}) });
+    expect(unknown.body.errors).toMatchObject([{ pointer: '/schedule/check/uses' }]);
+    const wrong = await send('POST', '/v1/tasks', {
+      body: task('data.transform', { expression: 5, data: {} }),
+    });
+    expect(wrong.body.errors[0].pointer).toMatch(/^\/schedule\/check\/with/);
+    const { token } = await anAgent('watcher', ['tasks:write', 'tool:debug.echo']);
+    const refused = await send('POST', '/v1/tasks', { token, body: task('time.now', {}) });
+    expect(refused.status).toBe(403);
+    expect((await send('POST', '/v1/tasks', { body: task('time.now', {}) })).status).toBe(201);
+  });
+
   it('a patch does not turn a task into one that can never run', async () => {
     const task = await send('POST', '/v1/tasks', { body: echo('patched-past') });
     const schedule = { kind: 'once', expr: '2020-01-01T00:00:00Z', timezone: 'UTC' };
