@@ -96,7 +96,8 @@ export class Worker {
       this.#writer.add(interruptedCompletion(leased, this.#options.clock.now()));
     };
     for (const leased of this.#waiting.splice(0)) handBack(leased);
-    if (this.#suspect !== null) handBack(this.#suspect);
+    // One that runs already ends like the others.
+    if (this.#suspect !== null && !this.#active.has(this.#suspect.run.id)) handBack(this.#suspect);
     this.#suspect = null;
     if (this.#active.size > 0) {
       let timer: NodeJS.Timeout | undefined;
@@ -206,18 +207,9 @@ export class Worker {
     }
   }
 
+  /** The suspect begins when nothing else runs, itself included; it is cleared when it ends, and until then nothing is taken. */
   #takeSuspect(): LeasedRun | undefined {
-    if (this.#suspect === null || this.#active.size > 0) return undefined;
-    const suspect = this.#suspect;
-    // Cleared when it ends: until then nothing else is taken.
-    return suspect.run.id === this.#runningSuspect ? undefined : this.#begin(suspect);
-  }
-
-  #runningSuspect: string | null = null;
-
-  #begin(suspect: LeasedRun): LeasedRun {
-    this.#runningSuspect = suspect.run.id;
-    return suspect;
+    return this.#active.size === 0 ? (this.#suspect ?? undefined) : undefined;
   }
 
   #execute(leased: LeasedRun): void {
@@ -250,15 +242,12 @@ export class Worker {
     this.#active.delete(leased.run.id);
     if (this.#suspect?.run.id === leased.run.id) {
       this.#suspect = null;
-      this.#runningSuspect = null;
     }
     // null: the lease was lost on the way; its new holder writes the end.
     if (completion !== null) this.#writer.add(completion);
     this.#measureRate();
     this.#pump();
-    if (this.#active.size === 0 && this.#waiting.length === 0)
-      for (const resolve of this.#idle.splice(0)) resolve();
-    if (this.#active.size === 0 && this.#stopping) for (const resolve of this.#idle.splice(0)) resolve();
+    if (this.#active.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
     if (this.#room() > 0) this.wake();
   }
 

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ToolError } from '../../../src/domain/tool-error.js';
 import type { ToolCallContext } from '../../../src/server/tools/caller.js';
 import { startTestSystem, type TestSystem } from '../a-system.js';
@@ -381,6 +381,33 @@ describe('a worker that dies', () => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(calls.map((call) => call.tool)).toEqual(['a.read', 'b.read', 'b.read', 'c.send']);
     expect((await system.steps(id)).two?.output).toEqual({ second: true });
+  });
+
+  it('has its run finished once by the next, also when that one is asked to stop meanwhile', async () => {
+    await aSystem();
+    let asked = 0;
+    let release: (value: unknown) => void = () => {};
+    answers['a.read'] = () => {
+      asked += 1;
+      return new Promise((settle) => {
+        release = settle;
+      });
+    };
+    const hasAsked = (count: number) => vi.waitUntil(() => asked >= count, { timeout: 20_000, interval: 5 });
+    const task = await system.addTask({ name: 'suspect', pipeline: [{ id: 'one', uses: 'a.read' }] });
+    const first = system.startWorker({ leaseMs: 1000 });
+    const { id } = await system.runNow(task);
+    await hasAsked(1);
+    system.clock.advance(2000);
+    await system.scheduler.runOnce();
+    void first.stop(0);
+    const second = system.startWorker();
+    await hasAsked(2);
+    const stopped = second.stop(20_000);
+    release({ done: true });
+    expect(await stopped).toEqual({ finished: 1, handedBack: 0 });
+    expect(await system.store.getRun(id)).toMatchObject({ status: 'succeeded', deaths: 1, attempt: 2 });
+    expect(asked).toBe(2);
   });
 
   it('leaves a send of unknown outcome unsent', async () => {
