@@ -40,7 +40,7 @@ const LAYERS = {
   'demo/': ['demo/', 'domain/'],
   'server/': ['server/', 'domain/'],
   ...Object.fromEntries(
-    ['api/', 'rest/', 'scheduler/', 'worker/'].map((service) => [
+    ['api/', 'scheduler/', 'worker/'].map((service) => [
       `server/${service}`,
       // Services meet through the contracts of the store and the bus alone; a thread opens the store anew.
       [
@@ -69,7 +69,7 @@ const PACKAGES = [
     names: ['undici', '@modelcontextprotocol/client'],
     folders: ['server/tools/', 'client/', 'checks/', 'demo/'],
   },
-  { names: ['fastify', '@fastify/', 'fastify-type-provider-zod'], folders: ['server/api/', 'server/rest/'] },
+  { names: ['fastify', '@fastify/', 'fastify-type-provider-zod'], folders: ['server/api/'] },
   { names: ['@oclif/core', 'listr2'], folders: ['cli/', 'commands/'] },
 ];
 const NOT_IN_DOMAIN = /^node:(fs|net|http|https|http2|child_process|dgram|tls|dns|worker_threads|os)(\/|$)/;

@@ -1,26 +1,7 @@
 import { get } from 'node:http';
 import { HttpTransport } from '../client/http-transport.js';
 import { ApiError } from '../client/problem-error.js';
-
-/** One part of a system, as `/health` shows it (interfaces.md). */
-export interface HealthCheck {
-  name: string;
-  status: 'pass' | 'warn' | 'fail';
-  /** Since when it has had this status, RFC 3339. */
-  since: string;
-  message: string;
-  hint: string | null;
-  duration_ms: number;
-  [detail: string]: unknown;
-}
-
-/** The answer of `/health`. */
-export interface HealthReport {
-  status: 'healthy' | 'degraded' | 'unhealthy';
-  version: string;
-  uptime_seconds: number;
-  checks: HealthCheck[];
-}
+import type { HealthReport } from '../domain/health.js';
 
 /** Where to ask, and as whom. */
 export interface HealthQuestion {

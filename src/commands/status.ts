@@ -1,4 +1,4 @@
-import type { HealthCheck, HealthReport } from '../cli/ask-health.js';
+import type { HealthCheck, HealthReport } from '../domain/health.js';
 import { BaseCommand } from '../cli/base-command.js';
 import type { Column } from '../cli/table.js';
 import { EXIT, PaoError } from '../domain/errors.js';

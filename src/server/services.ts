@@ -182,7 +182,7 @@ async function startWorker({ init, store, bus, clock, logger, redactor }: Base):
 async function startApi(base: Base): Promise<StartedService> {
   const { init, store, bus, clock, logger, redactor } = base;
   const [{ createApi }, { createMetrics }, { createHealth }, tools] = await Promise.all([
-    import('./rest/create-api.js'),
+    import('./api/create-api.js'),
     import('./telemetry/metrics.js'),
     import('./telemetry/health.js'),
     loadTools(init, clock, redactor),

@@ -6,7 +6,7 @@ import { startWeatherServer } from '../../src/demo/weather-server.js';
 import { systemClock } from '../../src/domain/clock.js';
 import { MemoryBus } from '../../src/server/bus/memory-bus.js';
 import { configSchema } from '../../src/server/config.js';
-import { bootstrapAdmin } from '../../src/server/rest/bootstrap-admin.js';
+import { bootstrapAdmin } from '../../src/server/api/bootstrap-admin.js';
 import { type RunningService, startService } from '../../src/server/services.js';
 import { openStore } from '../../src/server/store/open.js';
 import type { Store } from '../../src/server/store/store.js';

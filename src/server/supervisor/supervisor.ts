@@ -166,7 +166,7 @@ export class Supervisor {
     this.#store = await openStore({ url: this.#databaseUrl, durability: config.durability });
     const now = this.#clock.now();
     const migration = await this.#store.migrate(now);
-    const { bootstrapAdmin } = await import('../rest/bootstrap-admin.js');
+    const { bootstrapAdmin } = await import('../api/bootstrap-admin.js');
     this.#newToken = await bootstrapAdmin({
       store: this.#store,
       clock: this.#clock,

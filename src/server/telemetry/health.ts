@@ -1,30 +1,10 @@
 import { statfs } from 'node:fs/promises';
 import type { Clock } from '../../domain/clock.js';
 import { formatDuration } from '../../domain/duration.js';
+import type { HealthCheck, HealthReport, HealthStatus } from '../../domain/health.js';
 import type { Bus } from '../bus/bus.js';
 import type { Config } from '../config.js';
 import type { Store } from '../store/store.js';
-
-export type CheckStatus = 'pass' | 'warn' | 'fail';
-
-/** One component's state, as `/health` shows it. */
-export interface HealthCheck {
-  name: string;
-  status: CheckStatus;
-  /** Since when it has had this status, RFC 3339. */
-  since: string;
-  message: string;
-  hint: string | null;
-  duration_ms: number;
-  [detail: string]: unknown;
-}
-
-export interface HealthReport {
-  status: 'healthy' | 'degraded' | 'unhealthy';
-  version: string;
-  uptime_seconds: number;
-  checks: HealthCheck[];
-}
 
 export interface HealthSource {
   /** Every component, looked at now; cached for a second. */
@@ -34,7 +14,7 @@ export interface HealthSource {
 }
 
 interface Finding {
-  status: CheckStatus;
+  status: HealthStatus;
   message: string;
   hint?: string;
   details?: Record<string, unknown>;
@@ -55,7 +35,7 @@ export function createHealth(options: {
   startedAt: number;
 }): HealthSource {
   const { store, bus, clock, config, home } = options;
-  const since = new Map<string, { status: CheckStatus; at: number }>();
+  const since = new Map<string, { status: HealthStatus; at: number }>();
   let cached: { at: number; report: Promise<HealthReport> } | null = null;
 
   const looks: Record<string, () => Promise<Finding>> = {

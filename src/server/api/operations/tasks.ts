@@ -1,16 +1,12 @@
 import { z } from 'zod';
-import { hasScope } from '../../domain/agent.js';
-import { parseDuration } from '../../domain/duration.js';
-import { conflict, invalidInput, notFound, PaoError } from '../../domain/errors.js';
-import { newId } from '../../domain/ids.js';
-import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
-import { isFinal, RUN_STATUSES, type RunStatus } from '../../domain/run.js';
-import { type Schedule, scheduleSchema } from '../../domain/schedule.js';
-import { TASK_STATES, type Task, type TaskState } from '../../domain/task.js';
-import { type ApiServices, type Caller, type Operation, operation } from './operation.js';
-import { explainTask } from './explain-task.js';
+import { hasScope } from '../../../domain/agent.js';
+import { conflict, invalidInput, PaoError } from '../../../domain/errors.js';
+import { isTimed, recurrenceOf } from '../../../domain/recurrence-of.js';
+import { type Schedule, scheduleSchema } from '../../../domain/schedule.js';
+import { TASK_STATES, type Task, type TaskState } from '../../../domain/task.js';
+import { type ApiServices, type Caller, type Operation, operation } from '../operation.js';
+import { explainTask } from '../explain-task.js';
 import {
-  audit,
   checkTask,
   createTask,
   findTask,
@@ -20,36 +16,15 @@ import {
   runTask,
   saveTask,
   type ScheduleWarning,
-} from './task-service.js';
-import { instant, localTime, runView, scheduleWords, taskView } from './views.js';
+} from '../task-service.js';
+import { instant, localTime, runView, scheduleWords, taskView } from '../views.js';
 
-export const pageQuery = {
-  limit: z.coerce.number().int().min(1).max(1000).default(50),
-  cursor: z.string().max(500).optional(),
-};
+import { listOf, pageQuery, timeText } from './list-query.js';
 const anything = z.unknown();
-const timeText = z.iso.datetime({ offset: true, error: 'is not an RFC 3339 time with an offset or Z' });
 
 function withOccurrences(task: Task, services: ApiServices, warnings: ScheduleWarning[], outcome: string) {
   const now = services.clock.now();
   return { ...taskView(task, now), outcome, next_occurrences: occurrencesOf(task, now, 5), warnings };
-}
-
-/** Statuses separated by commas. @throws PaoError 422 */
-function listOf<T extends string>(
-  text: string | undefined,
-  allowed: readonly T[],
-  name: string,
-): T[] | undefined {
-  if (text === undefined) return undefined;
-  const values = text.split(',').map((part) => part.trim());
-  const wrong = values.find((value) => !(allowed as readonly string[]).includes(value));
-  if (wrong !== undefined) {
-    throw invalidInput(`"${wrong.slice(0, 40)}" is not a ${name}.`, [
-      { pointer: `/${name}`, message: `is none of ${allowed.join(', ')}` },
-    ]);
-  }
-  return values as T[];
 }
 
 const verb = (
@@ -427,161 +402,6 @@ export const taskOperations: Operation[] = [
     },
   }),
 ];
-
-export const runOperations: Operation[] = [
-  operation({
-    name: 'run_list',
-    method: 'GET',
-    path: '/v1/runs',
-    summary: 'List runs, newest first',
-    scope: 'runs:read',
-    status: 200,
-    query: z.strictObject({
-      ...pageQuery,
-      task_id: z.string().optional(),
-      status: z.string().optional(),
-      since: timeText.optional(),
-      until: timeText.optional(),
-    }),
-    async handle({ query, services, caller }) {
-      const task = query.task_id === undefined ? null : await findTask(query.task_id, services, caller);
-      const page = await services.store.listRuns({
-        agentId: hasScope(caller.scopes, 'admin') ? undefined : caller.agent.id,
-        taskId: task?.id,
-        statuses: listOf<RunStatus>(query.status, RUN_STATUSES, 'status'),
-        since: query.since === undefined ? undefined : Date.parse(query.since),
-        until: query.until === undefined ? undefined : Date.parse(query.until),
-        limit: query.limit,
-        cursor: query.cursor,
-      });
-      return { body: { items: page.items.map((run) => runView(run)), next_cursor: page.nextCursor } };
-    },
-  }),
-  operation({
-    name: 'run_get',
-    method: 'GET',
-    path: '/v1/runs/:id',
-    summary: 'Show a run with its steps; with ?wait=20s wait until it has ended',
-    scope: 'runs:read',
-    status: 200,
-    query: z.strictObject({ wait: z.string().max(10).optional() }),
-    async handle({ params, query, services, caller, signal }) {
-      const id = params.id as string;
-      await findRun(id, services, caller);
-      if (query.wait !== undefined)
-        await waitForEnd(id, Math.min(60_000, parseDuration(query.wait)), services, signal);
-      const run = await findRun(id, services, caller);
-      return { body: runView(run, await services.store.listSteps(id)) };
-    },
-  }),
-  operation({
-    name: 'run_cancel',
-    method: 'POST',
-    path: '/v1/runs/:id/cancel',
-    summary: 'Cancel a run',
-    scope: 'runs:write',
-    status: 202,
-    body: z.strictObject({ reason: z.string().max(500).optional() }).optional(),
-    async handle({ params, services, caller }) {
-      const { id } = await findRun(params.id as string, services, caller);
-      const result = await services.store.cancelRun(id, 'canceled', services.clock.now());
-      if (result?.cancelRequested === true) services.bus.publish('cancel', { runIds: [id] });
-      services.bus.publish('run', { runIds: [id] });
-      await audit(services, caller, 'run.canceled', id, {});
-      return { body: runView(result?.run ?? (await findRun(id, services, caller))) };
-    },
-  }),
-  operation({
-    name: 'run_replay',
-    method: 'POST',
-    path: '/v1/runs/:id/replay',
-    summary: 'Run it again for the same instant; from_step keeps the recorded results before that step',
-    scope: 'runs:write',
-    status: 202,
-    body: z.strictObject({ from_step: z.string().max(60).optional() }).optional(),
-    async handle({ params, body, services, caller }) {
-      const original = await findRun(params.id as string, services, caller);
-      if (!isFinal(original.status))
-        throw conflict('The run has not ended yet.', [`pao run watch ${original.id}`]);
-      const task = await findTask(original.taskId, services, caller);
-      const now = services.clock.now();
-      const steps = await services.store.listSteps(original.id);
-      let carriedSteps: Omit<(typeof steps)[number], 'runId'>[] = [];
-      if (body?.from_step !== undefined) {
-        const position = task.spec.pipeline.findIndex((step) => step.id === body.from_step);
-        if (position < 0)
-          throw invalidInput('There is no such step.', [
-            {
-              pointer: '/from_step',
-              message: `is none of ${task.spec.pipeline.map((step) => step.id).join(', ')}`,
-            },
-          ]);
-        carriedSteps = steps
-          .filter((step) => step.position < position && step.status === 'succeeded')
-          .map(({ runId: _runId, ...step }) => step);
-      }
-      const run = await services.store.createRun({
-        taskId: task.id,
-        now,
-        force: true,
-        run: {
-          id: newId('run', now),
-          status: 'queued',
-          reason: null,
-          trigger: 'replay',
-          scheduledFor: original.scheduledFor,
-          runAt: now,
-          params: original.params,
-          eventId: original.eventId,
-          parentRunId: original.id,
-          dedupeKey: null,
-          traceId: null,
-          serial: false,
-          carriedSteps,
-        },
-      });
-      services.bus.publish('work', { count: 1 });
-      await audit(services, caller, 'run.replayed', original.id, { run_id: run.id });
-      return { body: runView(run), location: `/v1/runs/${run.id}` };
-    },
-  }),
-];
-
-async function findRun(id: string, services: ApiServices, caller: Caller) {
-  const run = await services.store.getRun(id);
-  if (run === null || (run.agentId !== caller.agent.id && !hasScope(caller.scopes, 'admin')))
-    throw notFound('run', id, ['pao run list']);
-  return run;
-}
-
-/** Waits for news on the bus, with a look every second underneath. */
-async function waitForEnd(
-  id: string,
-  timeoutMs: number,
-  { store, bus }: ApiServices,
-  signal: AbortSignal,
-): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  for (;;) {
-    let wake: () => void = () => {};
-    const news = new Promise<void>((resolve) => {
-      wake = resolve;
-    });
-    // Subscribed before the look: what changes in between is heard.
-    const unsubscribe = bus.subscribe('run', ({ runIds }) => runIds.includes(id) && wake());
-    const timer = setTimeout(wake, Math.min(1000, Math.max(0, deadline - performance.now())));
-    signal.addEventListener('abort', wake, { once: true });
-    try {
-      const run = await store.getRun(id);
-      if (run === null || isFinal(run.status) || signal.aborted || performance.now() >= deadline) return;
-      await news;
-    } finally {
-      clearTimeout(timer);
-      unsubscribe();
-      signal.removeEventListener('abort', wake);
-    }
-  }
-}
 
 async function cancelTask(task: Task, services: ApiServices, caller: Caller, reason: string): Promise<Task> {
   if (task.state === 'canceled') return task;

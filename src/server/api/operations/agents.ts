@@ -1,0 +1,206 @@
+import { z } from 'zod';
+import { agentInputSchema, hasScope, scopeSchema } from '../../../domain/agent.js';
+import { conflict, notFound } from '../../../domain/errors.js';
+import { newId } from '../../../domain/ids.js';
+import { type ApiServices, type Caller, type Operation, operation } from '../operation.js';
+import { pageQuery } from './list-query.js';
+import { audit } from '../task-service.js';
+import { createToken, hashToken } from '../tokens.js';
+import { agentView, tokenView } from '../views.js';
+
+const DEFAULT_EXPIRY_S = 90 * 86_400;
+const expiry = z
+  .int()
+  .min(60)
+  .max(10 * 366 * 86_400)
+  .optional();
+const tokenBody = z.strictObject({
+  label: z.string().max(100).optional(),
+  scopes: z.array(scopeSchema).max(100).optional(),
+  expires_in_seconds: expiry,
+  /** Rotation: the other tokens of the agent end after this time. */
+  revoke_others_after_seconds: z
+    .int()
+    .min(0)
+    .max(90 * 86_400)
+    .optional(),
+});
+
+async function issueToken(
+  agentId: string,
+  scopes: string[],
+  body: { label?: string | undefined; expires_in_seconds?: number | undefined },
+  { store, clock }: ApiServices,
+  save: boolean,
+) {
+  const now = clock.now();
+  const secret = createToken('a');
+  const token = {
+    id: newId('tok', now),
+    agentId,
+    hash: hashToken(secret),
+    prefix: secret.slice(0, 12),
+    label: body.label ?? null,
+    scopes,
+    createdAt: now,
+    expiresAt: now + (body.expires_in_seconds ?? DEFAULT_EXPIRY_S) * 1000,
+    revokedAt: null,
+    lastUsedAt: null,
+  };
+  if (save) await store.createToken(token);
+  return { token, secret };
+}
+
+async function findAgent(idOrName: string, { store }: ApiServices, caller: Caller) {
+  const wanted = idOrName === 'me' ? caller.agent.id : idOrName;
+  const agent = (await store.getAgent(wanted)) ?? (await store.findAgentByName(wanted));
+  const mayRead = agent !== null && (agent.id === caller.agent.id || hasScope(caller.scopes, 'agents:read'));
+  if (agent === null || !mayRead) throw notFound('agent', idOrName, ['pao agent list']);
+  return agent;
+}
+
+export const agentOperations: Operation[] = [
+  operation({
+    name: 'agent_create',
+    method: 'POST',
+    path: '/v1/agents',
+    summary: 'Register an agent; its token is shown once',
+    scope: 'admin',
+    status: 201,
+    holdsSecret: true,
+    body: agentInputSchema.extend({ expires_in_seconds: expiry }),
+    async handle({ body, services, caller }) {
+      const now = services.clock.now();
+      const agent = {
+        id: newId('agt', now),
+        name: body.name,
+        title: body.title ?? null,
+        scopes: body.scopes,
+        disabledAt: null,
+        createdAt: now,
+        updatedAt: now,
+      };
+      const { token, secret } = await issueToken(agent.id, body.scopes, body, services, false);
+      await services.store.createAgent(agent, token);
+      await audit(services, caller, 'agent.created', agent.id, { name: agent.name, scopes: agent.scopes });
+      return {
+        body: { ...agentView(agent), token: tokenView(token, secret) },
+        location: `/v1/agents/${agent.id}`,
+      };
+    },
+  }),
+  operation({
+    name: 'agent_list',
+    method: 'GET',
+    path: '/v1/agents',
+    summary: 'List agents',
+    scope: 'agents:read',
+    status: 200,
+    query: z.strictObject(pageQuery),
+    async handle({ query, services }) {
+      const page = await services.store.listAgents({ limit: query.limit, cursor: query.cursor });
+      return { body: { items: page.items.map((agent) => agentView(agent)), next_cursor: page.nextCursor } };
+    },
+  }),
+  operation({
+    name: 'agent_get',
+    method: 'GET',
+    path: '/v1/agents/:id',
+    summary: 'Show an agent and its tokens (never their secrets); `me` is the caller',
+    scope: null,
+    status: 200,
+    async handle({ params, services, caller }) {
+      const agent = await findAgent(params.id as string, services, caller);
+      return { body: agentView(agent, await services.store.listTokens(agent.id)) };
+    },
+  }),
+  operation({
+    name: 'agent_update',
+    method: 'PATCH',
+    path: '/v1/agents/:id',
+    summary: "Change an agent's title or scopes; at once effective",
+    scope: 'admin',
+    status: 200,
+    body: z.strictObject({
+      title: z.string().max(200).nullable().optional(),
+      scopes: z.array(scopeSchema).max(100).optional(),
+    }),
+    async handle({ params, body, services, caller }) {
+      const agent = await findAgent(params.id as string, services, caller);
+      const changed = {
+        ...agent,
+        title: body.title === undefined ? agent.title : body.title,
+        scopes: body.scopes ?? agent.scopes,
+        updatedAt: services.clock.now(),
+      };
+      await services.store.updateAgent(changed);
+      await audit(services, caller, 'agent.updated', agent.id, { scopes: changed.scopes });
+      return { body: agentView(changed) };
+    },
+  }),
+  operation({
+    name: 'agent_delete',
+    method: 'DELETE',
+    path: '/v1/agents/:id',
+    summary: 'Disable an agent: its tokens are dead at once, its history stays',
+    scope: 'admin',
+    status: 204,
+    async handle({ params, services, caller }) {
+      const agent = await findAgent(params.id as string, services, caller);
+      if (agent.id === caller.agent.id) throw conflict('An agent can not delete itself.');
+      const now = services.clock.now();
+      await services.store.updateAgent({ ...agent, disabledAt: now, updatedAt: now });
+      for (const token of await services.store.listTokens(agent.id))
+        await services.store.updateToken({ ...token, revokedAt: token.revokedAt ?? now });
+      await audit(services, caller, 'agent.deleted', agent.id, { name: agent.name });
+      return {};
+    },
+  }),
+  operation({
+    name: 'token_create',
+    method: 'POST',
+    path: '/v1/agents/:id/tokens',
+    summary: 'Make a token; its secret is shown once',
+    scope: 'admin',
+    status: 201,
+    holdsSecret: true,
+    body: tokenBody.optional(),
+    async handle({ params, body, services, caller }) {
+      const agent = await findAgent(params.id as string, services, caller);
+      const others = await services.store.listTokens(agent.id);
+      const { token, secret } = await issueToken(
+        agent.id,
+        body?.scopes ?? agent.scopes,
+        body ?? {},
+        services,
+        true,
+      );
+      if (body?.revoke_others_after_seconds !== undefined) {
+        const end = services.clock.now() + body.revoke_others_after_seconds * 1000;
+        for (const other of others) {
+          if (other.revokedAt === null && (other.expiresAt === null || other.expiresAt > end))
+            await services.store.updateToken({ ...other, expiresAt: end });
+        }
+      }
+      await audit(services, caller, 'token.created', token.id, { agent: agent.name });
+      return { body: tokenView(token, secret), location: `/v1/agents/${agent.id}/tokens/${token.id}` };
+    },
+  }),
+  operation({
+    name: 'token_revoke',
+    method: 'DELETE',
+    path: '/v1/agents/:id/tokens/:token_id',
+    summary: 'Revoke a token, at once',
+    scope: 'admin',
+    status: 204,
+    async handle({ params, services, caller }) {
+      const agent = await findAgent(params.id as string, services, caller);
+      const token = (await services.store.listTokens(agent.id)).find((one) => one.id === params.token_id);
+      if (token === undefined)
+        throw notFound('token', params.token_id as string, [`pao agent show ${agent.name}`]);
+      await services.store.updateToken({ ...token, revokedAt: services.clock.now() });
+      await audit(services, caller, 'token.revoked', token.id, { agent: agent.name });
+      return {};
+    },
+  }),
+];

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { eventInputSchema } from '../../../domain/event.js';
+import { newId } from '../../../domain/ids.js';
+import { type Operation, operation } from '../operation.js';
+import { pageQuery } from './list-query.js';
+import { eventView } from '../views.js';
+
+export const eventOperations: Operation[] = [
+  operation({
+    name: 'event_publish',
+    method: 'POST',
+    path: '/v1/events',
+    summary: 'Publish an event',
+    scope: 'events:write',
+    status: 201,
+    body: eventInputSchema,
+    async handle({ body, services, caller }) {
+      const now = services.clock.now();
+      const { event, duplicate } = await services.store.publishEvent({
+        id: newId('evt', now),
+        topic: body.topic,
+        payload: body.payload ?? null,
+        dedupeKey: body.dedupe_key ?? null,
+        agentId: caller.agent.id,
+        createdAt: now,
+      });
+      if (!duplicate) {
+        services.bus.publish('schedule', { reason: 'event' });
+        services.bus.publish('event', { id: event.id, sequence: event.sequence, topic: event.topic });
+      }
+      return { status: duplicate ? 200 : 201, body: { ...eventView(event), duplicate } };
+    },
+  }),
+  operation({
+    name: 'event_list',
+    method: 'GET',
+    path: '/v1/events',
+    summary: 'List events, newest first',
+    scope: 'events:read',
+    status: 200,
+    query: z.strictObject({ ...pageQuery, topic: z.string().max(200).optional() }),
+    async handle({ query, services }) {
+      const page = await services.store.listEvents(query);
+      return { body: { items: page.items.map(eventView), next_cursor: page.nextCursor } };
+    },
+  }),
+];

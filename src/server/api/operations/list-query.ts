@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import { invalidInput } from '../../../domain/errors.js';
+
+/** The query every list takes. */
+export const pageQuery = {
+  limit: z.coerce.number().int().min(1).max(1000).default(50),
+  cursor: z.string().max(500).optional(),
+};
+
+/** An instant with its offset. */
+export const timeText = z.iso.datetime({
+  offset: true,
+  error: 'is not an RFC 3339 time with an offset or Z',
+});
+
+/** Statuses separated by commas. @throws PaoError 422 */
+export function listOf<T extends string>(
+  text: string | undefined,
+  allowed: readonly T[],
+  name: string,
+): T[] | undefined {
+  if (text === undefined) return undefined;
+  const values = text.split(',').map((part) => part.trim());
+  const wrong = values.find((value) => !(allowed as readonly string[]).includes(value));
+  if (wrong !== undefined) {
+    throw invalidInput(`"${wrong.slice(0, 40)}" is not a ${name}.`, [
+      { pointer: `/${name}`, message: `is none of ${allowed.join(', ')}` },
+    ]);
+  }
+  return values as T[];
+}
