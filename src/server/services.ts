@@ -192,6 +192,7 @@ async function startApi(base: Base): Promise<StartedService> {
     store,
     bus,
     clock,
+    logger,
     version: init.version,
     workersDesired: config.workers,
   });

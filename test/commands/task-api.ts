@@ -57,10 +57,10 @@ export async function startTaskApi(): Promise<TaskApi> {
   const { store, bus } = system;
   const clock = { now: () => system.clock.now(), monotonic: () => performance.now() };
   const token = (await bootstrapAdmin({ store, clock, hasCredentials: false })) as string;
-  const shared = { store, bus, clock, config: configSchema.parse({ port: 0 }), version: '0.0.0' };
+  const config = configSchema.parse({ port: 0 });
+  const shared = { store, bus, clock, logger: silentLogger, config, version: '0.0.0' };
   const api = await createApi({
     ...shared,
-    logger: silentLogger,
     health: createHealth({ ...shared, home: folder, startedAt: clock.now() }),
     metrics: await createMetrics({ ...shared, workersDesired: 1 }),
     redactor: new Redactor(),

@@ -3,6 +3,7 @@ import type { Clock } from '../../domain/clock.js';
 import { RUN_TRIGGERS } from '../../domain/run.js';
 import type { Bus, Observation } from '../bus/bus.js';
 import type { Store } from '../store/store.js';
+import type { Logger } from './logger.js';
 import catalogue from './metric-catalogue.json' with { type: 'json' };
 
 const PREFIX = 'orchestrator_';
@@ -22,7 +23,7 @@ const INITIAL: Record<string, Record<string, string>[]> = {
   schedule_misfires_total: [{ policy: 'skip' }],
   schedule_overlaps_total: [{ policy: 'skip' }],
   worker_restarts_total: [{ reason: 'crash' }, { reason: 'oom' }, { reason: 'stuck' }, { reason: 'planned' }],
-  metrics_collect_errors_total: [{ source: 'db' }],
+  metrics_collect_errors_total: [{ source: 'db' }, { source: 'bus' }],
   tasks_repaired_total: [{}],
 };
 
@@ -41,6 +42,7 @@ export async function createMetrics(options: {
   store: Store;
   bus: Bus;
   clock: Clock;
+  logger: Logger;
   version: string;
   workersDesired: number;
 }): Promise<Metrics> {
@@ -75,16 +77,31 @@ export async function createMetrics(options: {
     for (const labels of series) (metrics.get(name) as Counter).inc(labels, 0);
   }
   const tools = new Set<string>();
+  const move = ({ name, labels, values }: Observation) => {
+    const metric = metrics.get(name);
+    if (metric === undefined) throw new Error('is not in the catalogue');
+    const bounded = labels.tool === undefined ? labels : { ...labels, tool: boundedTool(tools, labels.tool) };
+    for (const value of values) {
+      if (metric instanceof client.Counter) metric.inc(bounded, value);
+      else if (metric instanceof client.Histogram) metric.observe(bounded, value);
+      else (metric as Gauge).set(bounded, value);
+    }
+  };
+  const complained = new Set<string>();
+  /** One observation that does not fit the catalogue must not take the rest of its batch with it. */
   const record = (observations: Observation[]) => {
-    for (const { name, labels, values } of observations) {
-      const metric = metrics.get(name);
-      if (metric === undefined) continue;
-      const bounded =
-        labels.tool === undefined ? labels : { ...labels, tool: boundedTool(tools, labels.tool) };
-      for (const value of values) {
-        if (metric instanceof client.Counter) metric.inc(bounded, value);
-        else if (metric instanceof client.Histogram) metric.observe(bounded, value);
-        else (metric as Gauge).set(bounded, value);
+    for (const observation of observations) {
+      try {
+        move(observation);
+      } catch (error) {
+        (metrics.get('metrics_collect_errors_total') as Counter).inc({ source: 'bus' });
+        const { name, labels } = observation;
+        if (complained.has(name)) continue;
+        complained.add(name);
+        options.logger.warn(
+          { metric: name, labels, err: error },
+          'an observation of this metric was dropped; further ones are only counted',
+        );
       }
     }
   };

@@ -30,10 +30,9 @@ beforeAll(async () => {
   admin = (await bootstrapAdmin({ store, clock: systemClock, hasCredentials: false })) as string;
   const bus = new MemoryBus();
   const config = configSchema.parse({ port: 0 });
-  const shared = { store, bus, clock: systemClock, config, version: '0.0.0' };
+  const shared = { store, bus, clock: systemClock, logger: silentLogger, config, version: '0.0.0' };
   api = await createApi({
     ...shared,
-    logger: silentLogger,
     health: createHealth({ ...shared, home: folder, startedAt: Date.now() }),
     metrics: await createMetrics({ ...shared, workersDesired: 0 }),
     redactor: new Redactor(),
