@@ -145,10 +145,12 @@ async function startWorker({ init, store, bus, clock, logger, redactor }: Base):
     concurrency: config.worker_concurrency,
     leaseMs,
     tags: config.worker_tags,
+    onLeased: (runIds) => leases.hold(runIds),
   });
   const common = {
     workerId: init.workerId,
     leaseMs,
+    held: () => worker.held(),
     onCancel: (runIds: string[]) => worker.cancel(runIds),
     onRenewed: (count: number) =>
       bus.publish('metrics', {

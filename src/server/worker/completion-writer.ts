@@ -8,6 +8,8 @@ import type { Logger } from '../telemetry/logger.js';
  */
 export class CompletionWriter {
   #pending: Completion[] = [];
+  /** What is being written just now. */
+  #batch: Completion[] = [];
   #writing: Promise<void> | null = null;
   #closed = false;
 
@@ -32,6 +34,11 @@ export class CompletionWriter {
     return this.#pending.length;
   }
 
+  /** Runs whose end is not written yet. */
+  runIds(): string[] {
+    return [...this.#batch, ...this.#pending].map(({ runId }) => runId);
+  }
+
   add(completion: Completion): void {
     this.#pending.push(completion);
     this.#writing ??= this.#write();
@@ -52,8 +59,10 @@ export class CompletionWriter {
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#pending.length > 0 && !this.#closed) {
       const batch = this.#pending.splice(0, this.options.maxBatch ?? 500);
+      this.#batch = batch;
       try {
         const { fenced } = await this.options.store.complete(batch, this.options.clock.now());
+        this.#batch = [];
         if (fenced.length > 0) this.options.onFenced(fenced);
         this.options.onHealth(true);
         this.options.onWritten(
@@ -66,6 +75,7 @@ export class CompletionWriter {
           'results could not be written; trying again',
         );
         this.#pending.unshift(...batch);
+        this.#batch = [];
         await new Promise((resolve) => setTimeout(resolve, this.options.retryMs ?? 1000));
       }
     }

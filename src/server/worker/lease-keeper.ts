@@ -1,4 +1,10 @@
-import { isMainThread, parentPort, Worker as Thread, workerData } from 'node:worker_threads';
+import {
+  isMainThread,
+  parentPort,
+  receiveMessageOnPort,
+  Worker as Thread,
+  workerData,
+} from 'node:worker_threads';
 import type { Store } from '../store/store.js';
 
 /** What the renewing thread is told. */
@@ -14,6 +20,8 @@ export interface KeeperData {
 }
 
 export interface LeaseKeeper {
+  /** These runs were leased: they are renewed from now on, also while the main thread is blocked. */
+  hold(runIds: string[]): void;
   /** The test clock moved. */
   setClockOffset(offsetMs: number): void;
   stop(): Promise<void>;
@@ -22,10 +30,19 @@ export interface LeaseKeeper {
 export interface LeaseKeeperOptions extends Omit<KeeperData, 'pulse'> {
   /** The built file of this module. */
   entry: string | URL;
+  /** Every run the worker has now. A lease whose answer it never got is not among them, and runs out by itself. */
+  held: () => string[];
   onCancel: (runIds: string[]) => void;
   onRenewed: (count: number) => void;
   onError: (message: string) => void;
 }
+
+type ToKeeper =
+  | { type: 'clock'; offsetMs: number }
+  /** Runs leased since the last message. */
+  | { type: 'more'; runIds: string[] }
+  /** All there are. */
+  | { type: 'held'; runIds: string[] };
 
 type FromKeeper =
   | { type: 'cancel'; runIds: string[] }
@@ -39,9 +56,7 @@ type FromKeeper =
  */
 export function startLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
   const pulse = new SharedArrayBuffer(4);
-  const beat = setInterval(() => Atomics.add(new Int32Array(pulse), 0, 1), 500);
-  beat.unref();
-  const { entry, onCancel, onRenewed, onError, ...rest } = options;
+  const { entry, held, onCancel, onRenewed, onError, ...rest } = options;
   const thread = new Thread(entry, { workerData: { ...rest, pulse } satisfies KeeperData, stdout: false });
   thread.on('message', (message: FromKeeper) => {
     if (message.type === 'cancel') onCancel(message.runIds);
@@ -50,8 +65,19 @@ export function startLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
   });
   thread.on('error', (error) => onError(String(error)));
   thread.unref();
+  const tell = (message: ToKeeper) => thread.postMessage(message);
+  const beat = setInterval(
+    () => {
+      Atomics.add(new Int32Array(pulse), 0, 1);
+      // What has ended meanwhile is forgotten there as well.
+      tell({ type: 'held', runIds: held() });
+    },
+    Math.min(options.leaseMs / 6, 2000),
+  );
+  beat.unref();
   return {
-    setClockOffset: (offsetMs) => thread.postMessage({ type: 'clock', offsetMs }),
+    hold: (runIds) => tell({ type: 'more', runIds }),
+    setClockOffset: (offsetMs) => tell({ type: 'clock', offsetMs }),
     async stop() {
       clearInterval(beat);
       await thread.terminate();
@@ -64,24 +90,27 @@ export function startInProcessKeeper(options: {
   store: Store;
   workerId: string;
   leaseMs: number;
+  held: () => string[];
   now: () => number;
   onCancel: (runIds: string[]) => void;
   onRenewed: (count: number) => void;
   onError: (message: string) => void;
 }): LeaseKeeper {
-  const timer = setInterval(
-    () =>
-      void renewOnce(options.store, options.workerId, options.leaseMs, options.now()).then(
-        ({ renewed, cancelRequested }) => {
-          if (renewed > 0) options.onRenewed(renewed);
-          if (cancelRequested.length > 0) options.onCancel(cancelRequested);
-        },
-        (error: unknown) => options.onError(String(error)),
-      ),
-    options.leaseMs / 3,
-  );
+  const timer = setInterval(() => {
+    const runIds = options.held();
+    if (runIds.length === 0) return;
+    const { store, workerId, leaseMs } = options;
+    store.renewLeases({ workerId, now: options.now(), leaseMs, runIds }).then(
+      ({ renewed, cancelRequested }) => {
+        if (renewed > 0) options.onRenewed(renewed);
+        if (cancelRequested.length > 0) options.onCancel(cancelRequested);
+      },
+      (error: unknown) => options.onError(String(error)),
+    );
+  }, options.leaseMs / 3);
   timer.unref();
   return {
+    hold() {},
     setClockOffset() {},
     async stop() {
       clearInterval(timer);
@@ -89,17 +118,22 @@ export function startInProcessKeeper(options: {
   };
 }
 
-const renewOnce = (store: Store, workerId: string, leaseMs: number, now: number) =>
-  store.renewLeases({ workerId, now, leaseMs });
-
 async function keepLeases(data: KeeperData): Promise<void> {
   const { openStore } = await import('../store/open.js');
   const store = await openStore({ url: data.databaseUrl, durability: 'normal' });
+  const { workerId, leaseMs } = data;
   const pulse = new Int32Array(data.pulse);
+  const tell = (message: FromKeeper) => parentPort?.postMessage(message);
   let offsetMs = data.clockOffsetMs;
-  parentPort?.on('message', (message: { type: 'clock'; offsetMs: number }) => {
-    offsetMs = message.offsetMs;
-  });
+  let held = new Set<string>();
+  /** Messages wait until they are asked for: a busy worker sends hundreds a second, and none of them is worth a wake-up. */
+  const listen = () => {
+    for (let next = received(); next !== undefined; next = received()) {
+      if (next.type === 'clock') offsetMs = next.offsetMs;
+      else if (next.type === 'held') held = new Set(next.runIds);
+      else for (const id of next.runIds) held.add(id);
+    }
+  };
   let seen = -1;
   let seenAt = performance.now();
   setInterval(async () => {
@@ -110,20 +144,27 @@ async function keepLeases(data: KeeperData): Promise<void> {
     } else if (performance.now() - seenAt > data.stuckAfterMs) {
       process.kill(process.pid, 'SIGKILL');
     }
+    listen();
+    if (held.size === 0) return;
     try {
-      const { renewed, cancelRequested } = await renewOnce(
-        store,
-        data.workerId,
-        data.leaseMs,
-        Date.now() + offsetMs,
-      );
-      if (renewed > 0) parentPort?.postMessage({ type: 'renewed', count: renewed } satisfies FromKeeper);
-      if (cancelRequested.length > 0)
-        parentPort?.postMessage({ type: 'cancel', runIds: cancelRequested } satisfies FromKeeper);
+      const now = Date.now() + offsetMs;
+      const { renewed, cancelRequested } = await store.renewLeases({
+        workerId,
+        now,
+        leaseMs,
+        runIds: [...held],
+      });
+      if (renewed > 0) tell({ type: 'renewed', count: renewed });
+      if (cancelRequested.length > 0) tell({ type: 'cancel', runIds: cancelRequested });
     } catch (error) {
-      parentPort?.postMessage({ type: 'error', message: String(error) } satisfies FromKeeper);
+      tell({ type: 'error', message: String(error) });
     }
-  }, data.leaseMs / 3);
+  }, leaseMs / 3);
+}
+
+function received(): ToKeeper | undefined {
+  if (parentPort === null) return undefined;
+  return receiveMessageOnPort(parentPort)?.message as ToKeeper | undefined;
 }
 
 if (!isMainThread && (workerData as Partial<KeeperData> | null)?.pulse instanceof SharedArrayBuffer) {

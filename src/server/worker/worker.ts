@@ -17,6 +17,8 @@ export interface WorkerOptions {
   concurrency: number;
   leaseMs: number;
   tags: string[];
+  /** Told of each batch that was leased, before any of it begins. */
+  onLeased?: (runIds: string[]) => void;
   /** How long to wait at most between two looks, milliseconds. */
   pollMs?: number;
 }
@@ -54,7 +56,7 @@ export class Worker {
   finished = 0;
 
   constructor(options: WorkerOptions) {
-    this.#options = { pollMs: 1000, ...options };
+    this.#options = { pollMs: 1000, onLeased: () => {}, ...options };
     this.#observations = new ObservationBuffer((observations) =>
       options.bus.publish('metrics', { observations }),
     );
@@ -72,6 +74,13 @@ export class Worker {
 
   get busy(): number {
     return this.#active.size;
+  }
+
+  /** Ids of the runs it has: those that wait for their turn, those that run, and those whose end is not written yet. */
+  held(): string[] {
+    const ids = [...this.#active.keys(), ...this.#waiting.map(({ run }) => run.id), ...this.#writer.runIds()];
+    if (this.#suspect !== null) ids.push(this.#suspect.run.id);
+    return ids;
   }
 
   start(): void {
@@ -189,6 +198,7 @@ export class Worker {
       store.lease({ workerId, now: clock.now(), limit, leaseMs, tags }),
       this.#options.executor.prepare(),
     ]);
+    if (leased.length > 0) this.#options.onLeased(leased.map(({ run }) => run.id));
     for (const run of leased) {
       // A run that took a worker with it runs alone, so that it can only harm itself the next time.
       if (run.run.deaths > 0) this.#suspect = run;
