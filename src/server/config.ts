@@ -15,8 +15,8 @@ export const configSchema = z.strictObject({
   redis_url: z.string().min(1).default('memory://'),
   host: z.string().min(1).default('127.0.0.1'),
   port: z.int().min(0).max(65535).default(8080),
-  /** Further names a browser may use in the Host header. */
-  allowed_hosts: z.array(z.string().min(1)).default([]),
+  /** Further values of the Host header: `pao.example.org` on any port (behind a proxy), `localhost:9000` on that one. */
+  allowed_hosts: z.array(z.string().min(1).toLowerCase()).default([]),
   /** Worker processes. */
   workers: z.int().min(0).max(64).default(2),
   /** Runs one worker executes at once. */

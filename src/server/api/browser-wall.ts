@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { PaoError } from '../../domain/errors.js';
 
 const LOCAL = new Set(['localhost', '127.0.0.1', '[::1]']);
@@ -6,24 +6,26 @@ const LOCAL = new Set(['localhost', '127.0.0.1', '[::1]']);
 /**
  * Refuses what a web page in a person's browser could send to a local server: foreign Host (DNS rebinding), foreign Origin,
  * cross-site requests (security.md C2.3). Comes before anything else, also before /health.
- * @param rawHeaders to see two Host headers, which the parsed form hides.
- * @throws PaoError 403 or 421
+ * @param allowedHosts further names: `pao.example.org` on any port (behind a proxy), `localhost:9000` on that one.
+ * @throws PaoError 400, 403 or 421
  */
-export function checkBrowserWall(
-  headers: IncomingHttpHeaders,
-  rawHeaders: readonly string[],
-  url: string,
-  allowedHosts: readonly string[],
-): void {
+export function checkBrowserWall(request: IncomingMessage, allowedHosts: readonly string[]): void {
+  const { headers, rawHeaders, url = '', socket } = request;
+  // The parsed form hides a second Host header.
   const hosts = rawHeaders.filter(
     (_, index) => index % 2 === 0 && rawHeaders[index]?.toLowerCase() === 'host',
   ).length;
   if (hosts !== 1 || !url.startsWith('/'))
     throw refuse('The request must have one Host header and an origin-form target.', 400);
-  const host = headers.host ?? '';
-  if (!isOurs(host, allowedHosts)) throw refuse(`The Host "${host.slice(0, 60)}" is not this server's.`, 421);
+  const host = (headers.host ?? '').toLowerCase();
+  if (!isOurs(host, socket.localPort, allowedHosts)) {
+    const shown = host.slice(0, 60);
+    throw refuse(`The Host "${shown}" is not this server's.`, 421, [
+      `If it is meant, add "${shown}" to allowed_hosts in pao.config.yaml`,
+    ]);
+  }
   const { origin } = headers;
-  if (origin !== undefined && !(URL.canParse(origin) && new URL(origin).host === host)) {
+  if (origin !== undefined && !(URL.canParse(origin) && new URL(origin).host === withoutDefaultPort(host))) {
     throw refuse('Requests from other origins are refused.', 403);
   }
   const site = headers['sec-fetch-site'];
@@ -31,13 +33,13 @@ export function checkBrowserWall(
     throw refuse('Cross-site requests are refused.', 403);
 }
 
-function isOurs(host: string, allowed: readonly string[]): boolean {
-  const name = host.replace(/:\d+$/, '').toLowerCase();
-  return LOCAL.has(name) || allowed.includes(name) || allowed.includes(host);
+function isOurs(host: string, ourPort: number | undefined, allowed: readonly string[]): boolean {
+  const [, name = host, port = '80'] = /^(.*?)(?::(\d+))?$/.exec(host) ?? [];
+  return (LOCAL.has(name) && Number(port) === ourPort) || allowed.includes(name) || allowed.includes(host);
 }
 
-const refuse = (message: string, status: number) =>
-  new PaoError('PAO_REQUEST_REFUSED', message, {
-    status,
-    hints: ['Further names are set by allowed_hosts in pao.config.yaml'],
-  });
+/** As URLs are written: without `:80`. */
+const withoutDefaultPort = (host: string) => host.replace(/:80$/, '');
+
+const refuse = (message: string, status: number, hints: string[] = []) =>
+  new PaoError('PAO_REQUEST_REFUSED', message, { status, hints });

@@ -1,15 +1,15 @@
 import type { Server } from 'node:http';
 import type { FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify';
 import { EXIT, notFound, PaoError } from '../../domain/errors.js';
-import { topicMatches } from '../../domain/event.js';
 import { newId } from '../../domain/ids.js';
 import { parseJsonStrict } from '../../domain/json.js';
 import { problemsFromZod } from '../../domain/problems-from-zod.js';
-import { authenticate } from './authenticate.js';
+import { accessLog } from './access-log.js';
 import { checkBrowserWall } from './browser-wall.js';
+import { streamEvents } from './event-stream.js';
 import { IdempotencyKeys } from './idempotency.js';
 import { docsPage, openapiDocument } from './openapi.js';
-import type { ApiServices, Caller, Operation, OperationResult } from './operation.js';
+import type { ApiServices, Caller, Operation } from './operation.js';
 import { agentOperations } from './operations/agents.js';
 import { eventOperations } from './operations/events.js';
 import { runOperations } from './operations/runs.js';
@@ -17,9 +17,9 @@ import { systemOperations } from './operations/system.js';
 import { taskOperations } from './operations/tasks.js';
 import { toolOperations } from './operations/tools.js';
 import { problemOf } from './problem.js';
+import { SignIn } from './sign-in.js';
 import { requireScope } from './task-service.js';
-import { TokenBuckets } from './token-buckets.js';
-import { eventView, instant } from './views.js';
+import { instant } from './views.js';
 
 /** Every operation there is. */
 export const operations: readonly Operation[] = [
@@ -38,19 +38,13 @@ export interface Api {
 
 const BODY_LIMIT = 1024 * 1024;
 const MAX_HEADERS = 100;
-const FAILED_SIGN_INS_PER_MINUTE = 100;
 
 /** The HTTP API: wall, parser, tokens, rate limits, then the operation. */
 export async function createApi(services: ApiServices): Promise<Api> {
   const { fastify } = await import('fastify');
   const closing = new AbortController();
   const { clock, config } = services;
-  const buckets = new TokenBuckets(config.rate_limit.per_second, config.rate_limit.burst, () =>
-    clock.monotonic(),
-  );
-  const signIns = new TokenBuckets(FAILED_SIGN_INS_PER_MINUTE / 60, FAILED_SIGN_INS_PER_MINUTE, () =>
-    clock.monotonic(),
-  );
+  const gate = new SignIn(services);
   const keys = new IdempotencyKeys(services.store, () => clock.now());
   const app = fastify({
     requestTimeout: 30_000,
@@ -83,35 +77,15 @@ export async function createApi(services: ApiServices): Promise<Api> {
     });
     if (request.raw.rawHeaders.length > 2 * MAX_HEADERS)
       throw new PaoError('PAO_HEADERS', 'The request has too many headers.', { status: 431 });
-    checkBrowserWall(request.headers, request.raw.rawHeaders, request.raw.url ?? '', config.allowed_hosts);
+    checkBrowserWall(request.raw, config.allowed_hosts);
   });
-  app.addHook('onResponse', async (request, reply) => {
-    const route = request.routeOptions.url ?? 'unmatched';
-    services.metrics.record([
-      {
-        name: 'http_requests_total',
-        labels: { method: request.method, route, status_code: String(reply.statusCode) },
-        values: [1],
-      },
-      {
-        name: 'http_request_duration_seconds',
-        labels: { method: request.method, route },
-        values: [reply.elapsedTime / 1000],
-      },
-    ]);
-    services.logger.debug(
-      {
-        request_id: request.id,
-        method: request.method,
-        route,
-        status: reply.statusCode,
-        duration_ms: Math.round(reply.elapsedTime),
-      },
-      'request',
-    );
-  });
+  const callers = new WeakMap<FastifyRequest, Caller>();
+  app.addHook(
+    'onResponse',
+    accessLog(services, (request) => callers.get(request)),
+  );
   const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
-    const problem = problemOf(error, request.id);
+    const problem = problemOf(error, request.id, request.routeOptions.bodyLimit);
     if (problem.status >= 500 && problem.code === 'PAO_INTERNAL')
       services.logger.error({ err: error, request_id: request.id }, 'request failed');
     if (problem.status === 401) void reply.header('www-authenticate', 'Bearer realm="pao"');
@@ -142,35 +116,20 @@ export async function createApi(services: ApiServices): Promise<Api> {
   });
 
   const signIn = async (request: FastifyRequest): Promise<Caller> => {
-    try {
-      const caller = await authenticate(request.headers.authorization, services);
-      if (!buckets.take(caller.token.id))
-        throw new PaoError('PAO_RATE_LIMITED', 'Too many requests with this token.', {
-          status: 429,
-          exitCode: EXIT.unavailable,
-        });
-      return caller;
-    } catch (error) {
-      if (error instanceof PaoError && error.status === 401 && !signIns.take(request.ip)) {
-        throw new PaoError('PAO_RATE_LIMITED', 'Too many failed sign-ins from this address.', {
-          status: 429,
-          exitCode: EXIT.unavailable,
-        });
-      }
-      throw error;
-    }
+    const caller = await gate.caller(request.headers.authorization, request.ip);
+    callers.set(request, caller);
+    return caller;
   };
 
-  const callers = new WeakMap<FastifyRequest, Caller>();
   for (const one of operations) {
     app.route({
       method: one.method,
       url: one.path,
+      ...(one.maxBytes === undefined ? {} : { bodyLimit: one.maxBytes }),
       // Before the body is read: what a stranger sends is never parsed.
       onRequest: async (request) => {
         const caller = await signIn(request);
         if (one.scope !== null) requireScope(caller, one.scope);
-        callers.set(request, caller);
       },
       handler: async (request, reply) => {
         const caller = callers.get(request) as Caller;
@@ -195,12 +154,12 @@ export async function createApi(services: ApiServices): Promise<Api> {
           (body as { idempotency_key?: string } | undefined)?.idempotency_key;
         const result =
           one.method === 'POST' && typeof key === 'string'
-            ? await once(
+            ? await keys.once(
                 `${caller.token.id} ${request.routeOptions.url} ${request.url}`,
                 key.slice(0, 200),
                 request.body,
-                call,
                 one,
+                call,
               )
             : await call();
         const status = result.status ?? one.status;
@@ -210,45 +169,6 @@ export async function createApi(services: ApiServices): Promise<Api> {
         return reply.status(status).type('application/json; charset=utf-8').send(JSON.stringify(result.body));
       },
     });
-  }
-
-  async function once(
-    scope: string,
-    key: string,
-    body: unknown,
-    call: () => Promise<OperationResult>,
-    one: Operation,
-  ): Promise<OperationResult> {
-    const { id, hash, kept } = await keys.begin(scope, key, body);
-    if (kept !== null && one.holdsSecret === true) {
-      throw new PaoError(
-        'PAO_IDEMPOTENCY_SECRET',
-        'This request was answered already; its secret is shown only once.',
-        {
-          status: 409,
-          hints: ['pao agent rotate NAME makes a new token'],
-        },
-      );
-    }
-    if (kept !== null)
-      return {
-        status: kept.status,
-        body: kept.body,
-        ...(kept.location === undefined ? {} : { location: kept.location }),
-      };
-    try {
-      const result = await call();
-      await keys.keep(id, hash, {
-        status: result.status ?? one.status,
-        // A token's secret is never stored, here neither.
-        body: one.holdsSecret === true ? null : result.body,
-        ...(result.location === undefined ? {} : { location: result.location }),
-      });
-      return result;
-    } catch (error) {
-      keys.release(id);
-      throw error;
-    }
   }
 
   const html = (reply: FastifyReply, text: string) =>
@@ -276,7 +196,7 @@ export async function createApi(services: ApiServices): Promise<Api> {
   });
   app.get('/v1/events/stream', async (request, reply) => {
     requireScope(await signIn(request), 'events:read');
-    await streamEvents(request, reply);
+    await streamEvents(request, reply, services, closing.signal);
   });
   const { advanceClock } = services;
   if (advanceClock !== undefined) {
@@ -288,63 +208,6 @@ export async function createApi(services: ApiServices): Promise<Api> {
       requireScope(await signIn(request), 'admin');
       return { now: instant(advanceClock(Number((request.body as { ms?: number } | undefined)?.ms ?? 0))) };
     });
-  }
-
-  async function streamEvents(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const query = request.query as { topic?: string; after?: string };
-    const from = request.headers['last-event-id'] ?? query.after;
-    const newest = await services.store.listEvents({ limit: 1 });
-    let after = from === undefined ? (newest.items[0]?.sequence ?? 0) : Number(from) || 0;
-    reply.hijack();
-    const { raw } = reply;
-    raw.writeHead(200, {
-      'content-type': 'text/event-stream',
-      'cache-control': 'no-store',
-      'x-accel-buffering': 'no',
-    });
-    raw.write(': welcome\n\n');
-    let busy = false;
-    let again = false;
-    const send = async () => {
-      again = true;
-      if (busy) return;
-      busy = true;
-      try {
-        while (again && !raw.destroyed) {
-          again = false;
-          const page = await services.store.listEvents({ after, limit: 100 });
-          for (const event of page.items) {
-            after = Math.max(after, event.sequence);
-            if (query.topic !== undefined && !topicMatches(query.topic, event.topic)) continue;
-            raw.write(
-              `id: ${event.sequence}\nevent: ${event.topic}\ndata: ${JSON.stringify(eventView(event))}\n\n`,
-            );
-          }
-          if (page.items.length === 100) again = true;
-        }
-      } finally {
-        busy = false;
-      }
-    };
-    const push = () =>
-      void send().catch((error: unknown) => {
-        services.logger.warn({ err: error, request_id: request.id }, 'events could not be streamed');
-        raw.destroy();
-      });
-    const unsubscribe = services.bus.subscribe('event', push);
-    const beat = setInterval(() => {
-      raw.write(': still here\n\n');
-      push();
-    }, 15_000);
-    const end = () => {
-      clearInterval(beat);
-      unsubscribe();
-      closing.signal.removeEventListener('abort', end);
-      raw.end();
-    };
-    raw.once('close', end);
-    closing.signal.addEventListener('abort', end);
-    push();
   }
 
   return {
@@ -368,6 +231,7 @@ export async function createApi(services: ApiServices): Promise<Api> {
     async close() {
       closing.abort();
       await app.close();
+      await gate.close();
     },
   };
 }

@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto';
 import { PaoError } from '../../domain/errors.js';
 import type { Store } from '../store/store.js';
+import type { Operation, OperationResult } from './operation.js';
 
-const KEEP_MS = 24 * 3_600_000;
+/** How long an answer is given again; retention deletes it later. */
+const KEEP_ANSWERS_MS = 24 * 3_600_000;
 
 interface Kept {
   body_hash: string;
   status: number;
   body: unknown;
   location?: string;
-  at: number;
 }
 
 /**
@@ -24,55 +25,63 @@ export class IdempotencyKeys {
     private readonly now: () => number,
   ) {}
 
-  /** @returns the first answer, or null: then {@link keep} must be called, or {@link release}. */
-  async begin(
+  /** Does it once: gives the first answer again, or makes it and keeps it. An answer that is an error is not kept. */
+  async once(
     scope: string,
     key: string,
     body: unknown,
-  ): Promise<{ id: string; hash: string; kept: Kept | null }> {
-    const id = `idempotency/${createHash('sha256').update(`${scope}\n${key}`).digest('hex')}`;
-    const hash = createHash('sha256')
-      .update(JSON.stringify(body ?? null))
-      .digest('hex');
+    one: Operation,
+    call: () => Promise<OperationResult>,
+  ): Promise<OperationResult> {
+    const id = sha256(`${scope}\n${key}`);
+    const hash = sha256(JSON.stringify(body ?? null));
     if (this.#busy.has(id))
       throw new PaoError('PAO_IDEMPOTENCY_BUSY', 'A request with this Idempotency-Key is under way.', {
         status: 409,
       });
     this.#busy.add(id);
     try {
-      const text = await this.store.getMeta(id);
-      const kept = text === null ? null : (JSON.parse(text) as Kept);
-      if (kept === null || this.now() - kept.at > KEEP_MS) return { id, hash, kept: null };
-      this.#busy.delete(id);
-      if (kept.body_hash !== hash) {
-        throw new PaoError('PAO_IDEMPOTENCY_REUSED', 'This Idempotency-Key was used with another body.', {
-          status: 422,
-          hints: ['Use a new key for a new request'],
-        });
-      }
-      return { id, hash, kept };
-    } catch (error) {
-      this.#busy.delete(id);
-      throw error;
-    }
-  }
-
-  async keep(
-    id: string,
-    hash: string,
-    answer: { status: number; body: unknown; location?: string },
-  ): Promise<void> {
-    try {
-      await this.store.setMeta(
-        id,
-        JSON.stringify({ ...answer, body_hash: hash, at: this.now() } satisfies Kept),
-      );
+      const kept = await this.#kept(id);
+      if (kept !== null) return again(kept, hash, one);
+      const result = await call();
+      const answer: Kept = {
+        body_hash: hash,
+        status: result.status ?? one.status,
+        // A token's secret is never stored, here neither.
+        body: one.holdsSecret === true ? null : result.body,
+        ...(result.location === undefined ? {} : { location: result.location }),
+      };
+      await this.store.keepAnswer(id, JSON.stringify(answer), this.now());
+      return result;
     } finally {
       this.#busy.delete(id);
     }
   }
 
-  release(id: string): void {
-    this.#busy.delete(id);
+  async #kept(id: string): Promise<Kept | null> {
+    const found = await this.store.getAnswer(id);
+    return found === null || this.now() - found.at > KEEP_ANSWERS_MS
+      ? null
+      : (JSON.parse(found.answer) as Kept);
   }
 }
+
+function again(kept: Kept, hash: string, one: Operation): OperationResult {
+  if (kept.body_hash !== hash) {
+    throw new PaoError('PAO_IDEMPOTENCY_REUSED', 'This Idempotency-Key was used with another body.', {
+      status: 422,
+      hints: ['Use a new key for a new request'],
+    });
+  }
+  if (one.holdsSecret === true) {
+    throw new PaoError(
+      'PAO_IDEMPOTENCY_SECRET',
+      'This request was answered already; its secret is shown only once.',
+      { status: 409, hints: ['pao agent rotate NAME makes a new token'] },
+    );
+  }
+  const { status, body, location } = kept;
+  return { status, body, ...(location === undefined ? {} : { location }) };
+}
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');

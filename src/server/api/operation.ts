@@ -76,6 +76,8 @@ export interface Operation {
   body?: z.ZodType;
   query?: z.ZodType;
   status: number;
+  /** Longest body, bytes; 1 MiB when left out. */
+  maxBytes?: number;
   /** The answer holds a secret: it is not kept for a repeat under the same Idempotency-Key. */
   holdsSecret?: boolean;
   handle(input: OperationInput<never, never>): Promise<OperationResult>;

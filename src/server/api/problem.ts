@@ -1,5 +1,5 @@
 import { ZodError } from 'zod';
-import { PaoError, type Problem } from '../../domain/errors.js';
+import { EXIT, PaoError, type Problem } from '../../domain/errors.js';
 import { JsonSyntaxError } from '../../domain/json.js';
 import { problemsFromZod } from '../../domain/problems-from-zod.js';
 
@@ -35,9 +35,12 @@ const TITLES: Record<number, string> = {
   507: 'The disk is full',
 };
 
-/** Turns anything thrown into a problem document. What is not meant for people says nothing of its inside. */
-export function problemOf(error: unknown, requestId: string): ProblemDocument {
-  const known = error instanceof PaoError ? error : fromFastify(error);
+/**
+ * Turns anything thrown into a problem document. What is not meant for people says nothing of its inside.
+ * @param bodyLimit longest body of the route, bytes.
+ */
+export function problemOf(error: unknown, requestId: string, bodyLimit: number): ProblemDocument {
+  const known = error instanceof PaoError ? error : fromFastify(error, bodyLimit);
   const status = known?.status ?? 500;
   return {
     type: `https://pao.dev/problems/${(known?.code ?? 'PAO_INTERNAL').toLowerCase().replaceAll('_', '-')}`,
@@ -52,7 +55,7 @@ export function problemOf(error: unknown, requestId: string): ProblemDocument {
   };
 }
 
-function fromFastify(error: unknown): PaoError | null {
+function fromFastify(error: unknown, bodyLimit: number): PaoError | null {
   if (error instanceof JsonSyntaxError) return error;
   if (error instanceof ZodError)
     return new PaoError('PAO_INPUT_INVALID', 'The input is not valid.', {
@@ -61,7 +64,11 @@ function fromFastify(error: unknown): PaoError | null {
     });
   const { statusCode, code } = error as { statusCode?: number; code?: string };
   if (statusCode === 413 || code === 'FST_ERR_CTP_BODY_TOO_LARGE')
-    return new PaoError('PAO_BODY_TOO_LARGE', 'The body is larger than 1 MiB.', { status: 413 });
+    return new PaoError('PAO_BODY_TOO_LARGE', `The body is larger than ${bytesText(bodyLimit)}.`, {
+      status: 413,
+      exitCode: EXIT.usage,
+      hints: ['Keep large data where a tool can fetch it, and send its address'],
+    });
   if (statusCode === 415 || code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new PaoError('PAO_MEDIA_TYPE', 'The body must be application/json.', {
       status: 415,
@@ -72,3 +79,6 @@ function fromFastify(error: unknown): PaoError | null {
     return new PaoError('PAO_REQUEST_INVALID', 'The request is not valid.', { status: statusCode });
   return null;
 }
+
+const bytesText = (bytes: number): string =>
+  bytes % 1_048_576 === 0 ? `${bytes / 1_048_576} MiB` : `${bytes / 1024} KiB`;

@@ -6,6 +6,8 @@ import type { Logger } from '../telemetry/logger.js';
 
 const EVERY_MS = 10 * 60_000;
 const SLICE = 1000;
+/** An answer to an Idempotency-Key is given again for a day; a second day leaves room for clocks that differ. */
+const KEEP_ANSWERS_MS = 2 * 86_400_000;
 
 /** Deletes finished history that is older than the retention policy, in slices that never hold the database for long. */
 export function startRetention(options: { store: Store; clock: Clock; logger: Logger; config: Config }): {
@@ -51,6 +53,7 @@ function pruneOnce({
   return store.prune({
     runsBefore: now - parseDuration(config.retention.runs),
     eventsBefore: now - parseDuration(config.retention.events),
+    answersBefore: now - KEEP_ANSWERS_MS,
     limit: SLICE,
   });
 }

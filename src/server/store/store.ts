@@ -34,6 +34,10 @@ export interface Store
   stats(now: number): Promise<StoreStats>;
   getMeta(key: string): Promise<string | null>;
   setMeta(key: string, value: string): Promise<void>;
+  /** The answer kept for a request that may be repeated (Idempotency-Key). */
+  getAnswer(id: string): Promise<{ answer: string; at: number } | null>;
+  /** Keeps or replaces it; `prune` deletes it when it is old. */
+  keepAnswer(id: string, answer: string, at: number): Promise<void>;
   /** Writes a change's record in the same hash chain as all others; throws when it can not be written. */
   appendAudit(entry: AuditInput): Promise<void>;
   /** Newest first; `verifyAudit` of audit-chain.ts checks the whole chain. */
@@ -42,8 +46,16 @@ export interface Store
   listWorkers(): Promise<WorkerHeartbeat[]>;
   /** Forgets processes not seen since `before`. */
   forgetWorkers(before: number): Promise<number>;
-  /** Deletes finished runs (with steps) and dispatched events older than the bounds, at most `limit` rows. @returns rows deleted. */
-  prune(bounds: { runsBefore: number; eventsBefore: number; limit: number }): Promise<number>;
+  /**
+   * Deletes finished runs (with steps), dispatched events and kept answers older than the bounds, at most `limit` rows.
+   * @returns rows deleted.
+   */
+  prune(bounds: {
+    runsBefore: number;
+    eventsBefore: number;
+    answersBefore: number;
+    limit: number;
+  }): Promise<number>;
   close(): Promise<void>;
 }
 

@@ -52,6 +52,18 @@ export function exerciseOperations(subject: Subject): void {
       expect(await store.getMeta('a')).toBe('2');
     });
 
+    test('an answer is kept, replaced, and deleted when it is old', async () => {
+      const { store } = subject();
+      expect(await store.getAnswer('a')).toBeNull();
+      await store.keepAnswer('a', '"first"', T0);
+      await store.keepAnswer('a', '"second"', T0 + 1);
+      await store.keepAnswer('b', '"other"', T0 + 2);
+      expect(await store.getAnswer('a')).toEqual({ answer: '"second"', at: T0 + 1 });
+      const bounds = { runsBefore: T0, eventsBefore: T0, answersBefore: T0 + 2 };
+      expect(await store.prune({ ...bounds, limit: 10 })).toBe(1);
+      expect([await store.getAnswer('a'), (await store.getAnswer('b'))?.at]).toEqual([null, T0 + 2]);
+    });
+
     test('the figures of an empty store are zero', async () => {
       const { store } = subject();
       expect(await store.stats(T0)).toEqual({
@@ -158,7 +170,7 @@ export function exerciseOperations(subject: Subject): void {
       await publish(T0 - 900);
       await store.dispatchEvents({ now: T0, limit: 10, match: () => [] });
       await publish(T0 - 900);
-      const bounds = { runsBefore: T0 - 100, eventsBefore: T0 - 100 };
+      const bounds = { runsBefore: T0 - 100, eventsBefore: T0 - 100, answersBefore: T0 - 100 };
       expect(await store.prune({ ...bounds, limit: 2 })).toBe(2);
       expect(await store.prune({ ...bounds, limit: 100 })).toBe(2);
       expect(await store.prune({ ...bounds, limit: 100 })).toBe(0);

@@ -48,6 +48,9 @@ function raw(sql: string): unknown {
   }
 }
 
+/** The version of the schema that this program makes. */
+const CURRENT = SQLITE_MIGRATIONS.length;
+
 describe('opening a database', () => {
   test('a new file is for its owner alone, and nothing is left beside it after closing', async () => {
     await made();
@@ -168,14 +171,14 @@ describe('a damaged database', () => {
     await made();
     raw("INSERT INTO meta VALUES ('in_use_since', '1')");
     const store = await open();
-    expect(await store.migrate(T0)).toEqual({ from: 1, to: 1 });
+    expect(await store.migrate(T0)).toEqual({ from: CURRENT, to: CURRENT });
     await store.close();
     expect(raw("SELECT * FROM meta WHERE key = 'in_use_since'")).toEqual([]);
   });
 });
 
 describe('migrations', () => {
-  const second: Migration = { name: '0002_more', sql: 'CREATE TABLE more (id INTEGER PRIMARY KEY) STRICT;' };
+  const second: Migration = { name: '9999_more', sql: 'CREATE TABLE more (id INTEGER PRIMARY KEY) STRICT;' };
   const openWith = (migrations: readonly Migration[]) =>
     openSqliteStore({ path, durability: 'full', readonly: false }, migrations);
 
@@ -184,7 +187,9 @@ describe('migrations', () => {
     const outcomes = await Promise.all(stores.map((store) => store.migrate(T0)));
     expect(outcomes.filter(({ from }) => from === 0)).toHaveLength(1);
     for (const store of stores) await store.close();
-    expect(raw('SELECT version, name FROM schema_migration')).toEqual([{ version: 1, name: '0001_initial' }]);
+    expect(raw('SELECT version, name FROM schema_migration ORDER BY version')).toEqual(
+      SQLITE_MIGRATIONS.map(({ name }, index) => ({ version: index + 1, name })),
+    );
   });
 
   test('a database with something in it is copied first, and the copy opens', async () => {
@@ -194,21 +199,33 @@ describe('migrations', () => {
     await first.close();
     const stores = await Promise.all([1, 2, 3].map(() => openWith([...SQLITE_MIGRATIONS, second])));
     const outcomes = await Promise.all(stores.map((store) => store.migrate(T0)));
-    expect(outcomes.filter(({ from }) => from === 1)).toHaveLength(1);
+    expect(outcomes.filter(({ from }) => from === CURRENT)).toHaveLength(1);
     expect((await stores[0]?.getTask(task.id))?.name).toBe(task.name);
     for (const store of stores) await store.close();
-    const copy = await openStore({ url: `sqlite:${path}.before-v2`, readonly: true });
-    expect(await copy.schemaVersion()).toMatchObject({ current: 1 });
+    const copy = await openStore({ url: `sqlite:${path}.before-v${CURRENT + 1}`, readonly: true });
+    expect(await copy.schemaVersion()).toMatchObject({ current: CURRENT });
     expect((await copy.getTask(task.id))?.name).toBe(task.name);
     await copy.close();
   });
 
+  test('answers kept for repeated requests move to their own table', async () => {
+    const first = await openWith(SQLITE_MIGRATIONS.slice(0, 1));
+    await first.migrate(T0);
+    await first.setMeta('idempotency/abc', JSON.stringify({ status: 201, at: T0 }));
+    await first.close();
+    const store = await open();
+    await store.migrate(T0);
+    expect(await store.getAnswer('abc')).toEqual({ answer: `{"status":201,"at":${T0}}`, at: T0 });
+    expect(await store.getMeta('idempotency/abc')).toBeNull();
+    await store.close();
+  });
+
   test('a migration that fails leaves the database as it was', async () => {
     await made();
-    const broken: Migration = { name: '0002_broken', sql: 'CREATE TABLE one (id); CREATE TABLE one (id);' };
+    const broken: Migration = { name: '9999_broken', sql: 'CREATE TABLE one (id); CREATE TABLE one (id);' };
     const store = await openWith([...SQLITE_MIGRATIONS, broken]);
     await expect(store.migrate(T0)).rejects.toThrow(/already exists/);
-    expect(await store.schemaVersion()).toEqual({ current: 1, wanted: 2 });
+    expect(await store.schemaVersion()).toEqual({ current: CURRENT, wanted: CURRENT + 1 });
     await store.close();
     expect(raw("SELECT name FROM sqlite_schema WHERE name = 'one'")).toEqual([]);
   });

@@ -14,6 +14,7 @@ export const eventOperations: Operation[] = [
     scope: 'events:write',
     status: 201,
     body: eventInputSchema,
+    maxBytes: 256 * 1024,
     async handle({ body, services, caller }) {
       const now = services.clock.now();
       const { event, duplicate } = await services.store.publishEvent({

@@ -1,6 +1,7 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { EXIT, PaoError } from '../../../domain/errors.js';
 import initial from '../migrations/sqlite/0001_initial.sql';
+import keptAnswer from '../migrations/sqlite/0002_kept_answer.sql';
 import type { Connection, SqliteDatabase } from './database.js';
 import { corruptStore } from './errors.js';
 import { loadDriver } from './open.js';
@@ -12,7 +13,10 @@ export interface Migration {
 }
 
 /** All steps of the SQLite schema, oldest first. Only ever appended to. */
-export const SQLITE_MIGRATIONS: readonly Migration[] = [{ name: '0001_initial', sql: initial }];
+export const SQLITE_MIGRATIONS: readonly Migration[] = [
+  { name: '0001_initial', sql: initial },
+  { name: '0002_kept_answer', sql: keptAnswer },
+];
 
 /** The row of `meta` that is there while a process that migrated the database is using it. */
 const IN_USE = 'in_use_since';

@@ -12,6 +12,8 @@ type OperationMethods = Pick<
   | 'stats'
   | 'getMeta'
   | 'setMeta'
+  | 'getAnswer'
+  | 'keepAnswer'
   | 'appendAudit'
   | 'listAudit'
   | 'heartbeat'
@@ -77,6 +79,22 @@ export function operationMethods(database: SqliteDatabase, clock: Clock = system
             'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
           )
           .run(key, value);
+      }),
+
+    getAnswer: (id) =>
+      database.read(
+        (connection) =>
+          (connection.sql('SELECT answer, at FROM kept_answer WHERE id = ?').get(id) as
+            | { answer: string; at: number }
+            | undefined) ?? null,
+      ),
+
+    keepAnswer: (id, answer, at) =>
+      database.write((connection) => {
+        connection
+          .sql(`INSERT INTO kept_answer (id, answer, at) VALUES (?, ?, ?)
+            ON CONFLICT (id) DO UPDATE SET answer = excluded.answer, at = excluded.at`)
+          .run(id, answer, at);
       }),
 
     appendAudit: (entry) =>
@@ -153,7 +171,7 @@ export function operationMethods(database: SqliteDatabase, clock: Clock = system
           connection.sql('DELETE FROM worker_heartbeat WHERE last_seen_at < ?').run(before).changes,
       ),
 
-    prune: ({ runsBefore, eventsBefore, limit }) =>
+    prune: ({ runsBefore, eventsBefore, answersBefore, limit }) =>
       database.write((connection) => {
         const runs = prunableRuns(connection, runsBefore, limit);
         const remove = connection.sql('DELETE FROM run WHERE seq = ?');
@@ -162,7 +180,12 @@ export function operationMethods(database: SqliteDatabase, clock: Clock = system
           .sql(`DELETE FROM event WHERE sequence IN (
               SELECT sequence FROM event WHERE dispatched_at IS NOT NULL AND created_at < ? ORDER BY sequence LIMIT ?)`)
           .run(eventsBefore, limit - runs.length).changes;
-        return runs.length + events;
+        const answers = connection
+          .sql(
+            'DELETE FROM kept_answer WHERE id IN (SELECT id FROM kept_answer WHERE at < ? ORDER BY at LIMIT ?)',
+          )
+          .run(answersBefore, limit - runs.length - events).changes;
+        return runs.length + events + answers;
       }),
   };
 }

@@ -1,0 +1,124 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Clock, systemClock } from '../../../src/domain/clock.js';
+import { Redactor } from '../../../src/domain/redact.js';
+import { bootstrapAdmin } from '../../../src/server/api/bootstrap-admin.js';
+import { createApi } from '../../../src/server/api/create-api.js';
+import { MemoryBus } from '../../../src/server/bus/memory-bus.js';
+import { configSchema } from '../../../src/server/config.js';
+import { openStore } from '../../../src/server/store/open.js';
+import type { Store } from '../../../src/server/store/store.js';
+import { createHealth } from '../../../src/server/telemetry/health.js';
+import { type Logger, silentLogger } from '../../../src/server/telemetry/logger.js';
+import { createMetrics } from '../../../src/server/telemetry/metrics.js';
+import { builtinTools } from '../../../src/server/tools/builtin-tools.js';
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look inside
+  body: any;
+}
+
+export interface SendOptions {
+  /** The admin's when left out, none for null. */
+  token?: string | null;
+  body?: unknown;
+  /** A body as it is. */
+  raw?: string;
+  headers?: Record<string, string>;
+}
+
+/** The real API over a real SQLite file, on a free port; no scheduler, no worker. */
+export interface TestApi {
+  store: Store;
+  url: string;
+  admin: string;
+  send(method: string, path: string, options?: SendOptions): Promise<Answer>;
+  /** Sends headers that fetch would not let through. @returns the status. */
+  raw(headers: string[]): Promise<number>;
+  anAgent(name: string, scopes: string[]): Promise<{ id: string; token: string }>;
+  close(): Promise<void>;
+}
+
+/** Starts it. */
+export async function startTestApi(
+  options: { clock?: Clock; logger?: Logger; config?: Record<string, unknown> } = {},
+): Promise<TestApi> {
+  const folder = mkdtempSync(join(tmpdir(), 'pao-api-'));
+  const clock = options.clock ?? systemClock;
+  const logger = options.logger ?? silentLogger;
+  const store = await openStore({ url: `sqlite:${join(folder, 'api.db')}`, durability: 'normal' });
+  await store.migrate(clock.now());
+  const admin = (await bootstrapAdmin({ store, clock, hasCredentials: false })) as string;
+  const bus = new MemoryBus();
+  const config = configSchema.parse({ port: 0, ...options.config });
+  const shared = { store, bus, clock, logger, config, version: '0.0.0' };
+  const api = await createApi({
+    ...shared,
+    health: createHealth({ ...shared, home: folder, startedAt: clock.now() }),
+    metrics: await createMetrics({ ...shared, workersDesired: 0 }),
+    redactor: new Redactor(),
+    builtinTools,
+    callTool: async (_tool, input) => ({ output: input, durationMs: 0 }),
+    importCatalog: async () => ({ tools: [], problems: [] }),
+  });
+  const { url } = await api.listen({ host: '127.0.0.1', port: 0 });
+
+  async function send(method: string, path: string, given: SendOptions = {}): Promise<Answer> {
+    const token = given.token === undefined ? admin : given.token;
+    const body = given.raw ?? (given.body === undefined ? undefined : JSON.stringify(given.body));
+    const response = await fetch(url + path, {
+      method,
+      headers: {
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...given.headers,
+      },
+      ...(body === undefined ? {} : { body }),
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: text === '' ? null : JSON.parse(text),
+    };
+  }
+
+  return {
+    store,
+    url,
+    admin,
+    send,
+    raw: (headers) =>
+      new Promise((resolve, reject) => {
+        const { hostname, port } = new URL(url);
+        const sent = request(
+          { hostname, port, path: '/health/live', setHost: false, headers },
+          (response) => {
+            response.resume();
+            resolve(response.statusCode ?? 0);
+          },
+        );
+        sent.on('error', reject);
+        sent.end();
+      }),
+    async anAgent(name, scopes) {
+      const { body } = await send('POST', '/v1/agents', { body: { name, scopes } });
+      return { id: body.id, token: body.token.secret };
+    },
+    async close() {
+      await api.close();
+      await store.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A task that does nothing but answer. */
+export const echo = (name: string) => ({
+  name,
+  pipeline: [{ id: 'one', uses: 'debug.echo', with: { a: 1 } }],
+});
