@@ -69,6 +69,10 @@ const PACKAGES = [
     names: ['undici', '@modelcontextprotocol/client'],
     folders: ['server/tools/', 'client/', 'checks/', 'demo/'],
   },
+  {
+    names: ['@modelcontextprotocol/server', '@modelcontextprotocol/node'],
+    folders: ['server/api/mcp/', 'demo/'],
+  },
   { names: ['fastify', '@fastify/', 'fastify-type-provider-zod'], folders: ['server/api/'] },
   { names: ['@oclif/core', 'listr2'], folders: ['cli/', 'commands/'] },
 ];

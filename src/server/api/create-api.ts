@@ -3,12 +3,12 @@ import type { FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify';
 import { EXIT, notFound, PaoError } from '../../domain/errors.js';
 import { newId } from '../../domain/ids.js';
 import { parseJsonStrict } from '../../domain/json.js';
-import { problemsFromZod } from '../../domain/problems-from-zod.js';
 import { accessLog } from './access-log.js';
 import { checkBrowserWall } from './browser-wall.js';
 import { streamEvents } from './event-stream.js';
-import { IdempotencyKeys } from './idempotency.js';
+import { createMcpEndpoint } from './mcp/endpoint.js';
 import { docsPage, openapiDocument } from './openapi.js';
+import { OperationRunner } from './operation-runner.js';
 import type { ApiServices, Caller, Operation } from './operation.js';
 import { agentOperations } from './operations/agents.js';
 import { eventOperations } from './operations/events.js';
@@ -45,7 +45,7 @@ export async function createApi(services: ApiServices): Promise<Api> {
   const closing = new AbortController();
   const { clock, config } = services;
   const gate = new SignIn(services);
-  const keys = new IdempotencyKeys(services.store, () => clock.now());
+  const runner = new OperationRunner(services);
   const app = fastify({
     requestTimeout: 30_000,
     connectionTimeout: 0,
@@ -133,35 +133,19 @@ export async function createApi(services: ApiServices): Promise<Api> {
       },
       handler: async (request, reply) => {
         const caller = callers.get(request) as Caller;
-        const query = check(one.query, request.query, 'query');
-        const body = check(one.body, request.body, 'body');
         const gone = new AbortController();
         // The request's own `close` comes when its body has been read; only the answer's tells that the client is gone.
         reply.raw.once('close', () => reply.raw.writableFinished || gone.abort());
-        const signal = AbortSignal.any([gone.signal, closing.signal]);
-        const call = () =>
-          one.handle({
-            params: request.params as Record<string, string>,
-            query: query as never,
-            body: body as never,
-            caller,
-            services,
-            ifMatch: unquoted(request.headers['if-match']),
-            signal,
-          });
-        const key =
-          request.headers['idempotency-key'] ??
-          (body as { idempotency_key?: string } | undefined)?.idempotency_key;
-        const result =
-          one.method === 'POST' && typeof key === 'string'
-            ? await keys.once(
-                `${caller.token.id} ${request.routeOptions.url} ${request.url}`,
-                key.slice(0, 200),
-                request.body,
-                one,
-                call,
-              )
-            : await call();
+        const result = await runner.run(one, {
+          params: request.params as Record<string, string>,
+          query: request.query,
+          body: request.body,
+          caller,
+          ifMatch: unquoted(request.headers['if-match']),
+          signal: AbortSignal.any([gone.signal, closing.signal]),
+          target: `${request.routeOptions.url} ${request.url}`,
+          idempotencyKey: request.headers['idempotency-key'],
+        });
         const status = result.status ?? one.status;
         if (result.location !== undefined) void reply.header('location', result.location);
         if (result.etag !== undefined) void reply.header('etag', `"${result.etag}"`);
@@ -198,6 +182,18 @@ export async function createApi(services: ApiServices): Promise<Api> {
     requireScope(await signIn(request), 'events:read');
     await streamEvents(request, reply, services, closing.signal);
   });
+  const mcp = createMcpEndpoint(operations, services, runner);
+  app.route({
+    method: ['GET', 'POST', 'DELETE'],
+    url: '/mcp',
+    onRequest: async (request) => {
+      callers.set(request, await signIn(request));
+    },
+    handler: async (request, reply) => {
+      reply.hijack();
+      await mcp.serve(request.raw, reply.raw, request.body, callers.get(request) as Caller);
+    },
+  });
   const { advanceClock } = services;
   if (advanceClock !== undefined) {
     app.get('/v1/clock', async (request) => {
@@ -230,25 +226,11 @@ export async function createApi(services: ApiServices): Promise<Api> {
     },
     async close() {
       closing.abort();
+      await mcp.close();
       await app.close();
       await gate.close();
     },
   };
-}
-
-function check(schema: Operation['body'], value: unknown, what: string): unknown {
-  if (schema === undefined) return value;
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new PaoError(
-    'PAO_INPUT_INVALID',
-    what === 'query' ? 'The query is not valid.' : 'The body is not valid.',
-    {
-      exitCode: EXIT.usage,
-      status: 422,
-      problems: problemsFromZod(parsed.error, value, schema),
-    },
-  );
 }
 
 function matches(path: string, method: string): boolean {

@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { parseDuration } from '../../../domain/duration.js';
 import { invalidInput } from '../../../domain/errors.js';
+import { durationText } from '../../../domain/schedule.js';
 
 /** The query every list takes. */
 export const pageQuery = {
@@ -29,3 +31,8 @@ export function listOf<T extends string>(
   }
   return values as T[];
 }
+
+/** How long an answer may be held back until a run has ended: a duration, a minute at most. */
+export const waitQuery = durationText(0)
+  .transform((text) => Math.min(60_000, parseDuration(text)))
+  .optional();

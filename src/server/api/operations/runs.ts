@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { hasScope } from '../../../domain/agent.js';
-import { parseDuration } from '../../../domain/duration.js';
 import { conflict, invalidInput, notFound } from '../../../domain/errors.js';
 import { newId } from '../../../domain/ids.js';
 import { isFinal, RUN_STATUSES, type RunStatus } from '../../../domain/run.js';
@@ -8,7 +7,8 @@ import { type ApiServices, type Caller, type Operation, operation } from '../ope
 import { audit, findTask } from '../task-service.js';
 import { runView } from '../views.js';
 
-import { listOf, pageQuery, timeText } from './list-query.js';
+import { listOf, pageQuery, timeText, waitQuery } from './list-query.js';
+
 export const runOperations: Operation[] = [
   operation({
     name: 'run_list',
@@ -45,12 +45,11 @@ export const runOperations: Operation[] = [
     summary: 'Show a run with its steps; with ?wait=20s wait until it has ended',
     scope: 'runs:read',
     status: 200,
-    query: z.strictObject({ wait: z.string().max(10).optional() }),
+    query: z.strictObject({ wait: waitQuery }),
     async handle({ params, query, services, caller, signal }) {
       const id = params.id as string;
       await findRun(id, services, caller);
-      if (query.wait !== undefined)
-        await waitForEnd(id, Math.min(60_000, parseDuration(query.wait)), services, signal);
+      if (query.wait !== undefined) await waitForEnd(id, query.wait, services, signal);
       const run = await findRun(id, services, caller);
       return { body: runView(run, await services.store.listSteps(id)) };
     },
@@ -128,7 +127,8 @@ export const runOperations: Operation[] = [
   }),
 ];
 
-async function findRun(id: string, services: ApiServices, caller: Caller) {
+/** A run that the caller may see. @throws PaoError 404 also when it is another agent's. */
+export async function findRun(id: string, services: ApiServices, caller: Caller) {
   const run = await services.store.getRun(id);
   if (run === null || (run.agentId !== caller.agent.id && !hasScope(caller.scopes, 'admin')))
     throw notFound('run', id, ['pao run list']);
@@ -136,7 +136,7 @@ async function findRun(id: string, services: ApiServices, caller: Caller) {
 }
 
 /** Waits for news on the bus, with a look every second underneath. */
-async function waitForEnd(
+export async function waitForEnd(
   id: string,
   timeoutMs: number,
   { store, bus }: ApiServices,

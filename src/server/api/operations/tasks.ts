@@ -19,7 +19,9 @@ import {
 } from '../task-service.js';
 import { instant, localTime, runView, scheduleWords, taskView } from '../views.js';
 
-import { listOf, pageQuery, timeText } from './list-query.js';
+import { listOf, pageQuery, timeText, waitQuery } from './list-query.js';
+import { waitForEnd } from './runs.js';
+
 const anything = z.unknown();
 
 function withOccurrences(task: Task, services: ApiServices, warnings: ScheduleWarning[], outcome: string) {
@@ -84,7 +86,10 @@ export const taskOperations: Operation[] = [
       }
       const { task, warnings } = await createTask(body, services, caller);
       return {
-        body: withOccurrences(task, services, warnings, 'created'),
+        body: {
+          ...withOccurrences(task, services, warnings, 'created'),
+          active_tasks: await services.store.countTasks(task.agentId),
+        },
         location: `/v1/tasks/${task.id}`,
         etag: String(task.version),
       };
@@ -237,18 +242,19 @@ export const taskOperations: Operation[] = [
     name: 'task_run_now',
     method: 'POST',
     path: '/v1/tasks/:id/run',
-    summary: 'Run a task now',
+    summary: 'Run a task now; with ?wait=20s wait until it has ended',
     scope: 'runs:write',
     status: 202,
     body: runBodySchema.optional(),
-    async handle({ params, body, services, caller }) {
-      const run = await runTask(
-        await findTask(params.id as string, services, caller),
-        body ?? {},
-        services,
-        caller,
-      );
-      return { body: runView(run), location: `/v1/runs/${run.id}` };
+    query: z.strictObject({ wait: waitQuery }),
+    async handle({ params, query, body, services, caller, signal }) {
+      const task = await findTask(params.id as string, services, caller);
+      const run = await runTask(task, body ?? {}, services, caller);
+      const location = `/v1/runs/${run.id}`;
+      if (query.wait === undefined) return { body: runView(run), location };
+      await waitForEnd(run.id, query.wait, services, signal);
+      const now = await services.store.getRun(run.id);
+      return { body: runView(now ?? run, await services.store.listSteps(run.id)), location };
     },
   }),
   verb(

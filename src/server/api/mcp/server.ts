@@ -1,0 +1,73 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { toNodeHandler } from '@modelcontextprotocol/node';
+import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
+import { hasScope } from '../../../domain/agent.js';
+import type { ApiServices, Caller, Operation } from '../operation.js';
+import type { OperationRunner } from '../operation-runner.js';
+import { bindTools } from './bound-tools.js';
+import { callTool } from './call-tool.js';
+import type { McpEndpoint } from './endpoint.js';
+import { registerPrompts, registerResources } from './resources.js';
+
+const INSTRUCTIONS = [
+  'pao schedules and runs tasks of tool calls, and records every run and every occurrence that did not run.',
+  'Before task_create call schedule_preview with the time zone of the person, and read its words and warnings.',
+  'tool_list says what a pipeline may call. Everything a person should know stands in words, reason and warnings.',
+].join(' ');
+
+/** Serves MCP for callers that signed in already: each sees the tools its token has the scopes for. */
+export function createMcp(
+  operations: readonly Operation[],
+  services: ApiServices,
+  runner: OperationRunner,
+): McpEndpoint {
+  const tools = bindTools(operations);
+  const handler = createMcpHandler(
+    ({ authInfo }) => {
+      const caller = authInfo?.extra?.['caller'] as Caller;
+      const server = new McpServer(
+        { name: 'pao', title: 'pao, the Personal Agent Orchestrator', version: services.version },
+        { instructions: INSTRUCTIONS },
+      );
+      for (const tool of tools) {
+        const { scope } = tool.operation;
+        if (scope !== null && !hasScope(caller.scopes, scope)) continue;
+        const { title, description, inputSchema, outputSchema, annotations } = tool;
+        server.registerTool(
+          tool.name,
+          { title, description, inputSchema, outputSchema, annotations },
+          (given, { mcpReq }) =>
+            callTool(tool, (given ?? {}) as Record<string, unknown>, {
+              caller,
+              services,
+              runner,
+              signal: mcpReq.signal,
+            }),
+        );
+      }
+      registerResources(server, { caller, services });
+      registerPrompts(server);
+      return server;
+    },
+    { onerror: (error) => services.logger.debug({ err: error }, 'MCP request refused') },
+  );
+  const serve = toNodeHandler(handler) as (
+    request: IncomingMessage,
+    response: ServerResponse,
+    body?: unknown,
+  ) => Promise<void>;
+  return {
+    async serve(request, response, body, caller) {
+      const auth = {
+        // Not the secret: nothing behind this line may see or pass it on.
+        token: caller.token.id,
+        clientId: caller.agent.id,
+        scopes: caller.scopes,
+        expiresAt: Math.ceil((caller.token.expiresAt ?? Number.MAX_SAFE_INTEGER) / 1000),
+        extra: { caller },
+      };
+      await serve(Object.assign(request, { auth }), response, body);
+    },
+    close: () => handler.close(),
+  };
+}

@@ -1,0 +1,213 @@
+import { z } from 'zod';
+import { taskNameSchema } from '../../../domain/task.js';
+import * as answers from './answers.js';
+
+/** One tool of the MCP server: an operation of the API under a name, with what a model needs to use it. */
+export interface ToolDefinition {
+  name: string;
+  /** The operation of the API behind it, by its name: what it does, who may, and what it refuses are defined there alone. */
+  operation: string;
+  title: string;
+  /** Models read only this. */
+  description: string;
+  /** Its input where the operation's own schema says too little to a model; made of path, query and body otherwise. */
+  input?: z.ZodObject;
+  answer: z.ZodObject;
+  /** The whole body of the operation is this one part of the input. */
+  bodyIn?: string;
+  /** It changes nothing, though its operation is a POST. */
+  isReadOnly?: boolean;
+  /** It may undo or stop something that a person set up. */
+  isDestructive?: boolean;
+  /** Calling it again with the same input changes nothing more. */
+  isIdempotent?: boolean;
+}
+
+const task = z.string().min(1).max(200).describe('Name or id of the task');
+const schedule = z
+  .looseObject({
+    kind: z.enum(['cron', 'rrule', 'once', 'event', 'condition']),
+    expr: z
+      .string()
+      .optional()
+      .describe(
+        'cron: 5 fields; rrule: RFC 5545, such as FREQ=WEEKLY;BYDAY=MO;BYHOUR=9; once: 2026-12-01T09:00',
+      ),
+    timezone: z
+      .string()
+      .optional()
+      .describe('IANA name, such as Europe/Berlin: always give the zone of the person'),
+    topic: z.string().optional().describe('For event: topic pattern, such as mail.received or mail.*'),
+  })
+  .describe('When it is due. Ask schedule_preview first.');
+const step = z
+  .looseObject({
+    id: z.string().describe('Letters, digits and _'),
+    uses: z.string().optional().describe('Address of a tool: see tool_list'),
+    with: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe('Its input; "${steps.ID.field}" and "${params.NAME}" are filled in when it runs'),
+  })
+  .describe('Also: if, save_as, on_error, timeout, retry, foreach, parallel, wait, approve, idempotency_key');
+const taskInput = z.object({
+  name: taskNameSchema.describe('Unique for this agent'),
+  title: z.string().optional(),
+  description: z.string().optional(),
+  schedule: schedule.optional(),
+  params: z.record(z.string(), z.unknown()).optional(),
+  pipeline: z.array(step).min(1).describe('Tool calls, in order'),
+  retry: z.looseObject({ max: z.int().optional() }).optional(),
+  timeout: z.string().optional().describe('Such as 5m'),
+  priority: z.int().optional().describe('1 (first) to 9'),
+});
+
+/** The tools of pao (agents.md A.5), in the order of their names. */
+export const toolDefinitions: readonly ToolDefinition[] = [
+  {
+    name: 'agenda',
+    operation: 'agenda',
+    title: 'What runs soon',
+    description: 'Lists what is due in the next hours, in local time, over all tasks you may see.',
+    answer: answers.agendaAnswer,
+  },
+  {
+    name: 'event_publish',
+    operation: 'event_publish',
+    title: 'Publish an event',
+    description:
+      'Publishes an event on a topic; tasks that wait for it start. Give dedupe_key when you may call twice.',
+    answer: answers.eventAnswer,
+  },
+  {
+    name: 'health',
+    operation: 'health',
+    title: 'Is pao well?',
+    description: 'Says whether the orchestrator is healthy, and what is wrong if not.',
+    answer: answers.healthAnswer,
+  },
+  {
+    name: 'run_get',
+    operation: 'run_get',
+    title: 'Show a run',
+    description:
+      'Shows one run with its steps, outputs and the reason it ended as it did. wait: "20s" waits for its end.',
+    answer: answers.runAnswer,
+  },
+  {
+    name: 'run_list',
+    operation: 'run_list',
+    title: 'List runs',
+    description:
+      'Lists runs, newest first, also those that were skipped or missed, with the reason. task_id takes a name too.',
+    answer: answers.pageOf(answers.runAnswer),
+  },
+  {
+    name: 'run_replay',
+    operation: 'run_replay',
+    title: 'Run it again',
+    description:
+      'Runs a finished run again for the same instant. from_step keeps the recorded results of the steps before it.',
+    answer: answers.runAnswer,
+  },
+  {
+    name: 'schedule_preview',
+    operation: 'schedule_preview',
+    title: 'Check a schedule',
+    description:
+      'Says in words what a schedule means, its next times in local time, and warnings. Call it before task_create.',
+    input: z.object({ schedule, count: z.int().min(1).max(100).optional() }),
+    answer: answers.previewAnswer,
+    isReadOnly: true,
+  },
+  {
+    name: 'task_cancel',
+    operation: 'task_cancel',
+    title: 'Cancel a task',
+    description: 'Ends a task for good, and what is queued of it. Its history stays.',
+    answer: answers.taskAnswer,
+    isDestructive: true,
+    isIdempotent: true,
+  },
+  {
+    name: 'task_create',
+    operation: 'task_create',
+    title: 'Create a task',
+    description:
+      'Creates a task and answers with its next occurrences in local time and with warnings: read them, and correct the schedule with task_update if they are not what was meant.',
+    input: taskInput,
+    answer: answers.createdTaskAnswer,
+  },
+  {
+    name: 'task_get',
+    operation: 'task_get',
+    title: 'Show a task',
+    description: 'Shows one task with its pipeline and its next occurrences.',
+    answer: answers.taskAnswer,
+  },
+  {
+    name: 'task_list',
+    operation: 'task_list',
+    title: 'List tasks',
+    description: 'Lists tasks. state: active, paused, done, canceled; search: part of a name or title.',
+    answer: answers.pageOf(answers.taskAnswer),
+  },
+  {
+    name: 'task_pause',
+    operation: 'task_pause',
+    title: 'Pause a task',
+    description: 'Stops a task from becoming due until task_resume. Say why in reason.',
+    answer: answers.taskAnswer,
+    isIdempotent: true,
+  },
+  {
+    name: 'task_resume',
+    operation: 'task_resume',
+    title: 'Resume a task',
+    description:
+      'Lets a paused task become due again. What came due meanwhile is skipped unless catchup says otherwise.',
+    answer: answers.taskAnswer,
+    isIdempotent: true,
+  },
+  {
+    name: 'task_run_now',
+    operation: 'task_run_now',
+    title: 'Run a task now',
+    description:
+      'Starts a task now and answers with the run. Give idempotency_key so that a repeated call starts it once; wait: "20s" waits for its end.',
+    answer: answers.runAnswer,
+  },
+  {
+    name: 'task_snooze',
+    operation: 'task_snooze',
+    title: 'Snooze a task',
+    description: 'Skips occurrences for some seconds, or until an instant. Each skipped one leaves a row.',
+    answer: answers.taskAnswer,
+    isIdempotent: true,
+  },
+  {
+    name: 'task_update',
+    operation: 'task_update',
+    title: 'Change a task',
+    description:
+      'Changes what is named in changes and leaves the rest (JSON Merge Patch: null removes). Shows the next occurrences before and after.',
+    input: z.object({ id: task, changes: z.record(z.string(), z.unknown()) }),
+    bodyIn: 'changes',
+    answer: taskUpdateAnswer(),
+    isDestructive: true,
+    isIdempotent: true,
+  },
+  {
+    name: 'tool_list',
+    operation: 'tool_list',
+    title: 'List tools',
+    description: 'Lists what pipelines may call, with the schema of each input.',
+    answer: answers.pageOf(answers.toolAnswer),
+  },
+];
+
+function taskUpdateAnswer() {
+  return answers.taskAnswer.extend({
+    previous_occurrences: z.array(z.looseObject({ at: z.string() })).optional(),
+  });
+}
