@@ -162,7 +162,7 @@ test('a token sees the tools it has the scopes for, and a revoked one is refused
   await expect(client.callTool({ name: 'task_create', arguments: {} })).rejects.toThrow(/task_create/);
 
   await pao.api('DELETE', `/v1/agents/${body.id}/tokens/${body.token.id}`);
-  await expect(client.callTool({ name: 'task_list', arguments: {} })).rejects.toThrow();
+  await expect(client.callTool({ name: 'task_list', arguments: {} })).rejects.toThrow(/401|revoked/i);
 });
 
 test('agents do not see each other over MCP', async () => {
