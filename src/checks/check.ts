@@ -72,6 +72,10 @@ export interface Target {
 
 /** What a suite was asked to do. */
 export interface SuiteOptions {
+  /** The folder pao is installed in, with `bin/` and `dist/`. */
+  packageRoot: string;
+  /** Of pao itself. */
+  version: string;
   /** A running system to check; null: the suite starts its own, on free ports and in a temporary directory. */
   target: { url: string; token: string } | null;
   only: readonly string[];
@@ -79,6 +83,8 @@ export interface SuiteOptions {
   failFast: boolean;
   /** For each check, milliseconds; its own when null. */
   timeoutMs: number | null;
+  /** How many checks run at once; 4 when left out. */
+  concurrency?: number | undefined;
   strict: boolean;
   allowDisruptive: boolean;
   signal: AbortSignal;
@@ -90,12 +96,21 @@ export interface Suite<Context, Options extends SuiteOptions = SuiteOptions> {
   /** As in the JSON document: `final-validation`. */
   id: string;
   title: string;
+  /** How it is typed: `pao final-validation`. */
+  command: string;
   checks: readonly Check<Context>[];
   /** What is there to be checked, made once; `dispose` is always called, also after a failure or Ctrl-C. */
-  setUp(
-    options: Options,
-    progress: (text: string) => void,
-  ): Promise<{ context: Context; target: Target; has: ReadonlySet<Requirement>; dispose(): Promise<void> }>;
+  setUp(options: Options, progress: (text: string) => void): Promise<SuiteSetUp<Context>>;
+}
+
+/** What {@link Suite.setUp} gives. */
+export interface SuiteSetUp<Context> {
+  context: Context;
+  target: Target;
+  has: ReadonlySet<Requirement>;
+  dispose(): Promise<void>;
+  /** Values that no report may hold, tokens above all; those of {@link SuiteOptions} are hidden anyway. */
+  secrets?: readonly string[];
 }
 
 /** One check's line in the JSON document of interfaces.md. */

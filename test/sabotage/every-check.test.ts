@@ -1,0 +1,45 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { SUITES } from '../../src/checks/suites.js';
+
+const folder = fileURLToPath(new URL('.', import.meta.url));
+
+/** Ids that the sabotage tests of a suite name: the second argument of `sabotage(…)`, or a key of a table. */
+function provenIds(suite: string): Set<string> {
+  const files = readdirSync(folder).filter((name) => name.startsWith(suite) && name.endsWith('.test.ts'));
+  const text = files.map((name) => readFileSync(`${folder}/${name}`, 'utf8')).join('\n');
+  const calls = text.matchAll(/\bsabotage\(\s*\w+,\s*['"]([^'"]+)['"]/g);
+  const keys = text.matchAll(/^\s*['"]([\w.-]+)['"]:/gm);
+  return new Set([...calls, ...keys].map(([, id]) => id as string));
+}
+
+describe.each(Object.entries(SUITES))('%s', (id, load) => {
+  it('has a sabotage test for every check', async () => {
+    const { checks } = await load();
+    const proven = provenIds(id);
+    expect(checks.map((check) => check.id).filter((one) => !proven.has(one))).toEqual([]);
+  });
+
+  it('has ids that occur once, needs that exist, and no circle of needs', async () => {
+    const suite = await load();
+    expect(suite.id).toBe(id);
+    const ids = suite.checks.map((check) => check.id);
+    expect(ids).toEqual([...new Set(ids)]);
+    const done = new Set<string>();
+    for (let before = -1; before !== done.size; ) {
+      before = done.size;
+      for (const { id: one, needs = [] } of suite.checks)
+        if (needs.every((need) => done.has(need))) done.add(one);
+    }
+    expect(ids.filter((one) => !done.has(one))).toEqual([]);
+  });
+
+  it('has ids that can be typed, and titles', async () => {
+    for (const { id: one, title, group } of (await load()).checks) {
+      expect(one).toMatch(/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/);
+      expect(title).not.toBe('');
+      expect(group).not.toBe('');
+    }
+  });
+});

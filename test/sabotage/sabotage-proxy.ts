@@ -1,0 +1,69 @@
+import { createServer, type IncomingHttpHeaders, request as httpRequest } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** An answer of the real server on its way back. */
+export interface PassingAnswer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: string;
+}
+
+/** What happens to an answer: changed, held back for ever, or cut off. */
+export type Sabotage = (answer: PassingAnswer) => PassingAnswer | 'hang' | 'drop';
+
+export interface SabotageProxy {
+  url: string;
+  /** From now on: the requests that fit get this. `route` is `METHOD /path`, as text that begins it or a pattern. */
+  break(route: string | RegExp, sabotage: Sabotage): void;
+  /** Everything passes as it is again. */
+  mend(): void;
+  close(): Promise<void>;
+}
+
+/** A server that passes everything on to a real system and spoils what it is told to. */
+export async function startSabotageProxy(target: string): Promise<SabotageProxy> {
+  let rules: { route: string | RegExp; sabotage: Sabotage }[] = [];
+  const server = createServer((incoming, outgoing) => {
+    const { method = 'GET', url: path = '/', headers } = incoming;
+    const upstream = new URL(path, target);
+    const sent = httpRequest(upstream, { method, headers: { ...headers, host: upstream.host } }, (answer) => {
+      const rule = rules.find(({ route }) => fits(route, `${method} ${path}`));
+      if (!rule) {
+        outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(outgoing);
+        return;
+      }
+      let body = '';
+      answer.setEncoding('utf8').on('data', (part: string) => (body += part));
+      answer.on('end', () => {
+        const spoiled = rule.sabotage({ status: answer.statusCode ?? 502, headers: answer.headers, body });
+        if (spoiled === 'hang') return;
+        if (spoiled === 'drop') return void outgoing.destroy();
+        const { 'content-length': _, 'transfer-encoding': __, ...rest } = spoiled.headers;
+        outgoing.writeHead(spoiled.status, rest);
+        outgoing.end(spoiled.body);
+      });
+    });
+    sent.on('error', () => outgoing.destroy());
+    outgoing.on('close', () => sent.destroy());
+    incoming.pipe(sent);
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    break: (route, sabotage) => void rules.push({ route, sabotage }),
+    mend: () => void (rules = []),
+    async close() {
+      server.closeAllConnections();
+      await new Promise<void>((done) => server.close(() => done()));
+    },
+  };
+}
+
+const fits = (route: string | RegExp, request: string) =>
+  typeof route === 'string' ? request.startsWith(route) : route.test(request);
+
+/** Another status. */
+export const withStatus =
+  (status: number): Sabotage =>
+  (answer) => ({ ...answer, status });
