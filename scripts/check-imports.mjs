@@ -23,6 +23,8 @@ const LAYERS = {
     'checks/runner.ts',
     'checks/select-checks.ts',
     'checks/reporters/',
+    'server/maintenance/',
+    'server/store/database-url.ts',
   ],
   'checks/': ['checks/', 'cli/', 'client/', 'domain/', 'demo/'],
   // A check sees the system as a user does; these two kinds look inside by their nature.
@@ -37,6 +39,7 @@ const LAYERS = {
     'server/supervisor/',
     'server/config.ts',
     'server/store/',
+    'server/maintenance/',
     'server/telemetry/health.ts',
   ],
   // `pao start --local` is the same command as `pao start local`.

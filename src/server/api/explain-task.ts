@@ -16,6 +16,7 @@ const REASONS: Record<string, string> = {
   catchup_skip: 'it came due while nothing ran, and the task does not catch up',
   filter_error: 'the filter of its event could not be evaluated',
   poison: 'workers died while they had it',
+  restored: 'it came due before the database was restored from a backup, and was left out',
 };
 
 /** One timeline of a task around an instant, in plain words: what was due, what ran, what did not and why. */

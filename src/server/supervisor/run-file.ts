@@ -41,14 +41,20 @@ export function readRunFile(home: string): RunFile | null {
 
 /** Whether the process that wrote a run file still is. */
 export function isAlive({ pid, process_start }: RunFile): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+  if (!isProcessAlive(pid)) return false;
   if (process_start === null) return true;
   const now = processStart(pid);
   return now === null || now === process_start;
+}
+
+/** Whether there is a process of that id, whoever's it is. */
+export function isProcessAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return processStart(pid) !== 'zombie';
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 /** Field 22 of /proc/PID/stat (proc(5)), null where there is no /proc; a zombie is dead. */
