@@ -2,6 +2,7 @@ import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../../domain/clock.js';
 import { RUN_TRIGGERS } from '../../domain/run.js';
 import type { Bus, Observation } from '../bus/bus.js';
+import { LAST_BACKUP } from '../store/inspect.js';
 import type { Store } from '../store/store.js';
 import type { Logger } from './logger.js';
 import catalogue from './metric-catalogue.json' with { type: 'json' };
@@ -134,7 +135,13 @@ async function readStore(
 ): Promise<void> {
   const now = clock.now();
   try {
-    const [stats, ping, workers] = await Promise.all([store.stats(now), store.ping(), store.listWorkers()]);
+    const [stats, ping, workers, lastBackup] = await Promise.all([
+      store.stats(now),
+      store.ping(),
+      store.listWorkers(),
+      store.getMeta(LAST_BACKUP.at),
+    ]);
+    gauge('last_backup_timestamp_seconds').set(Number(lastBackup ?? 0) / 1000);
     for (const [state, count] of Object.entries(stats.tasks)) gauge('tasks').set({ state }, count);
     gauge('runs_in_progress').set(stats.leased);
     gauge('due_work_queue_depth').set(stats.due);
