@@ -69,7 +69,9 @@ describe('pao db', () => {
       `INSERT INTO event (id, topic, agent_id, created_at, dispatched_at) VALUES ('evt_1', 'a', 'agt', ${T0}, ${T0})`,
     );
     const { stdout } = await db('prune', '--dry-run', '--events', '1d');
-    expect(stdout).toBe('Would delete 0 runs and 1 events (runs older than 90d, events older than 1d)\n');
+    expect(stdout).toBe(
+      'Would delete 0 runs, 1 event, 0 kept answers (runs older than 90d, events older than 1d)\n',
+    );
     const { stdout: json } = await db('prune', '--json', '--events', '1d');
     expect(JSON.parse(json)).toMatchObject({ dry_run: false, deleted: 1 });
   });

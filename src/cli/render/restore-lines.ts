@@ -1,3 +1,4 @@
+import { counted } from '../../domain/counted.js';
 import { formatDuration } from '../../domain/duration.js';
 import type { Restored } from '../../server/maintenance/restore.js';
 import type { Output } from '../output.js';
@@ -12,7 +13,7 @@ export function restoreLines(restored: Restored, location: string, out: Output):
   if (restored.replaced !== null) out.note(`What was there is kept: ${restored.replaced}`);
   if (lost !== null && lost.runs + lost.tasks + lost.events > 0) {
     out.warn(
-      `Written after the backup, and in the kept file alone: ${lost.runs} runs, ${lost.tasks} changed tasks, ${lost.events} events`,
+      `Written after the backup, and in the kept file alone: ${counted(lost.runs, 'run')}, ${counted(lost.tasks, 'changed task')}, ${counted(lost.events, 'event')}`,
     );
   }
   if (backup.auditBrokenAt !== null)
@@ -23,7 +24,7 @@ export function restoreLines(restored: Restored, location: string, out: Output):
     paused: 'wait: every task is paused',
   }[resumeFrom];
   if (leftOver.tasks.length > 0) {
-    out.line(`${leftOver.tasks.length} tasks came due since; their occurrences ${words}`);
+    out.line(`${counted(leftOver.tasks.length, 'task')} came due since; their occurrences ${words}`);
     out.table(leftOver.tasks.slice(0, MAX_TASKS), [
       { header: 'TASK', value: ({ name }) => name, shrink: true },
       { header: 'DUE SINCE', value: ({ dueSince }) => new Date(dueSince).toISOString() },
@@ -34,10 +35,10 @@ export function restoreLines(restored: Restored, location: string, out: Output):
   }
   if (leftOver.runs > 0) {
     const fate = resumeFrom === 'backup' ? 'go on at the next start' : 'were canceled: pao run replay ID';
-    out.line(`${leftOver.runs} runs that had not ended ${fate}`);
+    out.line(`${counted(leftOver.runs, 'run')} that had not ended ${fate}`);
   }
   if (resumeFrom === 'paused') {
-    out.note(`${restored.pausedTasks} tasks are paused.`);
+    out.note(`Paused: ${counted(restored.pausedTasks, 'task')}.`);
     out.hint('pao task resume NAME');
   }
   out.hint('pao start local');

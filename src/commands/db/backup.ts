@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { BaseCommand, LOCAL_FLAGS } from '../../cli/base-command.js';
 import { chooseDatabase, databaseFlag } from '../../cli/database.js';
 import { Args, Flags } from '../../cli/flags.js';
+import { counted } from '../../domain/counted.js';
 
 /** Copies the database while it is in use. */
 export default class DbBackup extends BaseCommand<typeof DbBackup> {
@@ -55,7 +56,7 @@ export default class DbBackup extends BaseCommand<typeof DbBackup> {
     const { run = 0, task = 0 } = backup.rows;
     this.out.line(file);
     this.out.success(
-      `Backed up and read through: ${task} tasks, ${run} runs, ${formatBytes(backup.sizeBytes)} in ${formatDuration(tookMs)}`,
+      `Backed up and read through: ${counted(task, 'task')}, ${counted(run, 'run')}, ${formatBytes(backup.sizeBytes)} in ${formatDuration(tookMs)}`,
     );
     if (deleted.length > 0) this.out.note(`Deleted ${deleted.length} older: ${deleted.join(', ')}`);
     if (backup.notNoted !== null) this.out.warn(`The database could not note it: ${backup.notNoted}`);

@@ -1,6 +1,7 @@
 import { BaseCommand, LOCAL_FLAGS } from '../../cli/base-command.js';
 import { chooseDatabase, databaseFile, databaseFlag } from '../../cli/database.js';
 import { durationFlag, Flags } from '../../cli/flags.js';
+import { counted } from '../../domain/counted.js';
 
 /** Deletes old history now. */
 export default class DbPrune extends BaseCommand<typeof DbPrune> {
@@ -26,27 +27,24 @@ export default class DbPrune extends BaseCommand<typeof DbPrune> {
       this.process,
       this.flags.database,
     );
-    const [
-      { compactDatabase, countPrunable, pruneDatabase },
-      { formatDuration, parseDuration },
-      { formatBytes },
-    ] = await Promise.all([
-      import('../../server/maintenance/prune.js'),
-      import('../../domain/duration.js'),
-      import('../../domain/bytes.js'),
-    ]);
+    const { compactDatabase, countPrunable, pruneBounds, pruneDatabase } = await import(
+      '../../server/maintenance/prune.js'
+    );
+    const { formatDuration } = await import('../../domain/duration.js');
+    const { formatBytes } = await import('../../domain/bytes.js');
     const now = Date.now();
-    const keep = {
-      runs: this.flags.runs ?? parseDuration(config.retention.runs),
-      events: this.flags.events ?? parseDuration(config.retention.events),
-    };
-    const bounds = { runsBefore: now - keep.runs, eventsBefore: now - keep.events };
+    const bounds = pruneBounds(config.retention, this.flags, now);
     const found = await countPrunable(url, bounds);
+    const counts = [
+      counted(found.runs, 'run'),
+      counted(found.events, 'event'),
+      counted(found.answers, 'kept answer'),
+    ].join(', ');
     const isTry = this.flags['dry-run'] ?? false;
-    const policy = `runs older than ${formatDuration(keep.runs)}, events older than ${formatDuration(keep.events)}`;
+    const policy = `runs older than ${formatDuration(now - bounds.runsBefore)}, events older than ${formatDuration(now - bounds.eventsBefore)}`;
     const deleted = isTry ? 0 : await pruneDatabase(url, bounds, this.signal);
-    if (isTry) this.out.line(`Would delete ${found.runs} runs and ${found.events} events (${policy})`);
-    else this.out.success(`Deleted ${deleted} runs and events (${policy})`);
+    if (isTry) this.out.line(`Would delete ${counts} (${policy})`);
+    else this.out.success(`Deleted ${counts} (${policy})`);
     let freed: number | null = null;
     if (this.flags.compact) {
       freed = await compactDatabase(await databaseFile(url, 'Compacting'), { home, url, now });

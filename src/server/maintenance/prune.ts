@@ -1,23 +1,43 @@
-import { inspectDatabase } from '../store/inspect.js';
+import { EXIT, PaoError } from '../../domain/errors.js';
+import type { Config } from '../config.js';
+import { retentionBounds } from '../scheduler/retention.js';
+import { inspectDatabase, type Prunable } from '../store/inspect.js';
 import { openStore } from '../store/open.js';
 import { compactSqlite } from '../store/sqlite/backup.js';
+import type { PruneBounds } from '../store/store.js';
 import { takeAlone } from './alone.js';
 
 const SLICE = 1000;
 
-export interface PruneBounds {
-  /** Epoch milliseconds; what ended, or was dispatched, before it goes. */
-  runsBefore: number;
-  eventsBefore: number;
+/** What the retention policy lets go, or other bounds a person names. @param keep milliseconds */
+export function pruneBounds(
+  retention: Config['retention'],
+  keep: { runs?: number | undefined; events?: number | undefined },
+  now: number,
+): PruneBounds {
+  const bounds = retentionBounds(retention, now);
+  return {
+    ...bounds,
+    runsBefore: keep.runs === undefined ? bounds.runsBefore : now - keep.runs,
+    eventsBefore: keep.events === undefined ? bounds.eventsBefore : now - keep.events,
+  };
 }
 
-/** How much a prune would delete. */
-export async function countPrunable(
-  url: string,
-  bounds: PruneBounds,
-): Promise<{ runs: number; events: number }> {
+/**
+ * How much a prune would delete.
+ * @throws PaoError PAO_STORE_OLD (exit 3) when the schema is of an older pao.
+ */
+export async function countPrunable(url: string, bounds: PruneBounds): Promise<Prunable> {
   const database = await inspectDatabase(url);
   try {
+    const { current, wanted } = await database.schema();
+    if (current < wanted) {
+      throw new PaoError(
+        'PAO_STORE_OLD',
+        `${database.location} has schema version ${current}; this pao works on ${wanted}.`,
+        { exitCode: EXIT.unavailable, hints: ['pao db migrate'] },
+      );
+    }
     return await database.prunable(bounds);
   } finally {
     await database.close();

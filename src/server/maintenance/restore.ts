@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { counted } from '../../domain/counted.js';
 import { EXIT, PaoError } from '../../domain/errors.js';
 import { inspectDatabase } from '../store/inspect.js';
 import { openStore } from '../store/open.js';
@@ -106,10 +107,12 @@ function choiceNeeded(file: string, { tasks, runs, events }: LeftOver): PaoError
   const parts: string[] = [];
   if (tasks.length > 0) {
     const occurrences = tasks.reduce((sum, { wouldRun }) => sum + wouldRun, 0);
-    parts.push(`${count(tasks.length, 'task')} came due (${count(occurrences, 'run')} would be caught up)`);
+    parts.push(
+      `${counted(tasks.length, 'task')} came due (${counted(occurrences, 'run')} would be caught up)`,
+    );
   }
-  if (runs > 0) parts.push(`${count(runs, 'run')} had not ended`);
-  if (events > 0) parts.push(`${count(events, 'event')} had not been looked at`);
+  if (runs > 0) parts.push(`${counted(runs, 'run')} had not ended`);
+  if (events > 0) parts.push(`${counted(events, 'event')} had not been looked at`);
   return new PaoError(
     'PAO_RESTORE_CHOICE',
     `Since that backup was made ${parts.join(', ')}. It may be that all this was done already: say what shall become of it. Nothing was changed.`,
@@ -123,8 +126,6 @@ function choiceNeeded(file: string, { tasks, runs, events }: LeftOver): PaoError
     },
   );
 }
-
-const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? '' : 's'}`;
 
 function removeDatabase(path: string): void {
   for (const ending of ['', '-wal', '-shm', '-journal', '.partial']) rmSync(path + ending, { force: true });

@@ -1,7 +1,7 @@
 import type { Clock } from '../../domain/clock.js';
 import { parseDuration } from '../../domain/duration.js';
 import type { Config } from '../config.js';
-import type { Store } from '../store/store.js';
+import type { PruneBounds, Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 
 const EVERY_MS = 10 * 60_000;
@@ -18,7 +18,8 @@ export function startRetention(options: { store: Store; clock: Clock; logger: Lo
     try {
       let total = 0;
       for (;;) {
-        const deleted = await pruneOnce(options);
+        const bounds = retentionBounds(options.config.retention, options.clock.now());
+        const deleted = await options.store.prune({ ...bounds, limit: SLICE });
         total += deleted;
         if (stopped || deleted < SLICE) break;
       }
@@ -39,21 +40,11 @@ export function startRetention(options: { store: Store; clock: Clock; logger: Lo
   };
 }
 
-/** One slice. @returns rows deleted. */
-function pruneOnce({
-  store,
-  clock,
-  config,
-}: {
-  store: Store;
-  clock: Clock;
-  config: Config;
-}): Promise<number> {
-  const now = clock.now();
-  return store.prune({
-    runsBefore: now - parseDuration(config.retention.runs),
-    eventsBefore: now - parseDuration(config.retention.events),
+/** The oldest moment that is kept of each kind of history, by the retention policy. */
+export function retentionBounds(retention: Config['retention'], now: number): PruneBounds {
+  return {
+    runsBefore: now - parseDuration(retention.runs),
+    eventsBefore: now - parseDuration(retention.events),
     answersBefore: now - KEEP_ANSWERS_MS,
-    limit: SLICE,
-  });
+  };
 }

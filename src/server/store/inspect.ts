@@ -1,5 +1,6 @@
 import { EXIT, PaoError } from '../../domain/errors.js';
 import { readDatabaseUrl, shownDatabase } from './database-url.js';
+import type { PruneBounds } from './store.js';
 
 /** Where the moment (epoch milliseconds) of the last verified backup is kept, and its file. */
 export const LAST_BACKUP = { at: 'last_backup_at', file: 'last_backup_file' } as const;
@@ -19,8 +20,8 @@ export interface Inspection {
   /** What is damaged, in words; nothing when all is well. `full` reads everything and checks references as well. */
   problems(depth: 'quick' | 'full'): Promise<string[]>;
   getMeta(key: string): Promise<string | null>;
-  /** Finished runs and dispatched events that a prune with these bounds would delete. */
-  prunable(bounds: { runsBefore: number; eventsBefore: number }): Promise<{ runs: number; events: number }>;
+  /** What a prune with these bounds would delete. */
+  prunable(bounds: PruneBounds): Promise<Prunable>;
   /** Rows written after an instant: what going back to it would lose. */
   writtenAfter(at: number): Promise<{ runs: number; tasks: number; events: number }>;
   /**
@@ -29,6 +30,13 @@ export interface Inspection {
    */
   backUp(file: string, options: BackupOptions): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Finished runs, dispatched events, and answers kept for Idempotency-Key. */
+export interface Prunable {
+  runs: number;
+  events: number;
+  answers: number;
 }
 
 export interface BackupOptions {

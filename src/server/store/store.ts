@@ -50,13 +50,15 @@ export interface Store
    * Deletes finished runs (with steps), dispatched events and kept answers older than the bounds, at most `limit` rows.
    * @returns rows deleted.
    */
-  prune(bounds: {
-    runsBefore: number;
-    eventsBefore: number;
-    answersBefore: number;
-    limit: number;
-  }): Promise<number>;
+  prune(bounds: PruneBounds & { limit: number }): Promise<number>;
   close(): Promise<void>;
+}
+
+/** What a prune may delete: what ended, was dispatched or was answered before these moments. */
+export interface PruneBounds {
+  runsBefore: number;
+  eventsBefore: number;
+  answersBefore: number;
 }
 
 export interface Page<T> {

@@ -2,12 +2,20 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { migrateDatabase, tryMigration } from '../../../src/server/maintenance/migrate.js';
-import { compactDatabase, countPrunable, pruneDatabase } from '../../../src/server/maintenance/prune.js';
+import {
+  compactDatabase,
+  countPrunable,
+  pruneBounds,
+  pruneDatabase,
+} from '../../../src/server/maintenance/prune.js';
+import { SQLITE_MIGRATIONS } from '../../../src/server/store/sqlite/migrate.js';
+import { openSqliteStore } from '../../../src/server/store/sqlite/sqlite-store.js';
 import { lockDataDirectory } from '../../../src/server/supervisor/data-lock.js';
 import { runOf, seed, T0 } from '../../contract/fixtures.js';
 import { aDatabase, type TestDatabase } from './a-database.js';
 
 const DAY = 86_400_000;
+const RETENTION = { runs: '90d', events: '30d' };
 const { signal } = new AbortController();
 let database: TestDatabase;
 
@@ -26,10 +34,10 @@ describe('pruning', () => {
       await run('run_new', 'skipped', T0 + 3 * DAY);
       await run('run_queued', 'queued', T0);
     });
-    const bounds = { runsBefore: T0 + DAY, eventsBefore: T0 + DAY };
-    expect(await countPrunable(database.url, bounds)).toEqual({ runs: 1200, events: 0 });
+    const bounds = { runsBefore: T0 + DAY, eventsBefore: T0 + DAY, answersBefore: T0 + DAY };
+    expect(await countPrunable(database.url, bounds)).toEqual({ runs: 1200, events: 0, answers: 0 });
     expect(await pruneDatabase(database.url, bounds, signal)).toBe(1200);
-    expect(await countPrunable(database.url, bounds)).toEqual({ runs: 0, events: 0 });
+    expect(await countPrunable(database.url, bounds)).toEqual({ runs: 0, events: 0, answers: 0 });
     expect(database.raw('SELECT id FROM run ORDER BY id')).toEqual([{ id: 'run_new' }, { id: 'run_queued' }]);
   });
 
@@ -65,6 +73,28 @@ describe('migrating', () => {
     release();
     expect(await migrate(url)).toMatchObject({ from: 0, copy: null });
     expect(existsSync(path)).toBe(true);
+    expect(await migrate(url)).toMatchObject({ steps: [] });
+  });
+
+  test('an older one is tried on a copy, copied beside itself, and brought up to date', async () => {
+    const path = join(database.home, 'old.db');
+    const url = `sqlite:${path}`;
+    const old = await openSqliteStore(
+      { path, durability: 'normal', readonly: false },
+      SQLITE_MIGRATIONS.slice(0, 1),
+    );
+    await old.migrate(T0);
+    await old.close();
+    const steps = SQLITE_MIGRATIONS.slice(1).map(({ name }) => name);
+    const to = SQLITE_MIGRATIONS.length;
+    expect(await tryMigration(url, T0, signal)).toEqual({ from: 1, to, steps, copy: null });
+    await expect(countPrunable(url, pruneBounds(RETENTION, {}, T0))).rejects.toMatchObject({
+      code: 'PAO_STORE_OLD',
+      hints: ['pao db migrate'],
+    });
+    const copy = `${path}.before-v${to}`;
+    expect(await migrate(url)).toEqual({ from: 1, to, steps, copy });
+    expect(existsSync(copy)).toBe(true);
     expect(await migrate(url)).toMatchObject({ steps: [] });
   });
 

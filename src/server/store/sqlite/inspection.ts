@@ -80,16 +80,17 @@ export function inspectSqlite(
               | string
               | undefined) ?? null),
       ),
-    prunable: ({ runsBefore, eventsBefore }) =>
+    prunable: ({ runsBefore, eventsBefore, answersBefore }) =>
       look(() =>
         isEmpty()
-          ? { runs: 0, events: 0 }
+          ? { runs: 0, events: 0, answers: 0 }
           : {
               runs: number('SELECT count(*) FROM run WHERE finished_at < ?', runsBefore),
               events: number(
                 'SELECT count(*) FROM event WHERE dispatched_at IS NOT NULL AND created_at < ?',
                 eventsBefore,
               ),
+              answers: number('SELECT count(*) FROM kept_answer WHERE at < ?', answersBefore),
             },
       ),
     writtenAfter: (at) =>
