@@ -67,9 +67,16 @@ export interface ChangedTaskObject extends TaskObject {
   warnings: WarningObject[];
 }
 
+/** The answer to leaving out the next occurrence. */
+export interface SkippedTaskObject extends TaskObject {
+  left_out: OccurrenceObject;
+}
+
 /** The answer to checking a task that is not kept. */
 export interface TaskCheckObject {
   valid: boolean;
+  /** What applying it would do. */
+  outcome: ApplyOutcome;
   name: string;
   words: string;
   next_occurrences: OccurrenceObject[];

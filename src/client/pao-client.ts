@@ -11,6 +11,7 @@ import type {
   NewTokenObject,
   OccurrencesObject,
   RunObject,
+  SkippedTaskObject,
   TaskCheckObject,
   TaskObject,
   TaskVersionObject,
@@ -133,7 +134,7 @@ export class PaoClient {
     return this.#verb(id, 'snooze', input, options);
   }
 
-  skipTask(id: string, options: CallOptions = {}): Promise<TaskObject> {
+  skipTask(id: string, options: CallOptions = {}): Promise<SkippedTaskObject> {
     return this.#verb(id, 'skip', {}, options);
   }
 

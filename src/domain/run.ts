@@ -32,6 +32,9 @@ export type RunTrigger = (typeof RUN_TRIGGERS)[number];
 /** Why a run is not plainly `succeeded` (product.md); open for tool error kinds. */
 export type RunReason = string;
 
+/** A run was asked to cancel when its last step was done already: the work stands, and so does its status. */
+export const CANCEL_TOO_LATE = 'cancel_too_late';
+
 /** What went wrong, without secrets. */
 export interface RunError {
   kind: string;

@@ -3,6 +3,7 @@ import { Args } from '../../cli/flags.js';
 import { findRunId } from '../../cli/render/run-find.js';
 import type { RunObject } from '../../client/api-objects.js';
 import { PaoClient } from '../../client/pao-client.js';
+import { isFinal } from '../../domain/run.js';
 
 /** Stops a run. */
 export default class RunCancel extends BaseCommand<typeof RunCancel> {
@@ -15,6 +16,7 @@ export default class RunCancel extends BaseCommand<typeof RunCancel> {
     const id = await findRunId(client, this.args.id, { signal: this.signal });
     const run = await client.cancelRun(id, { signal: this.signal });
     if (run.status === 'canceled') this.out.success(`${run.task_name}: canceled`);
+    else if (isFinal(run.status)) this.out.note(`${run.task_name} has ended already: ${run.status}`);
     else this.out.note(`${run.task_name}: ${run.status}; it is being stopped`);
     this.out.hint(`pao run show ${run.id}`);
     return run;

@@ -4,6 +4,12 @@ import { occurrenceLines, warningLines } from '../../cli/render/task-lines.js';
 import type { ChangedTaskObject, TaskCheckObject } from '../../client/api-objects.js';
 import { PaoClient } from '../../client/pao-client.js';
 
+const WOULD = {
+  created: 'would be created',
+  updated: 'would be updated',
+  unchanged: 'unchanged',
+} satisfies Record<TaskCheckObject['outcome'], string>;
+
 /** Creates or changes the tasks of files, by their names. */
 export default class TaskApply extends BaseCommand<typeof TaskApply> {
   static override summary = 'Create or change the tasks of files';
@@ -49,7 +55,8 @@ export default class TaskApply extends BaseCommand<typeof TaskApply> {
   #say(task: ChangedTaskObject | TaskCheckObject): void {
     const { name, words, next_occurrences, warnings } = task;
     const zone = 'timezone' in task ? task.timezone : null;
-    this.out.line(`${name}  ${'outcome' in task ? task.outcome : 'valid'}  ${this.out.paint.dim(words)}`);
+    const outcome = 'valid' in task ? `valid, ${WOULD[task.outcome]}` : task.outcome;
+    this.out.line(`${name}  ${outcome}  ${this.out.paint.dim(words)}`);
     occurrenceLines(next_occurrences.slice(0, 3), zone, this.out);
     warningLines(warnings, this.out);
   }

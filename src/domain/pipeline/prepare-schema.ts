@@ -1,8 +1,9 @@
 import { invalidInput, type PaoError, type Problem } from '../errors.js';
-import { jsonPointer } from '../problems-from-zod.js';
+import { jsonPointer, valueAt } from '../problems-from-zod.js';
+import { linearRegExp } from './linear-pattern.js';
 
 /** Bounds of a schema that comes from outside. */
-export const SCHEMA_LIMITS = { size: 262_144, depth: 32, schemas: 5000, pattern: 1000 } as const;
+const SCHEMA_LIMITS = { size: 262_144, depth: 32, schemas: 5000 } as const;
 
 /** The keyword that is put into every subschema, so that the work of a validation can be counted and bounded. */
 export const STEP_KEYWORD = 'x-pao-step';
@@ -37,7 +38,7 @@ export function prepareSchema(schema: unknown): Json | boolean {
     throw refused([
       { pointer: '', message: `is larger than ${SCHEMA_LIMITS.size} characters, or nested too deep` },
     ]);
-  const walk = new SchemaWalk(problems);
+  const walk = new SchemaWalk(problems, schema);
   const prepared = walk.subschema(schema, [], 0);
   if (problems.length > 0) throw refused(problems);
   return prepared;
@@ -59,7 +60,10 @@ function boundedText(schema: unknown): string | null {
 class SchemaWalk {
   #count = 0;
 
-  constructor(private readonly problems: Problem[]) {}
+  constructor(
+    private readonly problems: Problem[],
+    private readonly root: unknown,
+  ) {}
 
   subschema(schema: unknown, path: (string | number)[], depth: number): Json | boolean {
     if (typeof schema === 'boolean') return schema;
@@ -111,11 +115,10 @@ class SchemaWalk {
         );
         return;
       }
+      if (leadsNowhere(value, this.root)) this.#refuse(here, 'leads to nothing in this schema');
       made[key] = value;
     } else if (key === 'pattern') {
-      if (typeof value === 'string' && value.length > SCHEMA_LIMITS.pattern) {
-        this.#refuse(here, `has more than ${SCHEMA_LIMITS.pattern} characters`);
-      }
+      if (typeof value === 'string') this.#pattern(value, here);
       made[key] = value;
     } else if ((ONE as readonly string[]).includes(key)) {
       made[key] = this.subschema(value, here, depth + 1);
@@ -137,14 +140,37 @@ class SchemaWalk {
     const map: Json = {};
     for (const [name, one] of Object.entries(value)) {
       if (name === '__proto__') this.#refuse([...here, name], 'is not allowed');
-      else if (key === 'patternProperties' && name.length > SCHEMA_LIMITS.pattern) {
-        this.#refuse(here, `has a pattern with more than ${SCHEMA_LIMITS.pattern} characters`);
-      } else map[name] = this.subschema(one, [...here, name], depth + 1);
+      else {
+        if (key === 'patternProperties') this.#pattern(name, [...here, name]);
+        map[name] = this.subschema(one, [...here, name], depth + 1);
+      }
     }
     return map;
   }
 
+  #pattern(pattern: string, here: (string | number)[]): void {
+    try {
+      linearRegExp(pattern);
+    } catch (error) {
+      this.#refuse(here, error instanceof Error ? error.message : String(error));
+    }
+  }
+
   #refuse(path: (string | number)[], message: string, hint?: string): void {
     this.problems.push({ pointer: jsonPointer(path), message, ...(hint === undefined ? {} : { hint }) });
+  }
+}
+
+/** Whether a reference is a JSON Pointer to what is not there; names (`#tree`) are left to the compiler. */
+function leadsNowhere(reference: string, root: unknown): boolean {
+  if (!reference.startsWith('#/')) return false;
+  try {
+    const path = decodeURIComponent(reference)
+      .split('/')
+      .slice(1)
+      .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+    return valueAt(root, path) === undefined;
+  } catch {
+    return true;
   }
 }

@@ -1,15 +1,13 @@
 import ajvFormats from 'ajv-formats';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
-import { RE2JS } from 're2js';
 import { canonicalJson } from '../json.js';
 import { cut, invalidInput, type Problem } from '../errors.js';
-import { prepareSchema, SCHEMA_LIMITS, STEP_KEYWORD } from './prepare-schema.js';
+import { linearRegExp, MAX_TESTED_TEXT } from './linear-pattern.js';
+import { prepareSchema, STEP_KEYWORD } from './prepare-schema.js';
 import { problemsFromSchema } from './schema-problems.js';
 
 /** Most subschemas that may be visited while one value is checked. */
 const MAX_STEPS = 2_000_000;
-/** A longer text is not looked at by `pattern` and `format`: it does not match. */
-const MAX_TESTED_TEXT = 65_536;
 const CACHE_SIZE = 500;
 /** Most problems told of one value. */
 const MAX_PROBLEMS = 100;
@@ -100,7 +98,16 @@ function compile(prepared: object | boolean): ValidateFunction {
     return ajv.compile({ ...prepared, $id: `pao:schema:${compiled}` });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw invalidInput('The JSON Schema can not be used.', [{ pointer: '', message: cut(message, 300) }], []);
+    // Of one spot the first is the plainest: the others say which of several rules it could have kept instead.
+    const faults = new Map(
+      problemsFromSchema(ajv.errors ?? [])
+        .reverse()
+        .map((one) => [one.pointer, one]),
+    );
+    throw invalidInput(
+      'The JSON Schema can not be used.',
+      faults.size > 0 ? [...faults.values()].reverse() : [{ pointer: '', message: cut(message, 300) }],
+    );
   }
 }
 
@@ -149,23 +156,3 @@ function formatTest(format: unknown): ((text: string) => boolean) | null {
   const { type, validate } = format as { type?: string; validate?: unknown };
   return type === 'number' ? null : formatTest(validate);
 }
-
-/** RE2 in place of RegExp: a hostile pattern can not take exponential time (security.md C2.9). */
-function linearRegExp(pattern: string): RegExp {
-  if (pattern.length > SCHEMA_LIMITS.pattern)
-    throw new Error(`a pattern has more than ${SCHEMA_LIMITS.pattern} characters`);
-  let compiled: RE2JS;
-  try {
-    compiled = RE2JS.compile(RE2JS.translateRegExp(pattern));
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(
-      `the pattern ${JSON.stringify(cut(pattern, 80))} is not supported (${cut(reason, 100)}); look-ahead, look-behind and back references are not`,
-      { cause: error },
-    );
-  }
-  const test = (text: string): boolean => text.length <= MAX_TESTED_TEXT && compiled.matcher(text).find();
-  // Ajv tells patterns apart by their text.
-  return { test, toString: () => pattern } as unknown as RegExp;
-}
-linearRegExp.code = 'linearRegExp';

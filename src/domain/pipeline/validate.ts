@@ -24,7 +24,8 @@ export interface PipelineContext {
   toolAddresses(): string[];
   /** Whether the task's agent holds the scope `tool:<address>`. */
   mayUse(address: string): boolean;
-  params: Readonly<Record<string, unknown>>;
+  /** null: not known; what refers to them is not checked. */
+  params: Readonly<Record<string, unknown>> | null;
   zone: string;
   /** Whether the agent holds the scope `secrets:use:<name>`; when left out, that is checked in the worker only. */
   mayUseSecret?(name: string): boolean;
@@ -269,7 +270,7 @@ class PipelineValidator {
         const hint = near === null ? `There are: ${known.join(', ')}` : `Did you mean ${root}.${near}?`;
         this.#add(place.pointer, `${formatPath([root, name])} does not exist`, hint);
       }
-    } else if (root === 'params' && !optional) {
+    } else if (root === 'params' && !optional && this.context.params !== null) {
       const missing = findMissing({ params: this.context.params }, path);
       if (missing !== null) {
         this.#add(
@@ -291,7 +292,7 @@ class PipelineValidator {
       ? `Did you mean steps.${root}?`
       : near !== null
         ? `Did you mean ${near}?`
-        : Object.hasOwn(this.context.params, root)
+        : Object.hasOwn(this.context.params ?? {}, root)
           ? `Did you mean params.${root}?`
           : root === 'item'
             ? 'An item exists only inside the `with` of a step with foreach'

@@ -1,8 +1,9 @@
 import { formatDuration } from '../../domain/duration.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
-import type { Run } from '../../domain/run.js';
+import { CANCEL_TOO_LATE, type Run } from '../../domain/run.js';
 import type { Task } from '../../domain/task.js';
 import type { ApiServices } from './operation.js';
+import { nextNotLeftOut } from './task-service.js';
 import { instant, localTime, runView, scheduleWords } from './views.js';
 
 const REASONS: Record<string, string> = {
@@ -15,6 +16,7 @@ const REASONS: Record<string, string> = {
   catchup_max: 'more had come due than are caught up',
   catchup_skip: 'it came due while nothing ran, and the task does not catch up',
   filter_error: 'the filter of its event could not be evaluated',
+  [CANCEL_TOO_LATE]: 'it was canceled when its work was done already',
   poison: 'workers died while they had it',
   restored: 'it came due before the database was restored from a backup, and was left out',
 };
@@ -43,11 +45,11 @@ export async function explainTask(task: Task, at: number | null, { store, clock 
     const recurrence = recurrenceOf(task.spec.schedule);
     const due = recurrence.next(at - 1);
     if (due !== at && !runs.some((run) => Math.abs(run.scheduledFor - at) < 60_000)) {
-      const next =
+      const after =
         due === null ? 'there is none after it' : `the next one after it is ${localTime(due, zone)}`;
       lines.push({
         at: instant(at),
-        text: `The schedule names no occurrence at ${localTime(at, zone)}; ${next}.`,
+        text: `The schedule names no occurrence at ${localTime(at, zone)}; ${after}.`,
       });
     }
   }
@@ -57,10 +59,11 @@ export async function explainTask(task: Task, at: number | null, { store, clock 
       text: `Occurrences before ${localTime(task.snoozedUntil, zone)} are skipped (snoozed).`,
     });
   }
-  if (task.nextDueAt !== null && task.state === 'active') {
+  const next = nextNotLeftOut(task);
+  if (next !== null && task.state === 'active') {
     lines.push({
-      at: instant(task.nextDueAt),
-      text: `Next: ${localTime(task.nextDueAt, zone)}, in ${formatDuration(Math.max(0, task.nextDueAt - now))}.`,
+      at: instant(next),
+      text: `Next: ${localTime(next, zone)}, in ${formatDuration(Math.max(0, next - now))}.`,
     });
   }
   if (lines.length === 0)

@@ -23,8 +23,8 @@ export function openapiDocument(operations: readonly Operation[], version: strin
         ? {}
         : {
             requestBody: {
-              required: !one.body.safeParse(undefined).success,
-              content: { 'application/json': { schema: schemaOf(one.body) } },
+              required: one.documentedBody !== undefined || !one.body.safeParse(undefined).success,
+              content: { 'application/json': { schema: schemaOf(one.documentedBody ?? one.body) } },
             },
           }),
       responses: {

@@ -74,6 +74,8 @@ export interface Operation {
   /** Scope needed; null: any valid token. */
   scope: string | null;
   body?: z.ZodType;
+  /** The schema of the body in documents, where the operation itself checks it, against more than a schema. */
+  documentedBody?: z.ZodType;
   query?: z.ZodType;
   status: number;
   /** Longest body, bytes; 1 MiB when left out. */

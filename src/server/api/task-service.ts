@@ -1,212 +1,19 @@
 import { z } from 'zod';
-import { hasScope, mayUseTool } from '../../domain/agent.js';
-import {
-  conflict,
-  EXIT,
-  forbidden,
-  invalidInput,
-  notFound,
-  PaoError,
-  type Problem,
-} from '../../domain/errors.js';
+import { hasScope } from '../../domain/agent.js';
+import { parseDuration } from '../../domain/duration.js';
+import { conflict, forbidden, notFound } from '../../domain/errors.js';
 import { newId } from '../../domain/ids.js';
 import { canonicalJson } from '../../domain/json.js';
-import { pipelineSchema, validatePipeline } from '../../domain/pipeline/index.js';
-import { evaluateCondition } from '../../domain/pipeline/template.js';
-import { problemsFromZod } from '../../domain/problems-from-zod.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
-import { isTimeZone } from '../../domain/recurrence/index.js';
 import type { Run } from '../../domain/run.js';
-import { type Task, type TaskSpec, taskSpecSchema } from '../../domain/task.js';
-import type { Tool } from '../../domain/tool.js';
+import type { Task, TaskSpec } from '../../domain/task.js';
 import type { NewRun } from '../store/store.js';
+import { checkTask, type ScheduleWarning } from './check-task.js';
 import type { ApiServices, Caller } from './operation.js';
 import { instant, localTime } from './views.js';
 
 /** Tasks one agent may have. */
 const MAX_TASKS = 10_000;
-
-export interface ScheduleWarning {
-  code: string;
-  message: string;
-}
-
-/**
- * Reads and checks a task as a whole: every problem at once, with pointers.
- * @throws PaoError 422 with all problems; 403 when only scopes are missing.
- */
-export async function checkTask(
-  input: unknown,
-  services: ApiServices,
-  caller: Caller,
-  previous?: Task,
-): Promise<{ spec: TaskSpec; warnings: ScheduleWarning[] }> {
-  const parsed = taskSpecSchema.safeParse(input);
-  if (!parsed.success)
-    throw invalidInput('The task is not valid.', problemsFromZod(parsed.error, input, taskSpecSchema));
-  const spec = parsed.data;
-  const problems: Problem[] = [];
-  const missing: string[] = [];
-  const tools = await loadTools(services);
-  const mayUse = (address: string) => {
-    const may = mayUseTool(caller.scopes, address);
-    if (!may && tools.has(address)) missing.push(`tool:${address}`);
-    return may;
-  };
-  const warnings = checkSchedule(spec, services, problems, previous);
-  const context = {
-    findTool: (address: string) => tools.get(address) ?? null,
-    toolAddresses: () => [...tools.keys()],
-    mayUse,
-    mayUseSecret: (name: string) => {
-      const may = hasScope(caller.scopes, `secrets:use:${name}`);
-      if (!may) missing.push(`secrets:use:${name}`);
-      return may;
-    },
-    params: spec.params,
-    zone: spec.schedule?.timezone ?? 'UTC',
-  };
-  problems.push(...validatePipeline(spec.pipeline, context), ...notYet(spec));
-  if (spec.schedule?.kind === 'condition') {
-    // The observation is a step before the pipeline and is checked as one.
-    const { uses, with: input } = spec.schedule.check;
-    const check = pipelineSchema.safeParse([
-      { id: 'check', uses, ...(input === undefined ? {} : { with: input }) },
-    ]);
-    const found = check.success ? validatePipeline(check.data, context) : problemsFromZod(check.error);
-    problems.push(
-      ...found.map((one) => ({
-        ...one,
-        pointer: one.pointer.replace(/^\/(pipeline\/)?0/, '/schedule/check'),
-      })),
-    );
-  }
-  if (problems.length === 0) return { spec, warnings };
-  const scopes = [...new Set(missing)];
-  const onlyScopes =
-    scopes.length > 0 &&
-    problems.every((problem) =>
-      scopes.some((scope) => `${problem.message} ${problem.hint ?? ''}`.includes(scope)),
-    );
-  if (onlyScopes) {
-    throw new PaoError('PAO_FORBIDDEN', `The agent lacks the scope ${scopes.join(', ')}.`, {
-      exitCode: EXIT.forbidden,
-      status: 403,
-      problems,
-      hints: [`Ask an operator for the scope ${scopes.join(', ')}`],
-    });
-  }
-  throw invalidInput('The task is not valid.', problems);
-}
-
-/** What the language already knows and this version does not run: refused when it is written, not when it is due. */
-function notYet(spec: TaskSpec): Problem[] {
-  return spec.pipeline.flatMap((step, index) => {
-    const inner = [step, ...(step.parallel ?? [])];
-    return inner.flatMap((one): Problem[] => {
-      if (one.approve !== undefined)
-        return [
-          { pointer: `/pipeline/${index}/approve`, message: 'approvals are not part of this version of pao' },
-        ];
-      if (one.wait?.event !== undefined)
-        return [
-          {
-            pointer: `/pipeline/${index}/wait/event`,
-            message: 'waiting for an event is not part of this version of pao',
-          },
-        ];
-      return [];
-    });
-  });
-}
-
-function checkSchedule(
-  spec: TaskSpec,
-  services: ApiServices,
-  problems: Problem[],
-  previous?: Task,
-): ScheduleWarning[] {
-  const { schedule } = spec;
-  const now = services.clock.now();
-  if (schedule === undefined) return [];
-  const isZone: boolean = isTimeZone(schedule.timezone);
-  if (!isZone) {
-    problems.push({
-      pointer: '/schedule/timezone',
-      message: `"${schedule.timezone.slice(0, 40)}" is not a time zone`,
-      hint: 'Use an IANA name such as Europe/Chisinau or UTC',
-    });
-    return [];
-  }
-  if (schedule.kind === 'event' && schedule.filter !== undefined)
-    checkExpression(schedule.filter, '/schedule/filter', problems);
-  if (schedule.kind === 'condition') checkExpression(schedule.when, '/schedule/when', problems);
-  if (!isTimed(schedule)) return [];
-  // The anchor of INTERVAL and COUNT is stored once: what it means must never depend on when it is looked at.
-  if (schedule.kind === 'rrule' && schedule.dtstart === undefined && !/DTSTART/i.test(schedule.expr)) {
-    const before = previous?.spec.schedule;
-    schedule.dtstart =
-      before?.kind === 'rrule' &&
-      before.expr === schedule.expr &&
-      before.timezone === schedule.timezone &&
-      before.dtstart !== undefined
-        ? before.dtstart
-        : new Date(Math.floor(now / 1000) * 1000).toISOString().replace('.000Z', 'Z');
-  }
-  try {
-    const recurrence = recurrenceOf(schedule);
-    if (recurrence.next(now) === null && !isSameSchedule(previous, schedule)) {
-      problems.push({
-        pointer: '/schedule/expr',
-        message: schedule.kind === 'once' ? 'is in the past' : 'has no occurrence after now',
-        hint: 'pao task next shows what a schedule means',
-      });
-    }
-    return recurrence.warnings(now).map(({ code, message }) => ({ code, message }));
-  } catch (error) {
-    if (!(error instanceof PaoError)) throw error;
-    const own = error.problems.map((problem) => ({ ...problem, pointer: `/schedule${problem.pointer}` }));
-    problems.push(
-      ...(own.length > 0
-        ? own
-        : [
-            {
-              pointer: '/schedule/expr',
-              message: error.message,
-              ...(error.hints[0] === undefined ? {} : { hint: error.hints[0] }),
-            },
-          ]),
-    );
-    return [];
-  }
-}
-
-/** Whether a task has this very schedule already: one that is used up may stay as it is. */
-function isSameSchedule(previous: Task | undefined, schedule: NonNullable<TaskSpec['schedule']>): boolean {
-  return previous !== undefined && canonicalJson(previous.spec.schedule ?? null) === canonicalJson(schedule);
-}
-
-function checkExpression(text: string, pointer: string, problems: Problem[]): void {
-  try {
-    evaluateCondition(text, {}, { pointer });
-  } catch (error) {
-    if (!(error instanceof PaoError)) throw error;
-    // Run on nothing, an expression may miss values; only what can never be read is a problem here.
-    if (error.code === 'PAO_TEMPLATE_SYNTAX') problems.push({ pointer, message: error.message });
-  }
-}
-
-/** The whole catalog: what is stored and what is built in. */
-export async function loadTools(services: ApiServices): Promise<Map<string, Tool>> {
-  const tools = new Map(services.builtinTools.map((tool) => [tool.address, tool]));
-  let cursor: string | undefined;
-  do {
-    const page = await services.store.listTools({ limit: 1000, cursor });
-    for (const { tool } of page.items) tools.set(tool.address, tool);
-    cursor = page.nextCursor ?? undefined;
-  } while (cursor !== undefined);
-  return tools;
-}
 
 /** A task that the caller may see. @throws PaoError 404 also when it is another agent's. */
 export async function findTask(idOrName: string, services: ApiServices, caller: Caller): Promise<Task> {
@@ -231,14 +38,19 @@ function firstDue(spec: TaskSpec, now: number): number | null {
   return spec.schedule?.kind === 'condition' ? now : null;
 }
 
-/** @throws PaoError 409 when the agent has a task of that name, 422 at the quota. */
+/**
+ * @param name the name it must have, when the path says it.
+ * @throws PaoError 409 when the agent has a task of that name or as many as it may have, 422 when it is not valid.
+ */
 export async function createTask(
   input: unknown,
   services: ApiServices,
   caller: Caller,
+  name?: string,
 ): Promise<{ task: Task; warnings: ScheduleWarning[] }> {
   const { store, clock, bus } = services;
-  const { spec, warnings } = await checkTask(input, services, caller);
+  const check = { scopes: caller.scopes, ...(name === undefined ? {} : { name }) };
+  const { spec, warnings } = await checkTask(input, services, check);
   if ((await store.countTasks(caller.agent.id)) >= MAX_TASKS) {
     throw conflict(`This agent has ${MAX_TASKS} tasks, which is the most it may have.`, [
       'pao task cancel NAME',
@@ -292,10 +104,12 @@ export async function replaceSpec(
   input: unknown,
   services: ApiServices,
   caller: Caller,
+  name?: string,
 ): Promise<{ task: Task; warnings: ScheduleWarning[]; outcome: 'updated' | 'unchanged' }> {
-  const { spec, warnings } = await checkTask(input, services, caller, task);
-  if (canonicalJson(spec) === canonicalJson(task.spec) && task.state !== 'canceled')
-    return { task, warnings, outcome: 'unchanged' };
+  const scopes = await scopesFor(task, services, caller);
+  const check = { scopes, previous: task, ...(name === undefined ? {} : { name }) };
+  const { spec, warnings } = await checkTask(input, services, check);
+  if (isUnchanged(task, spec)) return { task, warnings, outcome: 'unchanged' };
   const now = services.clock.now();
   const sameSchedule = canonicalJson(spec.schedule ?? null) === canonicalJson(task.spec.schedule ?? null);
   const nextDueAt = sameSchedule ? task.nextDueAt : firstDue(spec, now);
@@ -303,7 +117,7 @@ export async function replaceSpec(
     task.state === 'done' && !sameSchedule ? { state: 'active' as const, stateReason: null } : {};
   const saved = await saveTask(
     task,
-    { spec, name: spec.name, nextDueAt, scopes: caller.scopes, ...revived },
+    { spec, name: spec.name, nextDueAt, scopes, ...revived },
     services,
     caller,
     'task.updated',
@@ -311,13 +125,57 @@ export async function replaceSpec(
   return { task: saved, warnings, outcome: 'updated' };
 }
 
-/** The next occurrences of a task, in UTC and in its zone. */
-export function occurrencesOf(task: Task, from: number, count: number): { at: string; local: string }[] {
+/** What a changed task may do: a person who changes another agent's task lends it none of their own rights. */
+async function scopesFor(task: Task, { store }: ApiServices, caller: Caller): Promise<string[]> {
+  if (task.agentId === caller.agent.id) return caller.scopes;
+  return (await store.getAgent(task.agentId))?.scopes ?? [];
+}
+
+const isUnchanged = (task: Task, spec: TaskSpec): boolean =>
+  canonicalJson(spec) === canonicalJson(task.spec) && task.state !== 'canceled';
+
+/** What applying a task would do; nothing is changed. */
+export async function tryTask(input: unknown, services: ApiServices, caller: Caller) {
+  const name = (input as { name?: unknown } | null)?.name;
+  const previous =
+    typeof name === 'string' ? await services.store.findTaskByName(caller.agent.id, name) : null;
+  const check = { scopes: caller.scopes, previous: previous ?? undefined };
+  const { spec, warnings } = await checkTask(input, services, check);
+  const outcome = previous === null ? 'created' : isUnchanged(previous, spec) ? 'unchanged' : 'updated';
+  return { spec, warnings, outcome };
+}
+
+/** The next occurrences of a task, in UTC and in its zone; of those left out on request it is said. */
+export function occurrencesOf(task: Task, from: number, count: number): Occurrence[] {
   const { schedule } = task.spec;
   if (!isTimed(schedule)) return [];
+  const snoozed = task.snoozedUntil ?? 0;
   return recurrenceOf(schedule)
     .take(from, count)
-    .map((at) => ({ at: instant(at) as string, local: localTime(at, schedule.timezone) }));
+    .map((at) => ({
+      at: instant(at) as string,
+      local: localTime(at, schedule.timezone),
+      ...(at < snoozed ? { note: 'left out' } : {}),
+    }));
+}
+
+/** One instant a schedule names. */
+export interface Occurrence {
+  at: string;
+  local: string;
+  /** What is special about it. */
+  note?: string;
+}
+
+/** The next occurrence of a task that is not left out already; null when there is none. */
+export function nextNotLeftOut(task: Task): number | null {
+  const { nextDueAt, snoozedUntil } = task;
+  const { schedule } = task.spec;
+  if (nextDueAt === null || snoozedUntil === null || nextDueAt >= snoozedUntil) return nextDueAt;
+  if (isTimed(schedule)) return recurrenceOf(schedule).next(snoozedUntil - 1);
+  if (schedule?.kind !== 'condition') return null;
+  const every = parseDuration(schedule.every);
+  return nextDueAt + Math.ceil((snoozedUntil - nextDueAt) / every) * every;
 }
 
 export const runBodySchema = z.strictObject({

@@ -265,7 +265,8 @@ export interface WorkStore {
   ): Promise<{ fenced: string[]; held: { runId: string; key: string; holder: HeldKey }[] }>;
   /**
    * Ends attempts, many in one transaction; deletes the due work of final ones. A run that was asked to cancel and comes
-   * back `queued` or `waiting` is canceled. Idempotency keys whose step failed or was skipped are free again at the end.
+   * back `queued` or `waiting` is canceled; one whose work was all done (`succeeded`, `partial`) stays so, with the reason
+   * `cancel_too_late` unless it has one. Idempotency keys whose step failed or was skipped are free again at the end.
    * @returns run ids that were refused (fenced).
    */
   complete(batch: Completion[], now: number): Promise<{ fenced: string[] }>;

@@ -1,5 +1,4 @@
 import { PaoError, type Problem } from '../../domain/errors.js';
-import { compileSchema } from '../../domain/pipeline/schema-check.js';
 import { problemsFromZod } from '../../domain/problems-from-zod.js';
 import {
   catalogFileSchema,
@@ -9,6 +8,7 @@ import {
   type ToolInput,
   toolSchema,
 } from '../../domain/tool.js';
+import { schemaProblems } from '../../domain/tool-schemas.js';
 import { ToolError } from '../../domain/tool-error.js';
 import { parseYamlDocuments } from '../../domain/yaml-position.js';
 import { openapiTools } from './openapi-import.js';
@@ -96,22 +96,6 @@ function complete(found: { pointer: string; tool: ToolInput }[], problems: Probl
     }
   }
   return { tools: [...tools.values()].sort((a, b) => (a.address < b.address ? -1 : 1)), problems };
-}
-
-function schemaProblems(tool: Tool): Problem[] {
-  const problems: Problem[] = [];
-  for (const field of ['input_schema', 'output_schema'] as const) {
-    const schema = tool[field];
-    if (schema === undefined) continue;
-    try {
-      compileSchema(schema);
-    } catch (error) {
-      if (!(error instanceof PaoError)) throw error;
-      const listed = error.problems.length > 0 ? error.problems : [{ pointer: '', message: error.message }];
-      problems.push(...listed.map((one) => ({ ...one, pointer: `/${field}${one.pointer}` })));
-    }
-  }
-  return problems;
 }
 
 async function serverTools(server: ServerImport, pointer: string, sources: ImportSources): Promise<Found> {

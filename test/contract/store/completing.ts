@@ -55,6 +55,23 @@ export function exerciseCompleting(subject: Subject): void {
       },
     );
 
+    test('a run that was asked to cancel when its work was done stays done, and says so', async () => {
+      const { store } = subject();
+      const ends = [
+        ['succeeded', null, 'cancel_too_late'],
+        ['partial', null, 'cancel_too_late'],
+        ['partial', 'tool_error', 'tool_error'],
+        ['failed', 'tool_error', 'tool_error'],
+        ['canceled', 'canceled', 'canceled'],
+      ] as const;
+      for (const [status, reason, wanted] of ends) {
+        const { leased } = await leaseOne(store);
+        expect(await store.cancelRun(leased.run.id, 'canceled', T0)).toMatchObject({ cancelRequested: true });
+        await store.complete([endOf(leased, { status, reason })], T0);
+        expect(await store.getRun(leased.run.id)).toMatchObject({ status, reason: wanted });
+      }
+    });
+
     test('another attempt is queued for later, with the count and the steps kept', async () => {
       const { store } = subject();
       const { leased } = await leaseOne(store);

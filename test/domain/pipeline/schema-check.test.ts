@@ -93,10 +93,13 @@ describe('checking a value against a JSON Schema', () => {
     ['a reference to a file', { $ref: 'other.json#/a' }, '/$ref'],
     ['an id further in', { properties: { a: { $id: 'https://example.com/x' } } }, '/properties/a/$id'],
     ['a list as schema', { properties: { a: [] } }, '/properties/a'],
-    ['a type there is not', { type: 'strin' }, ''],
-    ['a look-ahead', { pattern: '^(?!a)' }, ''],
+    ['a type there is not', { properties: { a: { type: 'strin' } } }, '/properties/a/type'],
+    ['a bound that is none', { properties: { a: { minLength: -1 } } }, '/properties/a/minLength'],
+    ['a look-ahead', { items: { pattern: '^(?!a)' } }, '/items/pattern'],
+    ['a key pattern that is none', { patternProperties: { '(': {} } }, '/patternProperties/('],
     ['a pattern that is too long', { pattern: 'a'.repeat(1001) }, '/pattern'],
-    ['a reference to nowhere', { $ref: '#/$defs/none' }, ''],
+    ['a reference to nowhere', { not: { $ref: '#/$defs/none' } }, '/not/$ref'],
+    ['a name there is not', { $ref: '#tree' }, ''],
   ])('refuses %s', (_, schema, pointer) => {
     expect(refusal(schema).problems[0]?.pointer).toBe(pointer);
   });

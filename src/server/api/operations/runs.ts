@@ -62,9 +62,9 @@ export const runOperations: Operation[] = [
     scope: 'runs:write',
     status: 202,
     body: z.strictObject({ reason: z.string().max(500).optional() }).optional(),
-    async handle({ params, services, caller }) {
+    async handle({ params, body, services, caller }) {
       const { id } = await findRun(params.id as string, services, caller);
-      const result = await services.store.cancelRun(id, 'canceled', services.clock.now());
+      const result = await services.store.cancelRun(id, body?.reason ?? 'canceled', services.clock.now());
       if (result?.cancelRequested === true) services.bus.publish('cancel', { runIds: [id] });
       services.bus.publish('run', { runIds: [id] });
       await audit(services, caller, 'run.canceled', id, {});

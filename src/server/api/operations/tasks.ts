@@ -3,19 +3,20 @@ import { hasScope } from '../../../domain/agent.js';
 import { conflict, invalidInput, PaoError } from '../../../domain/errors.js';
 import { isTimed, recurrenceOf } from '../../../domain/recurrence-of.js';
 import { type Schedule, scheduleSchema } from '../../../domain/schedule.js';
-import { TASK_STATES, type Task, type TaskState } from '../../../domain/task.js';
+import { TASK_STATES, type Task, type TaskState, taskSpecSchema } from '../../../domain/task.js';
 import { type ApiServices, type Caller, type Operation, operation } from '../operation.js';
 import { explainTask } from '../explain-task.js';
+import { checkTask, type ScheduleWarning } from '../check-task.js';
 import {
-  checkTask,
   createTask,
   findTask,
+  nextNotLeftOut,
   occurrencesOf,
   replaceSpec,
   runBodySchema,
   runTask,
   saveTask,
-  type ScheduleWarning,
+  tryTask,
 } from '../task-service.js';
 import { instant, localTime, runView, scheduleWords, taskView } from '../views.js';
 
@@ -33,7 +34,7 @@ const verb = (
   name: string,
   summary: string,
   body: z.ZodType | undefined,
-  change: (task: Task, body: never, services: ApiServices, caller: Caller) => Promise<Partial<Task>>,
+  change: (task: Task, body: never, services: ApiServices) => Partial<Task>,
 ): Operation =>
   operation({
     name: `task_${name}`,
@@ -44,32 +45,40 @@ const verb = (
     status: 200,
     ...(body === undefined ? {} : { body }),
     async handle({ params, body: given, services, caller }) {
-      const task = await findTask(params.id as string, services, caller);
-      if (task.state === 'canceled') throw conflict(`The task ${task.name} is canceled.`);
-      const saved = await saveTask(
-        task,
-        await change(task, (given ?? {}) as never, services, caller),
-        services,
-        caller,
-        `task.${name}`,
+      const saved = await changeTask(params.id as string, name, services, caller, (task) =>
+        change(task, (given ?? {}) as never, services),
       );
       return { body: taskView(saved, services.clock.now()) };
     },
   });
+
+/** Changes a task unless it is canceled. */
+async function changeTask(
+  idOrName: string,
+  verbName: string,
+  services: ApiServices,
+  caller: Caller,
+  change: (task: Task) => Partial<Task>,
+): Promise<Task> {
+  const task = await findTask(idOrName, services, caller);
+  if (task.state === 'canceled') throw conflict(`The task ${task.name} is canceled.`);
+  return saveTask(task, change(task), services, caller, `task.${verbName}`);
+}
 
 export const taskOperations: Operation[] = [
   operation({
     name: 'task_create',
     method: 'POST',
     path: '/v1/tasks',
-    summary: 'Create a task; with ?dry_run=true only check it',
+    summary: 'Create a task; with ?dry_run=true only check it and say what applying it would do',
     scope: 'tasks:write',
     status: 201,
     body: anything,
+    documentedBody: taskSpecSchema,
     query: z.strictObject({ dry_run: z.enum(['true', 'false']).optional() }),
     async handle({ body, query, services, caller }) {
       if (query.dry_run === 'true') {
-        const { spec, warnings } = await checkTask(body, services, caller);
+        const { spec, warnings, outcome } = await tryTask(body, services, caller);
         const now = services.clock.now();
         const next = isTimed(spec.schedule) ? recurrenceOf(spec.schedule).take(now, 5) : [];
         const zone = spec.schedule?.timezone ?? 'UTC';
@@ -77,6 +86,7 @@ export const taskOperations: Operation[] = [
           status: 200,
           body: {
             valid: true,
+            outcome,
             name: spec.name,
             words: scheduleWords(spec.schedule, now),
             warnings,
@@ -159,17 +169,13 @@ export const taskOperations: Operation[] = [
     scope: 'tasks:write',
     status: 200,
     body: anything,
+    documentedBody: taskSpecSchema,
     async handle({ params, body, services, caller }) {
       const name = params.name as string;
       const given = typeof body === 'object' && body !== null ? { name, ...body } : body;
-      if ((given as { name?: unknown } | null)?.name !== name) {
-        throw invalidInput('The name in the body is not the one in the path.', [
-          { pointer: '/name', message: `must be ${name}` },
-        ]);
-      }
       const existing = await services.store.findTaskByName(caller.agent.id, name);
       if (existing === null) {
-        const { task, warnings } = await createTask(given, services, caller);
+        const { task, warnings } = await createTask(given, services, caller, name);
         return {
           status: 201,
           body: withOccurrences(task, services, warnings, 'created'),
@@ -177,7 +183,7 @@ export const taskOperations: Operation[] = [
           etag: String(task.version),
         };
       }
-      const { task, warnings, outcome } = await replaceSpec(existing, given, services, caller);
+      const { task, warnings, outcome } = await replaceSpec(existing, given, services, caller, name);
       return { body: withOccurrences(task, services, warnings, outcome), etag: String(task.version) };
     },
   }),
@@ -261,7 +267,7 @@ export const taskOperations: Operation[] = [
     'pause',
     'Pause a task',
     z.strictObject({ reason: z.string().max(500).optional() }).optional(),
-    async (_task, body: { reason?: string }) => ({
+    (_task, body: { reason?: string }) => ({
       state: 'paused',
       stateReason: body.reason ?? 'paused by hand',
     }),
@@ -270,7 +276,7 @@ export const taskOperations: Operation[] = [
     'resume',
     'Resume a paused task',
     z.strictObject({ catchup: z.enum(['latest', 'all', 'skip']).optional() }).optional(),
-    async (task, body: { catchup?: string }, services) => ({
+    (task, body: { catchup?: string }, services) => ({
       state: 'active',
       stateReason: null,
       // What came due meanwhile gets its rows from the scheduler: skipped, unless the person wants it caught up.
@@ -290,7 +296,7 @@ export const taskOperations: Operation[] = [
         .optional(),
       until: timeText.optional(),
     }),
-    async (_task, body: { seconds?: number; until?: string }, services) => {
+    (_task, body: { seconds?: number; until?: string }, services) => {
       if ((body.seconds === undefined) === (body.until === undefined)) {
         throw invalidInput('Say how long.', [
           { pointer: '', message: 'needs exactly one of seconds and until' },
@@ -303,9 +309,30 @@ export const taskOperations: Operation[] = [
       return { snoozedUntil: until };
     },
   ),
-  verb('skip', 'Skip the next occurrence', undefined, async (task) => {
-    if (task.nextDueAt === null) throw conflict(`The task ${task.name} has no next occurrence.`);
-    return { snoozedUntil: Math.max(task.snoozedUntil ?? 0, task.nextDueAt + 1) };
+  operation({
+    name: 'task_skip',
+    method: 'POST',
+    path: '/v1/tasks/:id/skip',
+    summary: 'Leave out the next occurrence; once more, and the one after it is left out as well',
+    scope: 'tasks:write',
+    status: 200,
+    async handle({ params, services, caller }) {
+      let leftOut = 0;
+      const saved = await changeTask(params.id as string, 'skip', services, caller, (task) => {
+        const next = nextNotLeftOut(task);
+        if (next === null)
+          throw conflict(`The task ${task.name} has no next occurrence.`, [`pao task show ${task.name}`]);
+        leftOut = next;
+        return { snoozedUntil: next + 1 };
+      });
+      const zone = saved.spec.schedule?.timezone ?? 'UTC';
+      return {
+        body: {
+          ...taskView(saved, services.clock.now()),
+          left_out: { at: instant(leftOut), local: localTime(leftOut, zone) },
+        },
+      };
+    },
   }),
   operation({
     name: 'task_occurrences',
@@ -377,7 +404,7 @@ export const taskOperations: Operation[] = [
     scope: 'tasks:read',
     status: 200,
     body: anything,
-    async handle({ body, services, caller }) {
+    async handle({ body, services }) {
       const {
         count = 10,
         schedule: nested,
@@ -388,7 +415,7 @@ export const taskOperations: Operation[] = [
       const { spec, warnings } = await checkTask(
         { name: 'preview', schedule: nested ?? flat, pipeline: [{ id: 'none', uses: 'debug.echo' }] },
         services,
-        { ...caller, scopes: ['admin'] },
+        { scopes: ['admin'] },
       );
       const now = services.clock.now();
       const given = (schedule.success ? spec.schedule : undefined) as Schedule | undefined;

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { hasScope } from '../../../domain/agent.js';
 import { conflict, EXIT, forbidden, invalidInput, notFound, PaoError } from '../../../domain/errors.js';
-import { problemsFromZod } from '../../../domain/problems-from-zod.js';
 import { ToolError } from '../../../domain/tool-error.js';
 import { secretNamesIn } from '../../../domain/tool-secrets.js';
 import { type Tool, toolSchema } from '../../../domain/tool.js';
+import { readTool } from '../../../domain/tool-schemas.js';
 import { type ApiServices, type Caller, type Operation, operation } from '../operation.js';
 import { pageQuery } from './list-query.js';
 import { audit, requireScope } from '../task-service.js';
@@ -24,6 +24,24 @@ function requireRightsFor(tool: Tool, services: ApiServices, caller: Caller): vo
   }
   // Whoever writes a tool decides where its secrets go.
   for (const name of secretNamesIn(tool)) requireScope(caller, `secrets:use:${name}`);
+}
+
+/**
+ * A tool as it may be stored.
+ * @param address the one in the path.
+ * @throws PaoError 422 with every problem, 409 when it is built in, 403 when the caller may not add it.
+ */
+function checkTool(input: unknown, services: ApiServices, caller: Caller, address?: string): Tool {
+  const { tool, problems } = readTool(input);
+  const given = (input as { address?: unknown } | null)?.address;
+  const wrongAddress =
+    address === undefined || given === address
+      ? []
+      : [{ pointer: '/address', message: `must be ${address}, as in the path` }];
+  if (tool === null || wrongAddress.length > 0)
+    throw invalidInput('The tool is not valid.', [...wrongAddress, ...problems]);
+  requireRightsFor(tool, services, caller);
+  return tool;
 }
 
 async function findTool(address: string, services: ApiServices): Promise<{ tool: Tool; view: unknown }> {
@@ -59,16 +77,17 @@ export const toolOperations: Operation[] = [
     summary: 'Add a tool',
     scope: 'tools:write',
     status: 201,
-    body: toolSchema,
+    body: z.unknown(),
+    documentedBody: toolSchema,
     async handle({ body, services, caller }) {
-      requireRightsFor(body, services, caller);
+      const tool = checkTool(body, services, caller);
       const now = services.clock.now();
       await services.store.putTool(
-        { tool: body, createdBy: caller.actor, createdAt: now, updatedAt: now },
+        { tool, createdBy: caller.actor, createdAt: now, updatedAt: now },
         { create: true },
       );
-      await audit(services, caller, 'tool.created', body.address, {});
-      return { body: (await findTool(body.address, services)).view, location: `/v1/tools/${body.address}` };
+      await audit(services, caller, 'tool.created', tool.address, {});
+      return { body: (await findTool(tool.address, services)).view, location: `/v1/tools/${tool.address}` };
     },
   }),
   operation({
@@ -124,25 +143,19 @@ export const toolOperations: Operation[] = [
     scope: 'tools:write',
     status: 200,
     body: z.record(z.string(), z.unknown()),
+    documentedBody: toolSchema,
     async handle({ params, body, services, caller }) {
-      const input = { address: params.address, ...body };
-      const parsed = toolSchema.safeParse(input);
-      if (!parsed.success)
-        throw invalidInput('The tool is not valid.', problemsFromZod(parsed.error, input, toolSchema));
-      if (parsed.data.address !== params.address)
-        throw invalidInput('The address in the body is not the one in the path.', [
-          { pointer: '/address', message: `must be ${params.address}` },
-        ]);
-      requireRightsFor(parsed.data, services, caller);
+      const address = params.address as string;
+      const tool = checkTool({ address, ...body }, services, caller, address);
       const now = services.clock.now();
       const { created } = await services.store.putTool({
-        tool: parsed.data,
+        tool,
         createdBy: caller.actor,
         createdAt: now,
         updatedAt: now,
       });
-      await audit(services, caller, created ? 'tool.created' : 'tool.updated', parsed.data.address, {});
-      return { status: created ? 201 : 200, body: (await findTool(parsed.data.address, services)).view };
+      await audit(services, caller, created ? 'tool.created' : 'tool.updated', address, {});
+      return { status: created ? 201 : 200, body: (await findTool(address, services)).view };
     },
   }),
   operation({

@@ -1,4 +1,4 @@
-import { isFinal } from '../../../domain/run.js';
+import { CANCEL_TOO_LATE, isFinal } from '../../../domain/run.js';
 import type { Completion, HeldKey, WorkStore } from '../store.js';
 import type { Connection, SqliteDatabase } from './database.js';
 import { endRun } from './end-run.js';
@@ -140,7 +140,10 @@ function endAttempt(connection: Connection, row: DueRow, completion: Completion,
   const error = toJson(completion.error);
   const output = toJson(completion.output);
   if (isFinal(completion.status)) {
-    const { status, reason, finishedAt } = completion;
+    const { status, finishedAt } = completion;
+    const isDone = status === 'succeeded' || status === 'partial';
+    const reason =
+      isDone && row.cancel_requested === 1 ? (completion.reason ?? CANCEL_TOO_LATE) : completion.reason;
     endRun(connection, row, { status, reason, error, output, finishedAt });
     return;
   }

@@ -1,0 +1,219 @@
+import { hasScope, mayUseTool } from '../../domain/agent.js';
+import { cut, EXIT, invalidInput, PaoError, type Problem } from '../../domain/errors.js';
+import { canonicalJson } from '../../domain/json.js';
+import { nearestZone } from '../../domain/nearest-zone.js';
+import { pipelineSchema, validatePipeline } from '../../domain/pipeline/index.js';
+import type { Pipeline } from '../../domain/pipeline/step.js';
+import { evaluateCondition } from '../../domain/pipeline/template.js';
+import { problemsFromZod } from '../../domain/problems-from-zod.js';
+import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
+import { isTimeZone } from '../../domain/recurrence/index.js';
+import { salvageTask } from '../../domain/salvage-task.js';
+import type { Schedule } from '../../domain/schedule.js';
+import { type Task, type TaskSpec, taskSpecSchema } from '../../domain/task.js';
+import type { Tool } from '../../domain/tool.js';
+import type { ApiServices } from './operation.js';
+
+export interface ScheduleWarning {
+  code: string;
+  message: string;
+}
+
+/** What a task is checked against. */
+export interface TaskCheck {
+  /** What the task may do: that of its agent, or of the agent's token. */
+  scopes: readonly string[];
+  /** The task as it is now: what is used up may stay as it is. */
+  previous?: Task | undefined;
+  /** The name it must have. */
+  name?: string;
+}
+
+/**
+ * Reads and checks a task as a whole: every problem at once, with pointers. What its schema refuses is listed beside what
+ * is wrong with the schedule, the tools, the templates and the scopes of the rest.
+ * @throws PaoError 422 with all problems; 403 when only scopes are missing.
+ */
+export async function checkTask(
+  input: unknown,
+  services: ApiServices,
+  check: TaskCheck,
+): Promise<{ spec: TaskSpec; warnings: ScheduleWarning[] }> {
+  const parsed = taskSpecSchema.safeParse(input);
+  const written = parsed.success ? parsed.data : salvageTask(input);
+  const problems: Problem[] = [];
+  const warnings = checkSchedule(written.schedule, services, problems, check.previous);
+  const { found, missing } = checkPipeline(written, await loadTools(services), check.scopes);
+  problems.push(...found);
+  if (check.name !== undefined && (input as { name?: unknown } | null)?.name !== check.name)
+    problems.unshift({ pointer: '/name', message: `must be ${check.name}, as in the path` });
+  if (!parsed.success) {
+    const faults = problemsFromZod(parsed.error, input, taskSpecSchema);
+    const below = (pointer: string) =>
+      faults.some((fault) => pointer === fault.pointer || pointer.startsWith(`${fault.pointer}/`));
+    throw invalidInput('The task is not valid.', [
+      ...faults,
+      ...problems.filter(({ pointer }) => !below(pointer)),
+    ]);
+  }
+  if (problems.length === 0) return { spec: parsed.data, warnings };
+  const onlyScopes = problems.every(({ message, hint }) =>
+    missing.some((scope) => `${message} ${hint ?? ''}`.includes(scope)),
+  );
+  if (onlyScopes) {
+    throw new PaoError('PAO_FORBIDDEN', `The agent lacks the scope ${missing.join(', ')}.`, {
+      exitCode: EXIT.forbidden,
+      status: 403,
+      problems,
+      hints: [`Ask an operator for the scope ${missing.join(', ')}`],
+    });
+  }
+  throw invalidInput('The task is not valid.', problems);
+}
+
+/** The pipeline, and the observation of a condition, which is a step before it and is checked as one. */
+function checkPipeline(
+  written: { schedule?: Schedule | undefined; pipeline: Pipeline; params: Record<string, unknown> | null },
+  tools: ReadonlyMap<string, Tool>,
+  scopes: readonly string[],
+): { found: Problem[]; missing: string[] } {
+  const missing = new Set<string>();
+  const noted = (may: boolean, scope: string) => {
+    if (!may) missing.add(scope);
+    return may;
+  };
+  const context = {
+    findTool: (address: string) => tools.get(address) ?? null,
+    toolAddresses: () => [...tools.keys()],
+    mayUse: (address: string) => noted(mayUseTool(scopes, address), `tool:${address}`),
+    mayUseSecret: (name: string) => noted(hasScope(scopes, `secrets:use:${name}`), `secrets:use:${name}`),
+    params: written.params,
+    zone: written.schedule?.timezone ?? 'UTC',
+  };
+  const found = [...validatePipeline(written.pipeline, context), ...notYet(written.pipeline)];
+  if (written.schedule?.kind === 'condition') {
+    const { uses, with: input } = written.schedule.check;
+    const step = pipelineSchema.safeParse([
+      { id: 'check', uses, ...(input === undefined ? {} : { with: input }) },
+    ]);
+    const own = step.success ? validatePipeline(step.data, context) : problemsFromZod(step.error);
+    found.push(
+      ...own.map((one) => ({
+        ...one,
+        pointer: one.pointer.replace(/^\/(pipeline\/)?0/, '/schedule/check'),
+      })),
+    );
+  }
+  return { found, missing: [...missing] };
+}
+
+/** What the language already knows and this version does not run: refused when it is written, not when it is due. */
+function notYet(pipeline: Pipeline): Problem[] {
+  return pipeline.flatMap((step, index) => {
+    const inner = [step, ...(step.parallel ?? [])];
+    return inner.flatMap((one): Problem[] => {
+      if (one.approve !== undefined)
+        return [
+          { pointer: `/pipeline/${index}/approve`, message: 'approvals are not part of this version of pao' },
+        ];
+      if (one.wait?.event !== undefined)
+        return [
+          {
+            pointer: `/pipeline/${index}/wait/event`,
+            message: 'waiting for an event is not part of this version of pao',
+          },
+        ];
+      return [];
+    });
+  });
+}
+
+function checkSchedule(
+  schedule: Schedule | undefined,
+  services: ApiServices,
+  problems: Problem[],
+  previous?: Task,
+): ScheduleWarning[] {
+  const now = services.clock.now();
+  if (schedule === undefined) return [];
+  const { timezone } = schedule;
+  if (!isTimeZone(timezone)) {
+    const near = nearestZone(timezone);
+    problems.push({
+      pointer: '/schedule/timezone',
+      message: `"${cut(timezone, 40)}" is not a time zone`,
+      hint: near === null ? 'Use an IANA name such as Europe/Chisinau or UTC' : `Did you mean ${near}?`,
+    });
+    // What else is wrong with it is told in the same answer.
+    checkSchedule({ ...schedule, timezone: 'UTC' }, services, problems, previous);
+    return [];
+  }
+  if (schedule.kind === 'event' && schedule.filter !== undefined)
+    checkExpression(schedule.filter, '/schedule/filter', problems);
+  if (schedule.kind === 'condition') checkExpression(schedule.when, '/schedule/when', problems);
+  if (!isTimed(schedule)) return [];
+  // The anchor of INTERVAL and COUNT is stored once: what it means must never depend on when it is looked at.
+  if (schedule.kind === 'rrule' && schedule.dtstart === undefined && !/DTSTART/i.test(schedule.expr)) {
+    const before = previous?.spec.schedule;
+    schedule.dtstart =
+      before?.kind === 'rrule' &&
+      before.expr === schedule.expr &&
+      before.timezone === schedule.timezone &&
+      before.dtstart !== undefined
+        ? before.dtstart
+        : new Date(Math.floor(now / 1000) * 1000).toISOString().replace('.000Z', 'Z');
+  }
+  try {
+    const recurrence = recurrenceOf(schedule);
+    if (recurrence.next(now) === null && !isSameSchedule(previous, schedule)) {
+      problems.push({
+        pointer: '/schedule/expr',
+        message: schedule.kind === 'once' ? 'is in the past' : 'has no occurrence after now',
+        hint: 'pao task next shows what a schedule means',
+      });
+    }
+    return recurrence.warnings(now).map(({ code, message }) => ({ code, message }));
+  } catch (error) {
+    if (!(error instanceof PaoError)) throw error;
+    const own = error.problems.map((problem) => ({ ...problem, pointer: `/schedule${problem.pointer}` }));
+    problems.push(
+      ...(own.length > 0
+        ? own
+        : [
+            {
+              pointer: '/schedule/expr',
+              message: error.message,
+              ...(error.hints[0] === undefined ? {} : { hint: error.hints[0] }),
+            },
+          ]),
+    );
+    return [];
+  }
+}
+
+/** Whether a task has this very schedule already: one that is used up may stay as it is. */
+function isSameSchedule(previous: Task | undefined, schedule: Schedule): boolean {
+  return previous !== undefined && canonicalJson(previous.spec.schedule ?? null) === canonicalJson(schedule);
+}
+
+function checkExpression(text: string, pointer: string, problems: Problem[]): void {
+  try {
+    evaluateCondition(text, {}, { pointer });
+  } catch (error) {
+    if (!(error instanceof PaoError)) throw error;
+    // Run on nothing, an expression may miss values; only what can never be read is a problem here.
+    if (error.code === 'PAO_TEMPLATE_SYNTAX') problems.push({ pointer, message: error.message });
+  }
+}
+
+/** The whole catalog: what is stored and what is built in. */
+export async function loadTools(services: ApiServices): Promise<Map<string, Tool>> {
+  const tools = new Map(services.builtinTools.map((tool) => [tool.address, tool]));
+  let cursor: string | undefined;
+  do {
+    const page = await services.store.listTools({ limit: 1000, cursor });
+    for (const { tool } of page.items) tools.set(tool.address, tool);
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined);
+  return tools;
+}
