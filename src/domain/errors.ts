@@ -82,6 +82,11 @@ export function conflict(message: string, hints: string[] = []): PaoError {
   return new PaoError('PAO_CONFLICT', message, { exitCode: EXIT.failed, status: 409, hints });
 }
 
+/** Whether something pao needs did not answer or had no room: the same call may work later. */
+export function isUnavailable(error: unknown): error is PaoError {
+  return error instanceof PaoError && (error.status === 503 || error.status === 507);
+}
+
 /** Cuts text that is quoted back to a person, so that a message never repeats a whole hostile input. */
 export function cut(text: string, max: number): string {
   return text.length <= max ? text : `${text.slice(0, max)}…`;

@@ -1,5 +1,5 @@
 import { type AgentToken, intersectScopes } from '../../domain/agent.js';
-import { EXIT, PaoError } from '../../domain/errors.js';
+import { EXIT, isUnavailable, PaoError } from '../../domain/errors.js';
 import type { ApiServices, Caller } from './operation.js';
 import { checkTokenFormat, hashToken } from './tokens.js';
 
@@ -37,7 +37,12 @@ export async function authenticate(header: string | undefined, services: ApiServ
     throw new SignInError('revoked', 'This token was revoked.', stored);
   if (stored.expiresAt !== null && stored.expiresAt <= now)
     throw new SignInError('expired', 'This token has expired.', stored);
-  if (now - (stored.lastUsedAt ?? 0) > TOUCH_EVERY_MS) await services.store.touchToken(stored.id, now);
+  if (now - (stored.lastUsedAt ?? 0) > TOUCH_EVERY_MS) {
+    await services.store.touchToken(stored.id, now).catch((error: unknown) => {
+      // A note for people: reads go on without it when the disk is full.
+      if (!isUnavailable(error)) throw error;
+    });
+  }
   return {
     agent,
     token: stored,

@@ -89,7 +89,7 @@ export async function createApi(services: ApiServices): Promise<Api> {
     if (problem.status >= 500 && problem.code === 'PAO_INTERNAL')
       services.logger.error({ err: error, request_id: request.id }, 'request failed');
     if (problem.status === 401) void reply.header('www-authenticate', 'Bearer realm="pao"');
-    if (problem.status === 429 || problem.status === 503) void reply.header('retry-after', '1');
+    if ([429, 503, 507].includes(problem.status)) void reply.header('retry-after', '1');
     void reply
       .status(problem.status)
       .type('application/problem+json')

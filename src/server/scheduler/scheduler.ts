@@ -1,4 +1,5 @@
 import type { Clock } from '../../domain/clock.js';
+import { isUnavailable } from '../../domain/errors.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
 import type { Bus, Observation } from '../bus/bus.js';
 import type { ScheduledResult, Store } from '../store/store.js';
@@ -116,8 +117,10 @@ export class Scheduler {
         delay = next === null ? pollMs : Math.max(0, Math.min(pollMs, next - clock.now()));
       } catch (error) {
         this.#failures += 1;
-        delay = Math.min(30_000, pollMs * 2 ** Math.min(this.#failures, 5));
-        logger.error({ err: error, retry_in_ms: delay }, 'scheduler pass failed');
+        // The store looks again by itself when it may be used; asking often is what lets work go on at once.
+        delay = isUnavailable(error) ? pollMs : Math.min(30_000, pollMs * 2 ** Math.min(this.#failures, 5));
+        if (this.#failures === 1 || !isUnavailable(error))
+          logger.error({ err: error, retry_in_ms: delay }, 'scheduler pass failed; trying again');
       }
     } while (this.#again && !this.#stopped);
     if (!this.#stopped) this.#timer = setTimeout(() => this.wake(), delay);

@@ -31,6 +31,14 @@ export interface Store
   schemaVersion(): Promise<{ current: number; wanted: number }>;
   /** One trivial read; throws when the database does not answer. @returns milliseconds it took and bytes it holds. */
   ping(): Promise<{ durationMs: number; sizeBytes: number; walBytes: number }>;
+  /**
+   * Looks after the room that writing needs; called once a second by one process of the system. While there is none,
+   * what brings new work fails with PAO_DISK_FULL (507): tasks, runs, events, agents, tools, leases; results, audit
+   * and heartbeats are written from a reserve. Goes on by itself.
+   */
+  tendSpace(): Promise<StoreSpace>;
+  /** What the last look found; changes nothing. */
+  space(): Promise<StoreSpace>;
   stats(now: number): Promise<StoreStats>;
   getMeta(key: string): Promise<string | null>;
   setMeta(key: string, value: string): Promise<void>;
@@ -65,6 +73,13 @@ export interface Page<T> {
   items: T[];
   /** Opaque; null on the last page. */
   nextCursor: string | null;
+}
+
+export interface StoreSpace {
+  /** New work is refused for lack of room. */
+  full: boolean;
+  /** Free bytes where the data is; null when it is not on this machine. */
+  freeBytes: number | null;
 }
 
 export interface StoreStats {

@@ -8,6 +8,7 @@ import { IpcHub } from '../bus/ipc-bus.js';
 import type { Config } from '../config.js';
 import { ServiceClock } from '../service-clock.js';
 import { openStore } from '../store/open.js';
+import { diskFull } from '../store/sqlite/errors.js';
 import type { Store } from '../store/store.js';
 import { ChildService } from './child-service.js';
 import { lockDataDirectory } from './data-lock.js';
@@ -42,6 +43,9 @@ export interface StartedSystem {
   missedWhileDown: { since: number | null };
 }
 
+/** How often the room on the disk is looked after, milliseconds. */
+const TEND_MS = 1000;
+
 const SERVICE_LOG_LEVELS = /"level":"(warn|error|fatal)"/;
 
 /** Starts, watches and stops the services of a local system (architecture.md, Processes). */
@@ -56,6 +60,8 @@ export class Supervisor {
   #startedAt = 0;
   #stopping = false;
   #databaseUrl: string;
+  #tending: NodeJS.Timeout | null = null;
+  #isFull = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -108,7 +114,9 @@ export class Supervisor {
       };
     } catch (error) {
       await this.stop(0).catch(() => {});
-      throw error;
+      // A lock, a log or a run file that could not be made.
+      const { code } = error as { code?: unknown };
+      throw code === 'ENOSPC' || code === 'EDQUOT' ? diskFull(join(home, 'run'), error) : error;
     }
   }
 
@@ -125,7 +133,11 @@ export class Supervisor {
       for (const [name, value] of Object.entries(service.summary))
         summary[name] = (summary[name] ?? 0) + value;
     }
-    await this.#store?.setMeta('stopped_at', String(this.#clock.now())).catch(() => {});
+    if (this.#tending !== null) {
+      clearInterval(this.#tending);
+      // Not into a database that was refused: it stays as it is.
+      await this.#store?.setMeta('stopped_at', String(this.#clock.now())).catch(() => {});
+    }
     await this.#store?.close();
     this.#store = null;
     await this.#hub.close();
@@ -166,6 +178,9 @@ export class Supervisor {
     this.#store = await openStore({ url: this.#databaseUrl, durability: config.durability });
     const now = this.#clock.now();
     const migration = await this.#store.migrate(now);
+    await this.#tendSpace();
+    this.#tending = setInterval(() => void this.#tendSpace(), TEND_MS);
+    this.#tending.unref();
     const { bootstrapAdmin } = await import('../api/bootstrap-admin.js');
     this.#newToken = await bootstrapAdmin({
       store: this.#store,
@@ -177,6 +192,29 @@ export class Supervisor {
       migrated: migration.from === migration.to ? null : migration,
       since: stoppedAt === null ? null : Number(stoppedAt),
     };
+  }
+
+  /** Says it once when new work is refused for lack of room, and when it is taken again. */
+  async #tendSpace(): Promise<void> {
+    try {
+      const space = await this.#store?.tendSpace();
+      if (space === undefined || space.full === this.#isFull) return;
+      this.#isFull = space.full;
+      const fields = { free_bytes: space.freeBytes };
+      if (space.full) {
+        this.#say(
+          'error',
+          'the disk is full: no new work is taken until there is room; what runs may end',
+          fields,
+        );
+        return;
+      }
+      this.#say('warn', 'there is room on the disk again: work goes on', fields);
+      this.#hub.publish('work', { count: 1 });
+      this.#hub.publish('schedule', { reason: 'task' });
+    } catch (error) {
+      this.#say('warn', 'the room on the disk could not be looked after', { reason: String(error) });
+    }
   }
 
   #newToken: string | null = null;

@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Clock } from '../../domain/clock.js';
 import { formatDuration } from '../../domain/duration.js';
 import type { HealthCheck, HealthReport, HealthStatus } from '../../domain/health.js';
@@ -86,9 +87,18 @@ export function createHealth(options: {
       return { status: 'pass', message: `${stats.due} due, ${stats.leased} running`, details };
     },
     async disk() {
+      const space = await store.space();
       const { bavail, bsize } = await statfs(home);
-      const free = bavail * bsize;
+      const free = Math.min(bavail * bsize, space.freeBytes ?? Number.POSITIVE_INFINITY);
       const details = { free_bytes: free };
+      if (space.full) {
+        return {
+          status: 'fail',
+          message: 'the disk is full: new work is refused, what runs may end',
+          hint: `df -h ${store.engine === 'sqlite' ? dirname(store.location) : home}`,
+          details,
+        };
+      }
       if (free < LOW_DISK_BYTES)
         return { status: 'warn', message: 'little space is left for data', hint: `df -h ${home}`, details };
       return { status: 'pass', message: `${Math.floor(free / 1024 ** 3)} GiB free`, details };
@@ -147,7 +157,9 @@ export function createHealth(options: {
 
   async function reportNow(): Promise<HealthReport> {
     const checks = await Promise.all(Object.entries(looks).map(([name, work]) => look(name, work)));
-    const broken = checks.some((check) => check.name === 'store' && check.status === 'fail');
+    const broken = checks.some(
+      ({ name, status }) => status === 'fail' && (name === 'store' || name === 'disk'),
+    );
     const fine = checks.every((check) => check.status === 'pass');
     return {
       status: broken ? 'unhealthy' : fine ? 'healthy' : 'degraded',

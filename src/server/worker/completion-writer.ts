@@ -57,12 +57,15 @@ export class CompletionWriter {
   async #write(): Promise<void> {
     // A turn of the event loop lets runs that end together be written together.
     await new Promise((resolve) => setImmediate(resolve));
+    let failing = false;
     while (this.#pending.length > 0 && !this.#closed) {
       const batch = this.#pending.splice(0, this.options.maxBatch ?? 500);
       this.#batch = batch;
       try {
         const { fenced } = await this.options.store.complete(batch, this.options.clock.now());
         this.#batch = [];
+        if (failing) this.options.logger.warn({ results: batch.length }, 'results can be written again');
+        failing = false;
         if (fenced.length > 0) this.options.onFenced(fenced);
         this.options.onHealth(true);
         this.options.onWritten(
@@ -70,10 +73,13 @@ export class CompletionWriter {
         );
       } catch (error) {
         this.options.onHealth(false);
-        this.options.logger.error(
-          { err: error, results: batch.length },
-          'results could not be written; trying again',
-        );
+        // Once for as long as it lasts.
+        if (!failing)
+          this.options.logger.error(
+            { err: error, results: batch.length },
+            'results could not be written; trying again every second',
+          );
+        failing = true;
         this.#pending.unshift(...batch);
         this.#batch = [];
         await new Promise((resolve) => setTimeout(resolve, this.options.retryMs ?? 1000));

@@ -9,6 +9,7 @@ import type { RunError } from '../../domain/run.js';
 import type { Completion, LeasedRun, Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ObservationBuffer } from '../telemetry/observation-buffer.js';
+import { insistently, STOPPED } from './insistently.js';
 import { observe } from './observe-condition.js';
 import { CHECK_STEP_ID, type Plan, PlanCache, type PlannedStep } from './plan.js';
 import { RunState } from './run-state.js';
@@ -57,7 +58,7 @@ export class RunExecutor {
     observations: ObservationBuffer,
   ): Promise<Completion | null> {
     const { clock, store, redactor } = this.options;
-    const state = new RunState(leased, { store, redactor, now: () => clock.now() });
+    const state = new RunState(leased, { store, redactor, now: () => clock.now(), signal });
     let memory: Completion['memory'];
     let ending: Ending | null;
     const began = clock.monotonic();
@@ -95,7 +96,11 @@ export class RunExecutor {
     if (leased.agentDisabled)
       return { ending: failed({ kind: 'forbidden', message: 'The agent of this task was deleted.' }) };
     if (signal.aborted) return { ending: stopped(stopCause(signal)) };
-    const event = leased.run.eventId === null ? null : await this.options.store.getEvent(leased.run.eventId);
+    const { eventId, agentId } = leased.run;
+    const event =
+      eventId === null ? null : await insistently(() => this.options.store.getEvent(eventId), signal);
+    const agent = await insistently(() => this.#agentName(agentId), signal);
+    if (event === STOPPED || agent === STOPPED) return { ending: stopped(stopCause(signal)) };
     const scope: CallFrame['scope'] = runScope({
       task: { id: leased.run.taskId, name: leased.spec.name, title: leased.spec.title ?? null },
       run: leased.run,
@@ -113,7 +118,7 @@ export class RunExecutor {
       deadline: clock.monotonic() + plan.timeoutMs,
       monotonic: () => clock.monotonic(),
       observations,
-      agent: await this.#agentName(leased.run.agentId),
+      agent,
     };
     if (plan.check !== null && leased.run.trigger === 'condition') {
       const verdict = await this.#observeCondition(plan.check, leased, frame);

@@ -1,5 +1,6 @@
 import type { Redactor } from '../../domain/redact.js';
 import type { StepRun } from '../../domain/run.js';
+import { insistently, STOPPED } from './insistently.js';
 import type { LeasedRun, Store, StepWrite } from '../store/store.js';
 
 /** What one attempt knows of its steps, and which of it the store does not know yet. */
@@ -15,7 +16,7 @@ export class RunState {
 
   constructor(
     readonly leased: LeasedRun,
-    private readonly options: { store: Store; redactor: Redactor; now: () => number },
+    private readonly options: { store: Store; redactor: Redactor; now: () => number; signal: AbortSignal },
   ) {
     for (const { runId: _, ...step } of leased.steps) this.#steps.set(step.stepId, step);
   }
@@ -63,16 +64,27 @@ export class RunState {
   }
 
   /**
-   * Writes what is not written yet, before the next side effect.
-   * @returns `fenced` when the lease is lost; the holder when the key to reserve is another run's.
+   * Writes what is not written yet, before the next side effect. When the store can not be written (full disk, lost
+   * connection) it waits and tries again: writing the same steps twice is the same as once.
+   * @returns `fenced` when the lease is lost; the holder when the key to reserve is another run's; `stopped` when the
+   * run was stopped before it could be written.
    */
-  async write(reserve?: { key: string; stepId: string }): Promise<'ok' | 'fenced' | { holder: HeldBy }> {
+  async write(reserve?: {
+    key: string;
+    stepId: string;
+  }): Promise<'ok' | 'fenced' | 'stopped' | { holder: HeldBy }> {
     const steps = this.takeUnwritten();
     const { run, leaseToken } = this.leased;
-    const { fenced, held } = await this.options.store.recordSteps(
-      [{ runId: run.id, leaseToken, steps, reserve }],
-      this.options.now(),
+    const { store, now, signal } = this.options;
+    const outcome = await insistently(
+      () => store.recordSteps([{ runId: run.id, leaseToken, steps, reserve }], now()),
+      signal,
     );
+    if (outcome === STOPPED) {
+      for (const step of steps) this.#dirty.set(step.stepId, step);
+      return 'stopped';
+    }
+    const { fenced, held } = outcome;
     if (fenced.includes(run.id)) return 'fenced';
     const other = held.find((entry) => entry.runId === run.id);
     if (other === undefined) return 'ok';

@@ -165,12 +165,21 @@ export class StepCaller {
     if (key === null && tool.side_effect === 'read') {
       // What came before is written before the next call outside; a pure function of ours needs nothing.
       if (tool.kind === 'builtin' || !state.hasUnwritten) return null;
-      return (await state.write()) === 'fenced' ? { type: 'stopped', cause: 'lease_lost' } : null;
+      const written = await state.write();
+      if (written === 'stopped') return { type: 'stopped', cause: stopCause(frame.signal) };
+      return written === 'fenced' ? { type: 'stopped', cause: 'lease_lost' } : null;
     }
     state.put(begun);
     const written = await state.write(key === null ? undefined : { key, stepId: begun.stepId });
     if (written === 'ok') return null;
     if (written === 'fenced') return { type: 'stopped', cause: 'lease_lost' };
+    if (written === 'stopped') {
+      // The call was never made.
+      const cause = stopCause(frame.signal);
+      const status = cause === 'interrupted' ? 'waiting' : 'skipped';
+      state.put({ ...begun, status, reason: cause, attempts: begun.attempts - 1 });
+      return { type: 'stopped', cause };
+    }
     const { holder } = written;
     if (holder.status === 'running' || holder.status === 'waiting') {
       state.put({ ...begun, status: 'waiting', reason: 'dedupe', attempts: begun.attempts - 1 });

@@ -1,4 +1,5 @@
 import type { Clock } from '../../domain/clock.js';
+import { isUnavailable } from '../../domain/errors.js';
 import type { Bus } from '../bus/bus.js';
 import type { Completion, LeasedRun, Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -46,6 +47,8 @@ export class Worker {
   #stopping = false;
   /** False while results can not be written (disk full): nothing new is taken. */
   #healthy = true;
+  /** The store could not be asked for work the last time. */
+  #leaseFailed = false;
   #suspect: LeasedRun | null = null;
   #idle: (() => void)[] = [];
   readonly #observations: ObservationBuffer;
@@ -161,6 +164,7 @@ export class Worker {
       do {
         this.#again = false;
         const leased = await this.#lease();
+        this.#leaseFailed = false;
         if (leased > 0) {
           this.#again = true;
           continue;
@@ -171,7 +175,10 @@ export class Worker {
         if (next !== null && next > clock.now()) delay = Math.min(pollMs, next - clock.now());
       } while (this.#again && !this.#stopping && this.#room() > 0);
     } catch (error) {
-      logger.error({ err: error }, 'no work could be leased');
+      // Once for as long as it lasts: the poll asks again every second.
+      if (!this.#leaseFailed || !isUnavailable(error))
+        logger.error({ err: error }, 'no work could be leased; trying again');
+      this.#leaseFailed = true;
     }
     if (!this.#stopping) this.#timer = setTimeout(() => this.wake(), Math.max(1, delay));
   }
@@ -194,10 +201,9 @@ export class Worker {
     const limit = this.#room();
     if (limit === 0) return 0;
     const { store, clock, workerId, leaseMs, tags } = this.#options;
-    const [leased] = await Promise.all([
-      store.lease({ workerId, now: clock.now(), limit, leaseMs, tags }),
-      this.#options.executor.prepare(),
-    ]);
+    // First, so that no work is leased that can not be begun.
+    await this.#options.executor.prepare();
+    const leased = await store.lease({ workerId, now: clock.now(), limit, leaseMs, tags });
     if (leased.length > 0) this.#options.onLeased(leased.map(({ run }) => run.id));
     for (const run of leased) {
       // A run that took a worker with it runs alone, so that it can only harm itself the next time.
@@ -231,6 +237,14 @@ export class Worker {
       (completion) => this.#ended(leased, completion),
       (error: unknown) => {
         this.#options.logger.error({ err: error, run_id: leased.run.id }, 'the executor failed');
+        // Not the run's fault: it goes back uncounted, and whoever takes it next goes on after its last recorded step.
+        if (isUnavailable(error)) {
+          this.#ended(
+            leased,
+            interruptedCompletion(leased, this.#options.clock.now() + this.#options.pollMs),
+          );
+          return;
+        }
         this.#ended(leased, {
           runId: leased.run.id,
           leaseToken: leased.leaseToken,

@@ -29,6 +29,15 @@ const beat = (id: string, overrides: Partial<WorkerHeartbeat> = {}): WorkerHeart
 });
 
 export function exerciseOperations(subject: Subject): void {
+  test('room on the disk is looked after, and work is taken while there is some', async () => {
+    const { store } = subject();
+    const { task } = await seed(store);
+    const looked = await store.tendSpace();
+    expect(looked.full).toBe(false);
+    expect(await store.space()).toMatchObject({ full: false });
+    await store.createRun({ taskId: task.id, run: runOf(), now: T0 });
+  });
+
   describe('operations', () => {
     test('it says which schema it has, and migrates once', async () => {
       const { store } = subject();

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   closeSync,
@@ -20,6 +19,7 @@ import { type Migration, SQLITE_MIGRATIONS } from '../../../src/server/store/sql
 import { isNetworkFileSystem, loadDriver } from '../../../src/server/store/sqlite/open.js';
 import { openSqliteStore } from '../../../src/server/store/sqlite/sqlite-store.js';
 import { runOf, seed, T0 } from '../../contract/fixtures.js';
+import { canMount, mountSmallDisk, type SmallDisk, sayNotCovered } from '../../small-disk.js';
 
 let directory: string;
 let path: string;
@@ -167,6 +167,17 @@ describe('a damaged database', () => {
     expect((outcome as { hints: string[] }).hints[0]).toBe('pao db restore');
   });
 
+  test('after a clean end as well, and a shortened file when it is opened', async () => {
+    await made();
+    const whole = readFileSync(path);
+    damage();
+    const store = await open();
+    await expect(store.migrate(T0)).rejects.toMatchObject({ code: 'PAO_STORE_CORRUPT', exitCode: 3 });
+    await store.close();
+    writeFileSync(path, whole.subarray(0, whole.length - 8192));
+    await expect(open()).rejects.toMatchObject({ code: 'PAO_STORE_CORRUPT', exitCode: 3 });
+  });
+
   test('a sound one is checked after a crash and goes on', async () => {
     await made();
     raw("INSERT INTO meta VALUES ('in_use_since', '1')");
@@ -231,28 +242,16 @@ describe('migrations', () => {
   });
 });
 
-const canMount = (() => {
-  try {
-    const mount = 'mount -t tmpfs -o size=1m tmpfs /mnt && umount /mnt';
-    execFileSync('unshare', ['-m', 'sh', '-c', mount], { stdio: 'ignore' });
-    return process.getuid?.() === 0;
-  } catch {
-    return false;
-  }
-})();
-
+sayNotCovered('a full and a read-only disk under an open store');
 describe.skipIf(!canMount)('a disk with limits (needs root)', () => {
-  let mounted: string;
-  const mount = (...args: string[]) => execFileSync('mount', args, { stdio: 'pipe' });
+  let disk: SmallDisk;
   beforeEach(() => {
-    mounted = join(directory, 'disk');
-    mkdirSync(mounted);
-    path = join(mounted, 'orchestrator.db');
+    disk = mountSmallDisk(3);
+    path = join(disk.path, 'orchestrator.db');
   });
-  afterEach(() => execFileSync('umount', [mounted]));
+  afterEach(() => disk.remove());
 
   test('a full disk is said in words, reads go on, and so do writes when there is room again', async () => {
-    mount('-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', mounted);
     const store = await open();
     try {
       await store.migrate(T0);
@@ -268,7 +267,7 @@ describe.skipIf(!canMount)('a disk with limits (needs root)', () => {
       const failure = await fill().catch((reason: unknown) => reason);
       expect(failure).toMatchObject({ code: 'PAO_DISK_FULL', status: 507, exitCode: 3 });
       expect(await store.getRun(acknowledged.at(-1) as string)).not.toBeNull();
-      mount('-o', 'remount,size=32m', mounted);
+      disk.resize(32);
       const later = await store.createRun({ taskId: task.id, run: runOf(), now: T0 });
       for (const id of [...acknowledged, later.id]) expect((await store.getRun(id))?.status).toBe('queued');
       expect((await store.stats(T0)).due).toBe(acknowledged.length + 1);
@@ -278,9 +277,8 @@ describe.skipIf(!canMount)('a disk with limits (needs root)', () => {
   });
 
   test('a read-only disk is said in words', async () => {
-    mount('-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', mounted);
     await made();
-    mount('-o', 'remount,ro', mounted);
+    disk.setReadonly();
     await expect(open()).rejects.toMatchObject({ code: 'PAO_STORE_READONLY', exitCode: 3 });
   });
 });

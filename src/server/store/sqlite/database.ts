@@ -135,6 +135,15 @@ export class SqliteDatabase {
     return this.#patiently(() => this.#connection.transact(job));
   }
 
+  /** Merges the log into the file and gives its space back, as far as readers and the disk allow it. */
+  async truncateLog(): Promise<void> {
+    try {
+      this.#connection.raw.pragma('wal_checkpoint(TRUNCATE)');
+    } catch (error) {
+      if (sqliteCode(error) === null) throw error;
+    }
+  }
+
   /** Waits for what is being written, merges the log into the file and closes. */
   async close(beforeClosing?: (connection: Connection) => void): Promise<void> {
     while (this.#flushing) await delay(1);
@@ -147,7 +156,13 @@ export class SqliteDatabase {
         raw.pragma('wal_checkpoint(TRUNCATE)');
       }
     } catch (error) {
-      if (!isBusy(error)) throw explainSqliteError(error, this.location);
+      // On a full disk the log is kept, and the mark that says to check the file at the next start.
+      if (
+        !isBusy(error) &&
+        (error as { code?: string }).code !== 'PAO_DISK_FULL' &&
+        sqliteCode(error) !== 'SQLITE_FULL'
+      )
+        throw explainSqliteError(error, this.location);
     } finally {
       if (raw.open) raw.close();
     }
@@ -209,8 +224,8 @@ export class SqliteDatabase {
     if (fileSizes(this.location).walBytes < WAL_TRUNCATE_BYTES) return;
     try {
       this.#connection.raw.pragma('wal_checkpoint(TRUNCATE)');
-    } catch (error) {
-      if (!isBusy(error)) throw error;
+    } catch {
+      // A reader is in it, or the disk is full: what was committed is safe in the log, and the next round tries again.
     }
   }
 }

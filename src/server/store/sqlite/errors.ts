@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { EXIT, PaoError } from '../../../domain/errors.js';
 
 /** The SQLite result code of an error, or null when it is not one of SQLite's. */
@@ -27,13 +28,9 @@ export function explainSqliteError(error: unknown, location: string): unknown {
   if (typeof code !== 'string') return error;
   const because = error instanceof Error ? error.message : String(error);
   const options = { exitCode: EXIT.unavailable, status: 503, cause: error };
-  if (code === 'SQLITE_FULL' || code === 'ENOSPC' || code === 'EDQUOT') {
-    return new PaoError('PAO_DISK_FULL', `The disk is full: nothing more can be written to ${location}.`, {
-      ...options,
-      status: 507,
-      hints: ['df -h .', 'Make room; work goes on by itself then', 'pao db prune deletes old history'],
-    });
-  }
+  // The last one: the index of the log is a file too, and can not grow.
+  if (['SQLITE_FULL', 'ENOSPC', 'EDQUOT', 'SQLITE_IOERR_SHMSIZE'].includes(code))
+    return diskFull(location, error);
   if (code === 'SQLITE_NOTADB') return notADatabase(location, error);
   if (code.startsWith('SQLITE_CORRUPT')) return corruptStore(location, because, error);
   if (code.startsWith('SQLITE_READONLY') || code === 'EROFS') return readonlyStore(location, error);
@@ -68,6 +65,20 @@ export function explainSqliteError(error: unknown, location: string): unknown {
     });
   }
   return error;
+}
+
+/** There is no room on the disk. */
+export function diskFull(location: string, cause?: unknown): PaoError {
+  return new PaoError('PAO_DISK_FULL', `The disk is full: nothing more can be written to ${location}.`, {
+    exitCode: EXIT.unavailable,
+    status: 507,
+    hints: [
+      `df -h ${dirname(location)}`,
+      'Make room; work goes on by itself then',
+      'pao db prune deletes old history',
+    ],
+    cause,
+  });
 }
 
 /** The file holds something else. */

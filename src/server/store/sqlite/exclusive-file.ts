@@ -1,8 +1,10 @@
+import { explainSqliteError, isBusy } from './errors.js';
 import { loadDriver } from './open.js';
 
 /**
  * Holds a small SQLite file in an exclusive transaction: a lock that the operating system frees with the process.
  * @returns a function that frees it, or null when another process holds it.
+ * @throws PaoError PAO_DISK_FULL, PAO_STORE_READONLY, … when the file can not be written.
  */
 export function holdExclusively(path: string): (() => void) | null {
   const Driver = loadDriver();
@@ -12,8 +14,8 @@ export function holdExclusively(path: string): (() => void) | null {
     raw.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     raw.close();
-    if ((error as { code?: string }).code?.startsWith('SQLITE_BUSY')) return null;
-    throw error;
+    if (isBusy(error)) return null;
+    throw explainSqliteError(error, path);
   }
   return () => {
     if (!raw.open) return;

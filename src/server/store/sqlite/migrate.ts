@@ -4,7 +4,7 @@ import initial from '../migrations/sqlite/0001_initial.sql';
 import keptAnswer from '../migrations/sqlite/0002_kept_answer.sql';
 import type { Connection, SqliteDatabase } from './database.js';
 import { corruptStore } from './errors.js';
-import { loadDriver } from './open.js';
+import { fileSizes, loadDriver } from './open.js';
 
 /** One step of the schema; its place in the list is its version, from 1. */
 export interface Migration {
@@ -20,6 +20,8 @@ export const SQLITE_MIGRATIONS: readonly Migration[] = [
 
 /** The row of `meta` that is there while a process that migrated the database is using it. */
 const IN_USE = 'in_use_since';
+/** A file up to this size is checked at each start: it takes some milliseconds. */
+const ALWAYS_CHECKED_BYTES = 32 * 1024 * 1024;
 
 /** The version of the schema a database has; 0 when it is empty. */
 export function currentVersion(connection: Connection): number {
@@ -47,7 +49,7 @@ export async function migrateSqlite(
   const wanted = migrations.length;
   const seen = await database.read(currentVersion);
   refuseNewer(seen, wanted, database.location);
-  if (seen > 0) await checkAfterCrash(database);
+  if (seen > 0) await checkSound(database);
   const from = await database.writeAlone((connection) => {
     const current = currentVersion(connection);
     refuseNewer(current, wanted, database.location);
@@ -95,11 +97,19 @@ export function refuseNewer(current: number, wanted: number, location: string): 
   );
 }
 
-async function checkAfterCrash(database: SqliteDatabase): Promise<void> {
+/** After a crash, and whenever it costs next to nothing: a damaged file is found before anything is done with it. */
+async function checkSound(database: SqliteDatabase): Promise<void> {
   await database.read((connection) => {
-    if (connection.sql('SELECT 1 FROM meta WHERE key = ?').get(IN_USE) === undefined) return;
+    const crashed = connection.sql('SELECT 1 FROM meta WHERE key = ?').get(IN_USE) !== undefined;
+    if (!crashed && fileSizes(database.location).sizeBytes > ALWAYS_CHECKED_BYTES) return;
     const found = connection.raw.pragma('quick_check(5)', { simple: true });
-    if (found !== 'ok') throw corruptStore(database.location, String(found).split('\n')[0] as string);
+    if (found === 'ok') return;
+    // Its first line is only the name of the database.
+    const lines = String(found).split('\n');
+    throw corruptStore(
+      database.location,
+      (lines.find((line) => !line.startsWith('***')) ?? lines[0]) as string,
+    );
   });
 }
 

@@ -2,6 +2,7 @@ import type { Store } from '../store.js';
 import { agentMethods } from './agents.js';
 import { completingMethods } from './completing.js';
 import { SqliteDatabase } from './database.js';
+import { DiskReserve, guardSpace } from './disk-reserve.js';
 import { eventMethods } from './events.js';
 import { leasingMethods } from './leasing.js';
 import {
@@ -19,6 +20,9 @@ import { schedulingMethods } from './scheduling.js';
 import { SpecCache } from './spec-cache.js';
 import { taskMethods } from './tasks.js';
 import { toolMethods } from './tools.js';
+
+/** A database in memory: no disk that could be full. */
+const NO_LIMIT = { full: false, freeBytes: null };
 
 /**
  * Opens the Store on an SQLite file or in memory. It does not migrate.
@@ -39,8 +43,10 @@ export async function openSqliteStore(
     }
   }
   const specs = new SpecCache();
+  const inMemory = database.location === ':memory:';
+  const reserve = new DiskReserve(database.location);
   let migrated = false;
-  return {
+  const store: Store = {
     engine: 'sqlite',
     location: database.location,
     async migrate(now) {
@@ -58,6 +64,14 @@ export async function openSqliteStore(
     ...agentMethods(database),
     ...eventMethods(database),
     ...toolMethods(database),
+    space: async () => (inMemory ? NO_LIMIT : reserve.look()),
+    async tendSpace() {
+      if (inMemory) return NO_LIMIT;
+      // A long log is space as well, and what is written again and again must not make it grow.
+      if (reserve.isFull) await database.truncateLog();
+      return reserve.tend();
+    },
     close: () => database.close(migrated ? markClosed : undefined),
   };
+  return inMemory || options.readonly ? store : guardSpace(store, reserve, database.location);
 }

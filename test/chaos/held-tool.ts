@@ -1,0 +1,64 @@
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Pao } from '../e2e/start-pao.js';
+
+/** One request that the tool server got. */
+export interface ToolRequest {
+  /** `?call=` of the URL: who calls. */
+  call: string;
+  idempotencyKey: string | null;
+}
+
+/** A tool server in this process that counts calls and can hold back its answers. */
+export interface HeldTool {
+  requests: ToolRequest[];
+  /** Whether requests wait for {@link release}. */
+  holds: boolean;
+  /** Answers everything that waits, and from then on at once. */
+  release(): void;
+  /** Adds `probe.read` and `probe.once` to the catalog: the same call, said to be safe to repeat and not. */
+  addTo(pao: Pao): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function startHeldTool(): Promise<HeldTool> {
+  const waiting = new Set<ServerResponse>();
+  const tool: HeldTool = {
+    requests: [],
+    holds: false,
+    release() {
+      tool.holds = false;
+      for (const response of waiting) answer(response);
+      waiting.clear();
+    },
+    async addTo(pao) {
+      for (const side_effect of ['read', 'once']) {
+        const { status, body } = await pao.api('POST', '/v1/tools', {
+          address: `probe.${side_effect}`,
+          title: 'Probe',
+          description: 'Counts its calls',
+          kind: 'http',
+          side_effect,
+          grants: [target],
+          http: { method: 'POST', url: `http://${target}/`, query: { call: '${input.call}' } },
+        });
+        if (status !== 201) throw new Error(`The tool was not taken: ${JSON.stringify(body)}`);
+      }
+    },
+    close: () => new Promise((resolve) => server.close(() => resolve()).closeAllConnections()),
+  };
+  const answer = (response: ServerResponse) =>
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{"ok":true}');
+  const server = createServer((request, response) => {
+    const key = request.headers['idempotency-key'];
+    tool.requests.push({
+      call: new URL(request.url as string, 'http://localhost').searchParams.get('call') ?? '',
+      idempotencyKey: typeof key === 'string' ? key : null,
+    });
+    if (tool.holds) waiting.add(response);
+    else answer(response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+  const target = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return tool;
+}
