@@ -46,6 +46,8 @@ export function readTime(text: string): WrittenTime | null {
 export interface Anchor {
   wall: number;
   instant: number;
+  /** It was written as a date alone. */
+  dateOnly: boolean;
 }
 
 /**
@@ -56,10 +58,15 @@ export interface Anchor {
 export function readAnchor(input: string | number | Date, zone: TimeZone, pointer: string): Anchor {
   const written = readInput(input, pointer);
   if (written.kind === 'instant')
-    return { wall: written.second + zone.offsetAt(written.second), instant: written.second };
+    return {
+      wall: written.second + zone.offsetAt(written.second),
+      instant: written.second,
+      dateOnly: false,
+    };
   return {
     wall: written.second,
     instant: instantsOfWall(zone, written.second, 'shift', 'first')[0] as number,
+    dateOnly: written.dateOnly,
   };
 }
 

@@ -116,6 +116,7 @@ function readTimes(
       report(`The parameter ${quote(parameter)} is not accepted here.`);
     }
   }
+  if (tzid !== undefined && type === 'DATE') report('A date takes no TZID (RFC 5545 section 3.2.19).');
   const values: PropertyTime[] = [];
   for (const item of text.split(',')) {
     // Of a period only the start says when something is due.
@@ -126,8 +127,10 @@ function readTimes(
         `${quote(item)} is not a ${type === 'DATE' ? 'date' : 'date and time'} that exists.`,
         'Write 20260301T090000 (local time) or 20260301T080000Z (UTC).',
       );
+    } else if (time.kind === 'instant' && tzid !== undefined) {
+      report(`${quote(item)} is UTC and has a TZID too.`, 'Leave out the Z, or the TZID.');
     } else {
-      values.push({ time, tzid: time.kind === 'wall' ? tzid : undefined });
+      values.push({ time, tzid });
     }
   }
   return { values, date: type === 'DATE' };

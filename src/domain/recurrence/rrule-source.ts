@@ -3,8 +3,8 @@ import { CalendarRule } from './calendar-rule.js';
 import { DAY } from './civil.js';
 import { ElapsedRule } from './elapsed-rule.js';
 import type { Anchor } from './instant-text.js';
-import { type PropertyTime, readBlock } from './rrule-block.js';
-import { readRule, type RuleParts } from './rrule-text.js';
+import { type PropertyTime, readBlock, type RuleBlock } from './rrule-block.js';
+import { readRule, type RuleContext, type RuleParts } from './rrule-text.js';
 import { Counted, Dates, From, Union, Until, Without } from './rule-set.js';
 import { oneProblem, scheduleInvalid } from './schedule-problem.js';
 import { type TimeZone, timeZone } from './time-zone.js';
@@ -41,9 +41,8 @@ export interface RuleSource {
 export function ruleSource(expr: string, tzid: TimeZone, given: Anchor | null, dst: DstPolicy): RuleSource {
   const problems: Problem[] = [];
   const block = readBlock(expr, problems);
-  const parsed = block.rules.map((text) =>
-    readRule(text, { pointer: '/expr', allDay: block.allDay }, problems),
-  );
+  const context = ruleContext(block, given);
+  const parsed = block.rules.map((text) => readRule(text, context, problems));
   if (problems.length > 0) throw scheduleInvalid(problems);
   const rules = parsed.filter((rule) => rule !== null);
   const zone = block.start?.tzid === undefined ? tzid : timeZone(block.start.tzid);
@@ -88,6 +87,13 @@ export function ruleSource(expr: string, tzid: TimeZone, given: Anchor | null, d
     ownStart: own !== null && given !== null && own.instant !== given.instant,
     walls,
   };
+}
+
+/** What the rules of a block need to know; `given` is the DTSTART beside it. */
+export function ruleContext(block: RuleBlock, given: Anchor | null): RuleContext {
+  const own = block.start?.time;
+  const isDate = own === undefined ? given?.dateOnly === true : own.kind === 'wall' && own.dateOnly;
+  return { pointer: '/expr', allDay: block.allDay, untilDate: isDate };
 }
 
 function sourceOfRule(
@@ -138,8 +144,9 @@ function checkCount(rule: RuleParts, count: number): void {
 function anchorOf(start: PropertyTime, zone: TimeZone): Anchor {
   const { time } = start;
   if (time.kind === 'instant')
-    return { wall: time.second + zone.offsetAt(time.second), instant: time.second };
-  return { wall: time.second, instant: instantsOfWall(zone, time.second, 'shift', 'first')[0] as number };
+    return { wall: time.second + zone.offsetAt(time.second), instant: time.second, dateOnly: false };
+  const [instant] = instantsOfWall(zone, time.second, 'shift', 'first') as [number];
+  return { wall: time.second, instant, dateOnly: time.dateOnly };
 }
 
 function neverFires(rule: RuleParts): Error {

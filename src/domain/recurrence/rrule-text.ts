@@ -74,9 +74,14 @@ const PARTS: ReadonlySet<string> = new Set([
 export interface RuleContext {
   /** JSON pointer for problems. */
   pointer: string;
-  /** DTSTART is a date (VALUE=DATE): UNTIL may be one too. */
+  /** DTSTART is of the type DATE: there are no times of day to choose. */
   allDay: boolean;
+  /** DTSTART is a date, by its type or as it is written: UNTIL may be one too. */
+  untilDate: boolean;
 }
+
+/** For reading once more what has been checked: nothing of it is refused. */
+export const CHECKED: RuleContext = { pointer: '/expr', allDay: false, untilDate: true };
 
 /**
  * Reads the value of an RRULE (without `RRULE:`), strictly by RFC 5545 section 3.3.10.
@@ -118,7 +123,7 @@ export function readRule(text: string, context: RuleContext, problems: Problem[]
     }
   }
   const rule = readValues(values, context, report);
-  if (rule && problems.length === before) checkTogether(rule, report);
+  if (rule && problems.length === before) checkTogether(rule, context, report);
   return problems.length === before ? rule : null;
 }
 
@@ -222,7 +227,7 @@ function readUntil(text: string, rule: RuleParts, context: RuleContext, report: 
   const dayOf = dayNumber(year, month, day);
   if (match[7] === 'Z') {
     rule.until = dayOf * DAY + hour * 3600 + minute * 60 + Math.min(second, 59);
-  } else if (match[4] === undefined && context.allDay) {
+  } else if (match[4] === undefined && context.untilDate) {
     rule.untilDay = dayOf;
   } else {
     report(
@@ -233,8 +238,14 @@ function readUntil(text: string, rule: RuleParts, context: RuleContext, report: 
 }
 
 /** The MUST NOTs of RFC 5545 section 3.3.10 that concern several parts. */
-function checkTogether(rule: RuleParts, report: Report): void {
+function checkTogether(rule: RuleParts, context: RuleContext, report: Report): void {
   const { freq } = rule;
+  if (context.allDay && (rule.byHour ?? rule.byMinute ?? rule.bySecond)) {
+    report(
+      'BYHOUR, BYMINUTE and BYSECOND are not allowed when DTSTART is of the type DATE.',
+      'Give DTSTART a time, such as DTSTART;TZID=Europe/Berlin:20260301T090000',
+    );
+  }
   if (rule.byWeekNo && freq !== 'YEARLY') report('BYWEEKNO is only allowed with FREQ=YEARLY.');
   if (rule.byYearDay && (freq === 'DAILY' || freq === 'WEEKLY' || freq === 'MONTHLY')) {
     report(`BYYEARDAY is not allowed with FREQ=${freq}.`);

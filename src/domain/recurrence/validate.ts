@@ -1,7 +1,8 @@
 import { PaoError, type Problem } from '../errors.js';
 import { defaultStart, type RecurrenceSpec } from './compile.js';
-import { readInstant } from './instant-text.js';
+import { readInstant, readTime } from './instant-text.js';
 import { compileRecurrence, MAX_TAKE, type Recurrence } from './recurrence.js';
+import { readBlock } from './rrule-block.js';
 import { oneProblem, quote } from './schedule-problem.js';
 import { timeZone } from './time-zone.js';
 import type { ScheduleWarning, WarningOptions } from './warnings.js';
@@ -11,7 +12,9 @@ import { formatInZone, isoInstant, utcTime } from './zone-format.js';
 export type TimeInput = string | number | Date;
 
 /** What {@link nextOccurrences} is asked. */
-export interface OccurrencesQuery extends RecurrenceSpec {
+export interface OccurrencesQuery extends Omit<RecurrenceSpec, 'tzid'> {
+  /** May be left out when the expression says which time it means: an offset, a `Z` or a `TZID` of its own. */
+  tzid?: string;
   /** Exclusive: text (local time of the zone when it has no offset), epoch milliseconds or a Date. */
   after: TimeInput;
   /** 1 to 100,000; 1 when left out. */
@@ -46,7 +49,8 @@ export interface Verdict {
  * @throws PaoError PAO_SCHEDULE_INVALID when anything about the schedule or the question is not valid.
  */
 export function nextOccurrences(query: OccurrencesQuery): string[] {
-  const { after, count = 1, ...spec } = query;
+  const { after, count = 1, ...rest } = query;
+  const spec = { ...rest, tzid: query.tzid ?? ownZone(query) };
   if (!Number.isInteger(count) || count < 1 || count > MAX_TAKE) {
     throw oneProblem('/count', `${quote(count)} is not a whole number from 1 to ${MAX_TAKE}.`);
   }
@@ -93,6 +97,15 @@ export function validate(
       timezone: String(spec.tzid),
     };
   }
+}
+
+/** The zone an expression names itself; empty, and so refused, when it names none. */
+function ownZone({ kind, expr }: OccurrencesQuery): string {
+  if (typeof expr !== 'string') return '';
+  if (kind === 'once') return readTime(expr)?.kind === 'instant' ? 'UTC' : '';
+  if (kind !== 'rrule') return '';
+  const { start } = readBlock(expr, []);
+  return start?.time.kind === 'instant' ? 'UTC' : (start?.tzid ?? '');
 }
 
 /** Compiles with the default start when an rrule has none, beside it or in it. */

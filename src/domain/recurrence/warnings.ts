@@ -2,7 +2,7 @@ import type { CompiledSource, RecurrenceSpec } from './compile.js';
 import { readCron } from './cron-text.js';
 import { readTime } from './instant-text.js';
 import { readBlock } from './rrule-block.js';
-import { readRule, type RuleParts } from './rrule-text.js';
+import { CHECKED, readRule, type RuleParts } from './rrule-text.js';
 import { resolveWall } from './wall-time.js';
 import { formatInZone, isoInstant } from './zone-format.js';
 
@@ -142,7 +142,7 @@ function rruleWarnings(spec: RecurrenceSpec, compiled: CompiledSource, now: numb
     });
   }
   const rules = block.rules.flatMap(
-    (text) => readRule(text, { pointer: '/expr', allDay: block.allDay }, []) ?? [],
+    (text) => readRule(text, CHECKED, []) ?? [],
   );
   const shortest = rules.flatMap((rule) => rule.byMonthDay ?? []).filter((day) => Math.abs(day) >= 29);
   if (

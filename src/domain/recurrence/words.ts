@@ -1,8 +1,8 @@
 import { readCron, type CronParts } from './cron-text.js';
 import type { DayMatch } from './cron-rule.js';
 import { readBlock } from './rrule-block.js';
-import { readRule, type ByDay, type RuleParts } from './rrule-text.js';
-import { dayNumber, weekday } from './civil.js';
+import { type ByDay, CHECKED, readRule, type RuleParts } from './rrule-text.js';
+import { civilDate, dayNumber, weekday } from './civil.js';
 import { readTime } from './instant-text.js';
 import type { RecurrenceSpec } from './compile.js';
 import { timeZone } from './time-zone.js';
@@ -116,7 +116,7 @@ function cronDays(parts: CronParts, dayMatch: DayMatch): string {
 function blockWords(expr: string, start: number, tzid: string): string {
   const block = readBlock(expr, []);
   const rules = block.rules.flatMap(
-    (text) => readRule(text, { pointer: '/expr', allDay: block.allDay }, []) ?? [],
+    (text) => readRule(text, CHECKED, []) ?? [],
   );
   const phrases = rules.map((rule) => ruleWords(rule, start, tzid));
   if (block.extra.length > 0)
@@ -145,6 +145,7 @@ function ruleWords(rule: RuleParts, start: number, tzid: string): string {
   if (rule.until !== undefined) {
     words += `, until ${formatInZone(tzid, rule.until * 1000)} (${utcTime(rule.until * 1000)})`;
   }
+  if (rule.untilDay !== undefined) words += `, until the end of ${dateWords(rule.untilDay)}`;
   return words;
 }
 
@@ -360,6 +361,11 @@ function bits(mask: number, size: number): number[] {
 
 function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+function dateWords(days: number): string {
+  const { year, month, day } = civilDate(days);
+  return `${day} ${MONTHS[month - 1]} ${year}`;
 }
 
 function two(value: number): string {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { PaoError } from '../../../src/domain/errors.js';
 import { compileRecurrence, type Recurrence } from '../../../src/domain/recurrence/index.js';
 import { expand, type OracleRule, toText } from './rrule-oracle.js';
+import { instantsOf } from './zone-oracle.js';
 
 const DAY = 86_400_000;
 const RUNS = Number(process.env.PAO_PROPERTY_RUNS ?? 300);
@@ -39,7 +40,17 @@ const times = {
   BYMINUTE: maybe(numbers(0, 59)),
   BYSECOND: maybe(numbers(0, 59)),
 };
-const common = { COUNT: maybe(fc.integer({ min: 1, max: 12 })), WKST: maybe(fc.constantFrom(...CODES)) };
+const common = {
+  COUNT: maybe(fc.integer({ min: 1, max: 12 })),
+  /** Seconds after DTSTART; often just where an occurrence is. */
+  UNTIL: maybe(
+    fc.oneof(
+      fc.integer({ min: 0, max: 400 * 86_400 }),
+      fc.integer({ min: 0, max: 400 }).map((days) => days * 86_400),
+    ),
+  ),
+  WKST: maybe(fc.constantFrom(...CODES)),
+};
 const setPos = maybe(signed(6));
 
 function clean(rule: Record<string, unknown>): OracleRule {
@@ -48,6 +59,7 @@ function clean(rule: Record<string, unknown>): OracleRule {
   ) as unknown as OracleRule;
   const by = Object.keys(kept).some((key) => key.startsWith('BY') && key !== 'BYSETPOS');
   if (kept.BYSETPOS && !by) delete kept.BYSETPOS;
+  if (kept.COUNT) delete kept.UNTIL;
   if (kept.BYWEEKNO && kept.BYDAY) kept.BYDAY = kept.BYDAY.map((day) => day.slice(-2));
   return kept;
 }
@@ -155,7 +167,8 @@ function compile(rule: OracleRule, tzid: string, wall: number): Recurrence | nul
   }
 }
 
-function agrees(rule: OracleRule, tzid: string, wall: number, days: number): void {
+function agrees(drawn: OracleRule, tzid: string, wall: number, days: number): void {
+  const rule = withUntil(drawn, tzid, wall);
   const end = wall + days * DAY;
   const expected = expand(rule, tzid, wall, end).slice(0, 40);
   const recurrence = compile(rule, tzid, wall);
@@ -167,6 +180,13 @@ function agrees(rule: OracleRule, tzid: string, wall: number, days: number): voi
     expect(recurrence?.next(expected[index - 1] as number)).toBe(expected[index]);
     expect(recurrence?.previousOrAt((expected[index] as number) - 1000)).toBe(expected[index - 1]);
   }
+}
+
+/** UNTIL is drawn relative to the start, and is an instant in a rule. */
+function withUntil(rule: OracleRule, tzid: string, wall: number): OracleRule {
+  if (rule.UNTIL === undefined) return rule;
+  const { found, gap } = instantsOf(tzid, wall);
+  return { ...rule, UNTIL: (found[0] ?? (gap?.shifted as number)) + rule.UNTIL * 1000 };
 }
 
 const iso = (instant: number): string => new Date(instant).toISOString();
@@ -187,6 +207,43 @@ describe('RRULE against a literal reading of RFC 5545', () => {
         agrees(rule, tzid, wall, rule.FREQ === 'HOURLY' ? 12 : 6);
       }),
       { numRuns: RUNS },
+    );
+  });
+
+  it('sets of several rules, RDATE and EXDATE are what set arithmetic makes of them', () => {
+    const basic = (instant: number): string => iso(instant).replace(/[-:]|\.000/g, '');
+    fc.assert(
+      fc.property(
+        fc.array(calendarRule, { minLength: 1, maxLength: 3 }),
+        zone,
+        start(Date.UTC(2023, 6, 1)),
+        fc.array(fc.nat(400 * 24 * 4), { maxLength: 3 }),
+        fc.array(fc.nat(30), { maxLength: 6 }),
+        (drawn, tzid, wall, quarters, leftOut) => {
+          const end = wall + 400 * DAY;
+          const rules = drawn
+            .map((rule) => withUntil(rule, tzid, wall))
+            .filter((rule) => compile(rule, tzid, wall));
+          if (rules.length === 0) return;
+          const extra = quarters.map((quarter) => wall + quarter * 900_000);
+          const all = [...rules.flatMap((rule) => expand(rule, tzid, wall, end)), ...extra];
+          const sorted = [...new Set(all)].filter((at) => at < end).sort((a, b) => a - b);
+          const excluded = [...new Set(leftOut.flatMap((index) => sorted[index] ?? []))];
+          const expected = sorted.filter((at) => !excluded.includes(at)).slice(0, 40);
+          if (expected.length === 0) return;
+          const lines = rules.map((rule) => `RRULE:${toText(rule)}`);
+          if (extra.length > 0) lines.push(`RDATE:${extra.map(basic).join(',')}`);
+          if (excluded.length > 0) lines.push(`EXDATE:${excluded.map(basic).join(',')}`);
+          const expr = lines.join('\n');
+          const dtstart = iso(wall).slice(0, 19);
+          const found = compileRecurrence({ kind: 'rrule', expr, tzid, dtstart }).take(
+            wall - 3 * DAY,
+            expected.length,
+          );
+          expect([expr, ...found.map(iso)]).toEqual([expr, ...expected.map(iso)]);
+        },
+      ),
+      { numRuns: RUNS / 3 },
     );
   });
 });

@@ -1,7 +1,7 @@
 import { RRuleTemporal } from 'rrule-temporal';
 import { describe, expect, it } from 'vitest';
 import { PaoError } from '../../../src/domain/errors.js';
-import { compileRecurrence, nextOccurrences } from '../../../src/domain/recurrence/index.js';
+import { compileRecurrence, describe as describeIt, nextOccurrences } from '../../../src/domain/recurrence/index.js';
 
 const NEW_YORK = 'America/New_York';
 const next = (
@@ -282,6 +282,36 @@ describe('RRULE: sets', () => {
     );
   });
 
+  it('takes an UNTIL that is a date also where the start beside the rule is one', () => {
+    const query = { kind: 'rrule', expr: 'FREQ=DAILY;UNTIL=20240401', tzid: 'Europe/Berlin' } as const;
+    const days = ['2024-03-29T23:00:00Z', '2024-03-30T23:00:00Z', '2024-03-31T22:00:00Z'];
+    expect(nextOccurrences({ ...query, dtstart: '2024-03-30', after: 0, count: 9 })).toEqual(days);
+    expect(() => nextOccurrences({ ...query, dtstart: '2024-03-30T00:00:00', after: 0 })).toThrowError(
+      /does not say which instant/,
+    );
+    expect(describeIt({ ...query, dtstart: '2024-03-30' }, { now: 0 })).toContain(
+      'until the end of 1 April 2024',
+    );
+  });
+
+  it('needs no zone beside an expression that has one', () => {
+    const expr = block('DTSTART;TZID=America/New_York:20240301T090000', 'RRULE:FREQ=DAILY');
+    expect(nextOccurrences({ kind: 'rrule', expr, after: '2024-03-02T00:00:00' })).toEqual([
+      '2024-03-02T14:00:00Z',
+    ]);
+    const utcStart = block('DTSTART:20240301T090000Z', 'RRULE:FREQ=DAILY');
+    expect(nextOccurrences({ kind: 'rrule', expr: utcStart, after: 0 })).toEqual(['2024-03-01T09:00:00Z']);
+    expect(nextOccurrences({ kind: 'once', expr: '2024-03-01T09:00:00+02:00', after: 0 })).toEqual([
+      '2024-03-01T07:00:00Z',
+    ]);
+    for (const unclear of [
+      { kind: 'once', expr: '2024-03-01T09:00:00' },
+      { kind: 'cron', expr: '0 9 * * *' },
+      { kind: 'rrule', expr: block('DTSTART:20240301T090000', 'RRULE:FREQ=DAILY') },
+    ] as const)
+      expect(() => nextOccurrences({ ...unclear, after: 0 })).toThrowError(/time zone is missing/);
+  });
+
   it('lets the zone and the start inside the expression count, and says so', () => {
     const expr = block('DTSTART;TZID=America/New_York:20240301T090000', 'RRULE:FREQ=DAILY');
     const rule = compileRecurrence({
@@ -312,6 +342,9 @@ describe('RRULE: sets', () => {
     ],
     [block('SUMMARY:hello', 'RRULE:FREQ=DAILY'), 'another property'],
     [block('DTSTART:20240301T090000Z', 'RRULE:FREQ=DAILY', 'RDATE:yesterday'), 'an RDATE that is no date'],
+    [block('DTSTART;TZID=Europe/Berlin:20240301T090000Z', 'RRULE:FREQ=DAILY'), 'UTC with a zone'],
+    [block('DTSTART;VALUE=DATE;TZID=Europe/Berlin:20240301', 'RRULE:FREQ=DAILY'), 'a date with a zone'],
+    [block('DTSTART;VALUE=DATE:20240301', 'RRULE:FREQ=DAILY;BYHOUR=9'), 'an hour of an all-day rule'],
   ])('refuses %j (%s)', (expr) => {
     expect(() =>
       nextOccurrences({ kind: 'rrule', expr, tzid: 'UTC', dtstart: '2024-01-01T00:00:00Z', after: 0 }),
