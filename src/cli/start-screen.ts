@@ -1,3 +1,4 @@
+import { REASON_WORDS } from '../domain/reason-words.js';
 import type { Output } from './output.js';
 import { visible } from './visible.js';
 
@@ -24,6 +25,18 @@ export interface StartedDocument {
   log_file: string;
   /** Since when nothing ran before this start, RFC 3339; null at the first start. */
   down_since: string | null;
+  /** Occurrences that came due in between and what became of them; null when there are none. */
+  backlog: {
+    tasks: number;
+    caught_up: number;
+    missed: number;
+    skipped: number;
+    reasons: Record<string, number>;
+    /** RFC 3339, the first of them. */
+    first: string;
+  } | null;
+  /** The zone database changed with Node, and due times with it; null when it did not. */
+  zone_database: { from: string; to: string; moved: number; tasks: string[] } | null;
   /** Whether the process goes on in the background. */
   detached: boolean;
 }
@@ -66,6 +79,41 @@ export function startScreen(document: StartedDocument, out: Output, homeIsGiven:
     lines.push(`  ${paint.cyan(command)}`);
   lines.push('', document.detached ? 'It goes on in the background; pao stop ends it.' : 'Ctrl-C stops it.');
   return lines.join('\n');
+}
+
+/** What came due while nothing ran, what became of it and how to see it; nothing at the first start. */
+export function whileDownLines({ down_since: since, backlog, zone_database: zones }: StartedDocument): {
+  notes: string[];
+  hints: string[];
+} {
+  const notes: string[] = [];
+  const hints: string[] = [];
+  if (since !== null && backlog === null)
+    notes.push(`Nothing ran since ${since}; nothing came due meanwhile.`);
+  if (backlog !== null) {
+    const { tasks, caught_up: caughtUp, missed, skipped, reasons } = backlog;
+    const total = caughtUp + missed + skipped;
+    const parts = [
+      caughtUp > 0 ? `${caughtUp} ${caughtUp === 1 ? 'runs' : 'run'} now` : '',
+      missed > 0 ? `${missed} missed` : '',
+      skipped > 0 ? `${skipped} skipped` : '',
+    ].filter((part) => part !== '');
+    const down = since === null ? '' : ` since ${since}`;
+    notes.push(
+      `While nothing ran${down}, ${total} ${total === 1 ? 'occurrence' : 'occurrences'} of ${tasks} ${tasks === 1 ? 'task' : 'tasks'} came due: ${parts.join(', ')}.`,
+    );
+    for (const [reason, count] of Object.entries(reasons))
+      notes.push(`  ${count} ${reason}: ${REASON_WORDS[reason] ?? reason}`);
+    if (missed + skipped > 0) hints.push(`pao run list --status missed,skipped --since ${backlog.first}`);
+    else hints.push(`pao run list --since ${backlog.first}`);
+  }
+  if (zones !== null) {
+    const moved = zones.moved === 0 ? 'no due time moved' : `due times moved: ${zones.tasks.join(', ')}`;
+    const more = zones.moved > zones.tasks.length ? ` and ${zones.moved - zones.tasks.length} more` : '';
+    notes.push(`The time zone database went from ${zones.from} to ${zones.to}; ${moved}${more}.`);
+    if (zones.tasks[0] !== undefined) hints.push(`pao task explain ${zones.tasks[0]}`);
+  }
+  return { notes, hints };
 }
 
 /** What a start says when the data directory is in use already. */

@@ -64,6 +64,8 @@ export type ApplyOutcome = 'created' | 'updated' | 'unchanged';
 export interface ChangedTaskObject extends TaskObject {
   outcome: ApplyOutcome;
   next_occurrences: OccurrenceObject[];
+  /** What was due next before the change; only of a task that was there. */
+  previous_occurrences?: OccurrenceObject[];
   warnings: WarningObject[];
 }
 
@@ -86,6 +88,7 @@ export interface TaskCheckObject {
 /** The next occurrences of a task. */
 export interface OccurrencesObject {
   items: OccurrenceObject[];
+  warnings?: WarningObject[];
   /** The schedule in words. */
   words: string;
   timezone: string | null;

@@ -142,8 +142,18 @@ export class PaoClient {
     return this.#verb(id, 'pause', reason === undefined ? {} : { reason }, options);
   }
 
-  resumeTask(id: string, options: CallOptions = {}): Promise<TaskObject> {
-    return this.#verb(id, 'resume', {}, options);
+  /** @param catchup what becomes of the occurrences that came due while it was paused; `skip` when left out. */
+  resumeTask(
+    id: string,
+    catchup?: 'skip' | 'latest' | 'all',
+    options: CallOptions = {},
+  ): Promise<TaskObject> {
+    return this.#verb(id, 'resume', catchup === undefined ? {} : { catchup }, options);
+  }
+
+  /** Brings a task back to a version it had; without one, to the newest that differs. */
+  rollbackTask(id: string, to?: number, options: CallOptions = {}): Promise<ChangedTaskObject> {
+    return this.#verb(id, 'rollback', to === undefined ? {} : { to }, options);
   }
 
   cancelTask(id: string, options: CallOptions = {}): Promise<TaskObject> {

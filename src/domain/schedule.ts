@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { tryParseDuration } from './duration.js';
+import { intervalRule } from './recurrence/interval.js';
 
 /** A duration as text (`30s`, `1h30m`), between two bounds in milliseconds. */
 export const durationText = (minMs = 0, maxMs = 366 * 86_400_000) =>
@@ -46,7 +47,10 @@ const timed = {
   timezone: z.string().min(1).max(64),
   dst: dstSchema.optional(),
   business_days: businessDaysSchema.optional(),
-  /** The anchor of INTERVAL and COUNT; set to the time of creation when left out, and stored. */
+  /**
+   * The anchor of INTERVAL and COUNT. When it is left out, midnight of the day of creation in the zone (with COUNT, the
+   * moment of creation) is taken and stored.
+   */
   dtstart: z.string().max(40).optional(),
   ...policies,
 };
@@ -109,7 +113,7 @@ export const conditionScheduleSchema = z.strictObject({
  * interval; both are rewritten here, so that the rest of the program knows one form.
  */
 export const scheduleSchema = z.preprocess(
-  (input) => {
+  (input, context) => {
     if (typeof input !== 'object' || input === null || Array.isArray(input)) return input;
     const schedule = { ...(input as Record<string, unknown>) };
     if (schedule.kind === 'once' && schedule.expr === undefined && schedule.at !== undefined) {
@@ -119,6 +123,17 @@ export const scheduleSchema = z.preprocess(
     if (schedule.kind === 'event' && schedule.topic === undefined && schedule.expr !== undefined) {
       schedule.topic = schedule.expr;
       delete schedule.expr;
+    }
+    if (schedule.every !== undefined && (schedule.kind === undefined || schedule.kind === 'every')) {
+      const { every, kind: _, ...rest } = schedule;
+      const rule = typeof every === 'string' ? intervalRule(every) : null;
+      if (rule !== null) return { kind: 'rrule', expr: rule, ...rest };
+      context.issues.push({
+        code: 'custom',
+        input: every,
+        path: ['every'],
+        message: 'is not an interval; write a number and a unit: 30s, 15m, 6h, 1d, 2w',
+      });
     }
     return schedule;
   },

@@ -33,6 +33,8 @@ export const configSchema = z.strictObject({
   grace: durationText(0, 600_000).default('25s'),
   /** An occurrence found later than this counts as caught up. */
   misfire_after: durationText(1000).default('60s'),
+  /** Catch-up runs that start in a second at most, over all tasks: a restart is no storm. */
+  catchup_per_second: z.number().min(0.01).max(1000).default(10),
   retention: z
     .strictObject({
       runs: durationText(3_600_000).default('90d'),

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '../domain/clock.js';
 import { parseDuration } from '../domain/duration.js';
 import { Redactor } from '../domain/redact.js';
@@ -26,6 +27,7 @@ interface Base {
 }
 
 const HEARTBEAT_MS = 5000;
+const CAUGHT_UP_WITHIN_MS = 10_000;
 
 /**
  * Starts one service.
@@ -93,7 +95,11 @@ function startHeartbeat(
 }
 
 async function startScheduler({ init, store, bus, clock, logger }: Base): Promise<StartedService> {
-  const { Scheduler } = await import('./scheduler/scheduler.js');
+  const [{ Scheduler }, { applyZoneDatabase }, { timeZoneDatabaseVersion }] = await Promise.all([
+    import('./scheduler/scheduler.js'),
+    import('./scheduler/zone-database.js'),
+    import('../domain/recurrence/index.js'),
+  ]);
   const { config } = init;
   const scheduler = new Scheduler({
     store,
@@ -101,10 +107,14 @@ async function startScheduler({ init, store, bus, clock, logger }: Base): Promis
     clock,
     logger,
     misfireAfterMs: parseDuration(config.misfire_after),
+    staggerMs: 1000 / config.catchup_per_second,
   });
+  await applyZoneDatabase({ store, clock, logger, version: timeZoneDatabaseVersion() });
   const { startRetention } = await import('./scheduler/retention.js');
   const retention = startRetention({ store, clock, logger, config });
   scheduler.start();
+  // So that the start can say what it found; a store that is slow to answer does not hold up the start.
+  await Promise.race([scheduler.caughtUp, pause(CAUGHT_UP_WITHIN_MS, undefined, { ref: false })]);
   return {
     async stop() {
       retention.stop();

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTaskApi, type TaskApi } from './task-api.js';
 
 let api: TaskApi;
@@ -203,5 +203,102 @@ describe('task run', () => {
     expect((await api.run('task:run', ['quick', '--param', 'nonsense'])).exitCode).toBe(2);
     expect((await api.run('task:run', ['quick', '--params', '[1]'])).exitCode).toBe(2);
     expect((await api.run('task:run', ['quick', '--params', '{"a":'])).error?.problems).toHaveLength(1);
+  });
+});
+
+describe('schedules of a task file', () => {
+  const stored = async (name: string) =>
+    JSON.parse((await api.run('task:show', [name, '--json'])).stdout) as {
+      schedule: Record<string, unknown>;
+      words: string;
+      version: number;
+      state: string;
+    };
+
+  test('every: 15m becomes a rule that counts from midnight, and stays the same when applied again', async () => {
+    const text = daily('quarters').replace(/kind: cron\n {2}expr: .*\n/, 'every: 15m\n');
+    await applied('quarters', text);
+    const { schedule, words } = await stored('quarters');
+    expect(schedule).toMatchObject({ kind: 'rrule', expr: 'FREQ=MINUTELY;INTERVAL=15' });
+    expect(words).toMatch(/^every 15 minutes/);
+    const { items } = JSON.parse((await api.run('task:next', ['quarters', '--json'])).stdout) as {
+      items: { at: string }[];
+    };
+    for (const { at } of items) expect(Date.parse(at) % 900_000).toBe(0);
+    const again = await api.run('task:apply', ['-'], { input: text });
+    expect(again.stdout).toMatch(/^quarters {2}unchanged/);
+    const wrong = await api.run('task:apply', ['-'], { input: text.replace('15m', 'often') });
+    expect(wrong.exitCode).toBe(2);
+    expect(JSON.stringify(wrong.error)).toContain('/schedule/every');
+  });
+
+  test('business days of a country, with dates of a file, move an occurrence and are said in words', async () => {
+    write('closed.txt', '# the office is closed\n2030-12-24\n- 2030-12-27 # and this\n\n');
+    const text = daily('work').replace(
+      '  timezone:',
+      '  business_days: { calendar: RO, roll: next, dates_file: closed.txt }\n  timezone:',
+    );
+    write('work.yaml', text.replace('30 8 * * MON-FRI', '30 8 24 12 *'));
+    expect(await api.run('task:apply', ['work.yaml'])).toMatchObject({ error: null, exitCode: 0 });
+    const { schedule, words } = await stored('work');
+    expect(schedule['business_days']).toEqual({
+      calendar: 'RO',
+      roll: 'next',
+      dates: ['2030-12-24', '2030-12-27'],
+    });
+    expect(words).toContain('moved to the next of the working days of RO');
+    const next = await api.run('task:next', ['work', '--from', '2030-12-20T00:00:00Z', '-n', '1', '--json']);
+    // The 24th is closed by the file, the 25th and 26th are holidays, the 27th is closed, then it is weekend.
+    expect(next.stdout).toContain('2030-12-30T06:30:00');
+    write('closed.txt', 'tomorrow\n');
+    const wrong = await api.run('task:apply', ['work.yaml']);
+    expect(wrong.exitCode).toBe(2);
+    expect(JSON.stringify(wrong.error)).toContain('closed.txt:1 is not a date');
+  });
+
+  test('a changed schedule shows what was due before; rollback brings it back as a new version', async () => {
+    await applied('changing');
+    const later = await api.run('task:apply', ['-'], { input: daily('changing').replace('30 8', '45 9') });
+    expect(later.stdout.match(/was .* 08:30/g)).toHaveLength(3);
+    expect(later.stdout.match(/^ {2}next .* 09:45/gm)).toHaveLength(3);
+    await api.run('task:pause', ['changing', '--reason', 'holiday']);
+    await api.run('task:resume', ['changing']);
+    const back = await api.run('task:rollback', ['changing']);
+    expect(back).toMatchObject({ error: null, exitCode: 0 });
+    expect(back.stdout).toMatch(/next .* 08:30/);
+    expect(await stored('changing')).toMatchObject({ version: 5, schedule: { expr: '30 8 * * MON-FRI' } });
+    expect((await api.run('task:rollback', ['changing', '--to', '2'])).stdout).toMatch(/next .* 09:45/);
+    expect((await api.run('task:rollback', ['changing', '--to', '99'])).exitCode).toBe(5);
+    await applied('never-changed');
+    expect((await api.run('task:rollback', ['never-changed'])).exitCode).toBe(1);
+  });
+
+  test('resume --catch-up is kept as an order until the scheduler has carried it out', async () => {
+    await applied('resting');
+    await api.run('task:pause', ['resting']);
+    expect(await api.run('task:resume', ['resting', '--catch-up', 'all'])).toMatchObject({ exitCode: 0 });
+    const { items } = await api.system.store.listTasks({ search: 'resting', limit: 1 });
+    expect(items[0]?.memory).toMatchObject({ resume: { catchup: 'all' } });
+    expect((await api.run('task:resume', ['resting', '--catch-up', 'some'])).exitCode).toBe(2);
+  });
+
+  test('warns of a run that takes longer than the time to the next, by the history of the task', async () => {
+    const text = daily('slow').replace('30 8 * * MON-FRI', '"* * * * *"');
+    await applied('slow', text);
+    const { system } = api;
+    const [task] = (await system.store.listTasks({ search: 'slow', limit: 1 })).items;
+    const run = await system.runNow(task as NonNullable<typeof task>);
+    await system.until(run.id, 'succeeded');
+    const next = await api.run('task:next', ['slow']);
+    expect(next.stderr).not.toContain('takes longer');
+    vi.spyOn(system.store, 'listRuns').mockImplementation(async () => ({
+      items: [{ ...run, startedAt: 0, finishedAt: 90_000 }],
+      nextCursor: null,
+    }));
+    const warned = await api.run('task:apply', ['-'], { input: `${text}priority: 3\n` });
+    const asked = await api.run('task:next', ['slow']);
+    vi.restoreAllMocks();
+    for (const { stderr } of [warned, asked])
+      expect(stderr).toContain('takes longer than the time to the next');
   });
 });

@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { text as readStream } from 'node:stream/consumers';
 import { EXIT, invalidInput, PaoError, type Problem } from '../../domain/errors.js';
 import { parseYamlDocuments, withPositions, type YamlDocument } from '../../domain/json.js';
@@ -34,7 +34,13 @@ export async function readTaskDocuments(
     const documents = await parseYamlDocuments(text, file, LIMITS);
     if (documents.length === 0) problems.push({ pointer: '', message: `${file} holds no task` });
     for (const document of documents) {
-      const fault = faultOf(document.value) ?? twiceFault(document.value as TaskInput, found);
+      const fault =
+        faultOf(document.value) ??
+        twiceFault(document.value as TaskInput, found) ??
+        (await takeInDates(
+          document.value as TaskInput,
+          path === '-' ? process.cwd : dirname(resolve(process.cwd, path)),
+        ));
       if (fault === null) found.push({ file, document, task: document.value as TaskInput });
       else problems.push(...withPositions([fault], file, document).map(withoutPointer));
     }
@@ -67,6 +73,38 @@ function faultOf(value: unknown): Problem | null {
   const { name } = value as { name?: unknown };
   if (name === undefined) return { pointer: '/name', message: 'is required' };
   if (typeof name !== 'string' || name === '') return { pointer: '/name', message: 'must be a text' };
+  return null;
+}
+
+/**
+ * Puts the dates of `schedule.business_days.dates_file` in its place, beside those of `dates`: the server may be on
+ * another machine. The file has one date on each line; blank lines and what follows a `#` do not count.
+ * @param folder the file's path is from there.
+ */
+async function takeInDates(task: TaskInput, folder: string): Promise<Problem | null> {
+  const days = (task.schedule as { business_days?: { dates_file?: unknown; dates?: unknown } } | undefined)
+    ?.business_days;
+  if (typeof days !== 'object' || days === null || days.dates_file === undefined) return null;
+  const pointer = '/schedule/business_days/dates_file';
+  const { dates_file: file } = days;
+  if (typeof file !== 'string' || file === '') return { pointer, message: 'must be the path of a file' };
+  let lines: string[];
+  try {
+    lines = (await readText(resolve(folder, file), file)).split(/\r?\n/);
+  } catch (error) {
+    return { pointer, message: error instanceof PaoError ? error.message : String(error) };
+  }
+  const dates: string[] = [];
+  for (const [index, line] of lines.entries()) {
+    const text = line.replace(/#.*/, '').trim();
+    if (text === '') continue;
+    const date = /^(?:- *)?['"]?([0-9]{4}-[0-9]{2}-[0-9]{2})['"]?$/.exec(text)?.[1];
+    if (date === undefined)
+      return { pointer, message: `${file}:${index + 1} is not a date such as 2026-12-24` };
+    dates.push(date);
+  }
+  delete days.dates_file;
+  days.dates = [...(Array.isArray(days.dates) ? (days.dates as string[]) : []), ...dates];
   return null;
 }
 

@@ -1,13 +1,32 @@
-import type { OccurrenceObject, TaskObject, WarningObject } from '../../client/api-objects.js';
+import type {
+  ChangedTaskObject,
+  OccurrenceObject,
+  TaskObject,
+  WarningObject,
+} from '../../client/api-objects.js';
 import type { Output } from '../output.js';
 import { visible } from '../visible.js';
 import { fromNow, machineTime, zonedTime } from './task-time.js';
 
 /** The first occurrences of a schedule, one a line. */
-export function occurrenceLines(items: readonly OccurrenceObject[], zone: string | null, out: Output): void {
+export function occurrenceLines(
+  items: readonly OccurrenceObject[],
+  zone: string | null,
+  out: Output,
+  label = 'next',
+): void {
   for (const { at, local, note } of items) {
-    out.line(`  ${out.paint.dim('next')}  ${zonedTime(at, local, zone)}${note ? `  ${visible(note)}` : ''}`);
+    out.line(`  ${out.paint.dim(label)}  ${zonedTime(at, local, zone)}${note ? `  ${visible(note)}` : ''}`);
   }
+}
+
+/** The next three occurrences of a task that was handed in, and those it had before where they are others. */
+export function changeLines(task: ChangedTaskObject, out: Output): void {
+  const next = task.next_occurrences.slice(0, 3);
+  const before = (task.previous_occurrences ?? next).slice(0, 3);
+  const moved = before.length !== next.length || before.some(({ at }, index) => at !== next[index]?.at);
+  if (moved) occurrenceLines(before, task.timezone, out, 'was ');
+  occurrenceLines(next, task.timezone, out);
 }
 
 /** What a person should know of a schedule, on stderr. */

@@ -1,7 +1,13 @@
 import { join } from 'node:path';
 import { BaseCommand, LOCAL_FLAGS } from '../../cli/base-command.js';
 import { Flags } from '../../cli/flags.js';
-import { alreadyRunningText, type StartedDocument, startScreen, urlsOf } from '../../cli/start-screen.js';
+import {
+  alreadyRunningText,
+  type StartedDocument,
+  startScreen,
+  urlsOf,
+  whileDownLines,
+} from '../../cli/start-screen.js';
 import { visible } from '../../cli/visible.js';
 import type { Config, ConfigInput } from '../../server/config.js';
 import type { StartedSystem, Supervisor } from '../../server/supervisor/supervisor.js';
@@ -153,11 +159,9 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
   #show(document: StartedDocument): void {
     if (!this.jsonEnabled() && this.out.isInteractive) this.out.note();
     this.stream(document, () => startScreen(document, this.out, Boolean(this.process.env['PAO_HOME'])));
-    if (document.down_since !== null) {
-      this.out.note(
-        `Nothing ran since ${document.down_since}; what came due meanwhile follows each task's catch-up.`,
-      );
-    }
+    const { notes, hints } = whileDownLines(document);
+    for (const note of notes) this.out.note(visible(note));
+    for (const hint of hints) this.out.hint(visible(hint));
   }
 
   /** @param error what to throw when the system that is there is no farther than we are. */
@@ -179,6 +183,8 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
       token_created: false,
       log_file: running.log_file,
       down_since: null,
+      backlog: null,
+      zone_database: null,
       detached: false,
     };
     this.stream(document, () => alreadyRunningText(document));
@@ -200,7 +206,8 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
   }
 
   #documentOf(system: StartedSystem, home: string, config: Config): StartedDocument {
-    const { url, database, token, missedWhileDown } = system;
+    const { url, database, token, whileDown } = system;
+    const { since, backlog, zones } = whileDown;
     return {
       status: 'started',
       version: this.config.version,
@@ -218,7 +225,21 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
       credentials_file: token.file,
       token_created: token.created,
       log_file: system.logFile,
-      down_since: missedWhileDown.since === null ? null : new Date(missedWhileDown.since).toISOString(),
+      down_since: since === null ? null : new Date(since).toISOString(),
+      backlog: backlog && {
+        tasks: backlog.tasks,
+        caught_up: backlog.caughtUp,
+        missed: backlog.missed,
+        skipped: backlog.skipped,
+        reasons: backlog.reasons,
+        first: new Date(backlog.first as number).toISOString(),
+      },
+      zone_database: zones && {
+        from: zones.from,
+        to: zones.to,
+        moved: zones.moved,
+        tasks: zones.tasks.map(({ name }) => name),
+      },
       detached: false,
     };
   }

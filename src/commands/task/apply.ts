@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.js';
 import { Args, Flags } from '../../cli/flags.js';
-import { occurrenceLines, warningLines } from '../../cli/render/task-lines.js';
+import { changeLines, occurrenceLines, warningLines } from '../../cli/render/task-lines.js';
 import type { ChangedTaskObject, TaskCheckObject } from '../../client/api-objects.js';
 import { PaoClient } from '../../client/pao-client.js';
 
@@ -54,10 +54,10 @@ export default class TaskApply extends BaseCommand<typeof TaskApply> {
 
   #say(task: ChangedTaskObject | TaskCheckObject): void {
     const { name, words, next_occurrences, warnings } = task;
-    const zone = 'timezone' in task ? task.timezone : null;
     const outcome = 'valid' in task ? `valid, ${WOULD[task.outcome]}` : task.outcome;
     this.out.line(`${name}  ${outcome}  ${this.out.paint.dim(words)}`);
-    occurrenceLines(next_occurrences.slice(0, 3), zone, this.out);
+    if ('valid' in task) occurrenceLines(next_occurrences.slice(0, 3), null, this.out);
+    else changeLines(task, this.out);
     warningLines(warnings, this.out);
   }
 }

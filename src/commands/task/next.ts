@@ -1,5 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.js';
 import { Args, Flags } from '../../cli/flags.js';
+import { warningLines } from '../../cli/render/task-lines.js';
 import { fromNow, zonedTime } from '../../cli/render/task-time.js';
 import type { OccurrenceObject, OccurrencesObject } from '../../client/api-objects.js';
 import { PaoClient } from '../../client/pao-client.js';
@@ -43,6 +44,7 @@ export default class TaskNext extends BaseCommand<typeof TaskNext> {
       ],
       noneText,
     );
+    warningLines(answer.warnings ?? [], this.out);
     return answer;
   }
 }

@@ -141,9 +141,7 @@ function rruleWarnings(spec: RecurrenceSpec, compiled: CompiledSource, now: numb
       at: isoInstant(anchor.instant * 1000),
     });
   }
-  const rules = block.rules.flatMap(
-    (text) => readRule(text, CHECKED, []) ?? [],
-  );
+  const rules = block.rules.flatMap((text) => readRule(text, CHECKED, []) ?? []);
   const shortest = rules.flatMap((rule) => rule.byMonthDay ?? []).filter((day) => Math.abs(day) >= 29);
   if (
     shortest.length > 0 &&

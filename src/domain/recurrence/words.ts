@@ -115,9 +115,7 @@ function cronDays(parts: CronParts, dayMatch: DayMatch): string {
 
 function blockWords(expr: string, start: number, tzid: string): string {
   const block = readBlock(expr, []);
-  const rules = block.rules.flatMap(
-    (text) => readRule(text, CHECKED, []) ?? [],
-  );
+  const rules = block.rules.flatMap((text) => readRule(text, CHECKED, []) ?? []);
   const phrases = rules.map((rule) => ruleWords(rule, start, tzid));
   if (block.extra.length > 0)
     phrases.push(`${phrases.length > 0 ? '' : 'on '}${plural(block.extra.length, 'given date')}`);

@@ -6,18 +6,14 @@ import { pipelineSchema, validatePipeline } from '../../domain/pipeline/index.js
 import type { Pipeline } from '../../domain/pipeline/step.js';
 import { evaluateCondition } from '../../domain/pipeline/template.js';
 import { problemsFromZod } from '../../domain/problems-from-zod.js';
-import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
-import { isTimeZone } from '../../domain/recurrence/index.js';
+import { anchored, isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
+import { isTimeZone, type ScheduleWarning } from '../../domain/recurrence/index.js';
 import { salvageTask } from '../../domain/salvage-task.js';
 import type { Schedule } from '../../domain/schedule.js';
 import { type Task, type TaskSpec, taskSpecSchema } from '../../domain/task.js';
 import type { Tool } from '../../domain/tool.js';
 import type { ApiServices } from './operation.js';
-
-export interface ScheduleWarning {
-  code: string;
-  message: string;
-}
+import { typicalRunMs } from './run-durations.js';
 
 /** What a task is checked against. */
 export interface TaskCheck {
@@ -42,7 +38,9 @@ export async function checkTask(
   const parsed = taskSpecSchema.safeParse(input);
   const written = parsed.success ? parsed.data : salvageTask(input);
   const problems: Problem[] = [];
-  const warnings = checkSchedule(written.schedule, services, problems, check.previous);
+  const { previous } = check;
+  const runMs = previous === undefined ? undefined : await typicalRunMs(previous.id, services.store);
+  const warnings = checkSchedule(written.schedule, services, problems, previous, runMs);
   const { found, missing } = checkPipeline(written, await loadTools(services), check.scopes);
   problems.push(...found);
   if (check.name !== undefined && (input as { name?: unknown } | null)?.name !== check.name)
@@ -132,7 +130,8 @@ function checkSchedule(
   schedule: Schedule | undefined,
   services: ApiServices,
   problems: Problem[],
-  previous?: Task,
+  previous: Task | undefined,
+  runMs: number | undefined,
 ): ScheduleWarning[] {
   const now = services.clock.now();
   if (schedule === undefined) return [];
@@ -145,25 +144,15 @@ function checkSchedule(
       hint: near === null ? 'Use an IANA name such as Europe/Chisinau or UTC' : `Did you mean ${near}?`,
     });
     // What else is wrong with it is told in the same answer.
-    checkSchedule({ ...schedule, timezone: 'UTC' }, services, problems, previous);
+    checkSchedule({ ...schedule, timezone: 'UTC' }, services, problems, previous, runMs);
     return [];
   }
   if (schedule.kind === 'event' && schedule.filter !== undefined)
     checkExpression(schedule.filter, '/schedule/filter', problems);
   if (schedule.kind === 'condition') checkExpression(schedule.when, '/schedule/when', problems);
   if (!isTimed(schedule)) return [];
-  // The anchor of INTERVAL and COUNT is stored once: what it means must never depend on when it is looked at.
-  if (schedule.kind === 'rrule' && schedule.dtstart === undefined && !/DTSTART/i.test(schedule.expr)) {
-    const before = previous?.spec.schedule;
-    schedule.dtstart =
-      before?.kind === 'rrule' &&
-      before.expr === schedule.expr &&
-      before.timezone === schedule.timezone &&
-      before.dtstart !== undefined
-        ? before.dtstart
-        : new Date(Math.floor(now / 1000) * 1000).toISOString().replace('.000Z', 'Z');
-  }
   try {
+    Object.assign(schedule, anchored(schedule, previous?.spec.schedule, now));
     const recurrence = recurrenceOf(schedule);
     if (recurrence.next(now) === null && !isSameSchedule(previous, schedule)) {
       problems.push({
@@ -172,7 +161,7 @@ function checkSchedule(
         hint: 'pao task next shows what a schedule means',
       });
     }
-    return recurrence.warnings(now).map(({ code, message }) => ({ code, message }));
+    return recurrence.warnings(now, runMs === undefined ? {} : { runMs });
   } catch (error) {
     if (!(error instanceof PaoError)) throw error;
     const own = error.problems.map((problem) => ({ ...problem, pointer: `/schedule${problem.pointer}` }));

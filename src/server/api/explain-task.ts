@@ -1,25 +1,11 @@
 import { formatDuration } from '../../domain/duration.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
-import { CANCEL_TOO_LATE, type Run } from '../../domain/run.js';
+import { REASON_WORDS } from '../../domain/reason-words.js';
+import type { Run } from '../../domain/run.js';
 import type { Task } from '../../domain/task.js';
 import type { ApiServices } from './operation.js';
 import { nextNotLeftOut } from './task-service.js';
 import { instant, localTime, runView, scheduleWords } from './views.js';
-
-const REASONS: Record<string, string> = {
-  overlap: 'the run before it had not ended (overlap policy)',
-  dedupe: 'the same dedupe key had run within its window',
-  snoozed: 'the task was snoozed or paused',
-  condition: 'the condition was not true',
-  catchup_window: 'it was found too late, beyond the catch-up window',
-  catchup_latest: 'several had come due while nothing ran, and only the latest is caught up',
-  catchup_max: 'more had come due than are caught up',
-  catchup_skip: 'it came due while nothing ran, and the task does not catch up',
-  filter_error: 'the filter of its event could not be evaluated',
-  [CANCEL_TOO_LATE]: 'it was canceled when its work was done already',
-  poison: 'workers died while they had it',
-  restored: 'it came due before the database was restored from a backup, and was left out',
-};
 
 /** One timeline of a task around an instant, in plain words: what was due, what ran, what did not and why. */
 export async function explainTask(task: Task, at: number | null, { store, clock }: ApiServices) {
@@ -84,7 +70,7 @@ export async function explainTask(task: Task, at: number | null, { store, clock 
 
 function sentence(run: Run, zone: string): string {
   const when = localTime(run.scheduledFor, zone);
-  const why = run.reason === null ? '' : `: ${REASONS[run.reason] ?? run.reason}`;
+  const why = run.reason === null ? '' : `: ${REASON_WORDS[run.reason] ?? run.reason}`;
   if (run.status === 'skipped' || run.status === 'missed') return `${when}: ${run.status}${why}.`;
   const how = run.trigger === 'schedule' ? '' : ` (${run.trigger})`;
   const late =

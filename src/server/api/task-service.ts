@@ -5,10 +5,11 @@ import { conflict, forbidden, notFound } from '../../domain/errors.js';
 import { newId } from '../../domain/ids.js';
 import { canonicalJson } from '../../domain/json.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
+import type { ScheduleWarning } from '../../domain/recurrence/index.js';
 import type { Run } from '../../domain/run.js';
 import type { Task, TaskSpec } from '../../domain/task.js';
 import type { NewRun } from '../store/store.js';
-import { checkTask, type ScheduleWarning } from './check-task.js';
+import { checkTask } from './check-task.js';
 import type { ApiServices, Caller } from './operation.js';
 import { instant, localTime } from './views.js';
 

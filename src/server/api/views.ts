@@ -1,6 +1,6 @@
 import type { Agent, AgentToken } from '../../domain/agent.js';
 import type { PublishedEvent } from '../../domain/event.js';
-import { isTimed } from '../../domain/recurrence-of.js';
+import { isTimed, specOfSchedule } from '../../domain/recurrence-of.js';
 import { describe, formatInZone } from '../../domain/recurrence/index.js';
 import type { Run, StepRun } from '../../domain/run.js';
 import type { Schedule } from '../../domain/schedule.js';
@@ -55,15 +55,7 @@ export function scheduleWords(schedule: Schedule | undefined, now: number): stri
   if (schedule.kind === 'condition') return `looks every ${schedule.every}, runs when ${schedule.when}`;
   if (!isTimed(schedule)) return '';
   try {
-    return describe(
-      {
-        kind: schedule.kind,
-        expr: schedule.expr,
-        tzid: schedule.timezone,
-        ...(schedule.dtstart === undefined ? {} : { dtstart: schedule.dtstart }),
-      },
-      { now },
-    );
+    return describe(specOfSchedule(schedule), { now });
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

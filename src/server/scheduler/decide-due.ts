@@ -1,6 +1,7 @@
 import { newId } from '../../domain/ids.js';
 import { parseDuration } from '../../domain/duration.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
+import { resumeOrderOf } from '../../domain/resume-order.js';
 import type { RunTrigger } from '../../domain/run.js';
 import type { ConditionSchedule, Schedule, TimedSchedule } from '../../domain/schedule.js';
 import type { DueDecision, DueTask, NewRun } from '../store/store.js';
@@ -11,13 +12,19 @@ export interface DecideOptions {
   misfireAfterMs: number;
   /** Rows written for one task in one pass; the rest follows in the next pass. */
   maxPerPass: number;
-  /** Catch-up runs are spread by this much, milliseconds, so that a restart is no storm. */
-  staggerMs: number;
+  /**
+   * When the next catch-up run may start, epoch milliseconds: all tasks of a scheduler share one row of slots, so that
+   * a restart is no storm.
+   */
+  nextCatchupAt: () => number;
 }
+
+/** The most occurrences an order to catch up makes run; older ones are recorded as missed. */
+const MOST_ORDERED = 1000;
 
 /**
  * Decides what becomes of every occurrence of a task that is due: exactly one row each (product.md, promise 1).
- * Pure: the same task, time and options give the same decision but for ids.
+ * Pure: the same task, time and options give the same decision but for ids and the slots of catch-up runs.
  */
 export function decideDue(due: DueTask, options: DecideOptions): DueDecision {
   const schedule = due.task.spec.schedule;
@@ -31,18 +38,23 @@ function decideOccurrences(due: DueTask, schedule: TimedSchedule, options: Decid
   const { now } = options;
   const recurrence = recurrenceOf(schedule);
   const overlap = new OverlapLedger(due, schedule);
+  const order = resumeOrderOf(task);
   const runs: NewRun[] = [];
   let dedupeAt = due.lastDedupeAt;
   let at = task.nextDueAt;
-  let late = 0;
   while (at !== null && at <= now && runs.length < options.maxPerPass) {
     const next = recurrence.next(at);
-    const isLate = now - at > options.misfireAfterMs;
+    // While a task was paused nothing was due: what a person ordered since counts, not its own catch-up.
+    const ordered = order !== null && at < order.before;
+    const isLate = ordered || now - at > options.misfireAfterMs;
     const trigger: RunTrigger = isLate ? 'catchup' : 'schedule';
-    const missed = isLate ? whyMissed(at, next, schedule, now, recurrence.take.bind(recurrence)) : null;
+    const catchup = ordered ? { policy: order.catchup, max: MOST_ORDERED, window: null } : schedule.catchup;
+    const missed = isLate ? whyMissed(at, next, catchup, now, recurrence.take.bind(recurrence)) : null;
     const run = newRun(due, schedule, at, trigger, now);
     if (task.snoozedUntil !== null && at < task.snoozedUntil) {
       Object.assign(run, { status: 'skipped', reason: 'snoozed', trigger: 'schedule' });
+    } else if (ordered && order.catchup === 'skip') {
+      Object.assign(run, { status: 'skipped', reason: 'paused', trigger: 'schedule' });
     } else if (missed !== null) {
       Object.assign(run, { status: 'missed', reason: missed, trigger: 'schedule' });
     } else if (isDuplicate(due, dedupeAt, now)) {
@@ -51,7 +63,7 @@ function decideOccurrences(due: DueTask, schedule: TimedSchedule, options: Decid
       overlap.admit(run);
       if (run.status === 'queued') {
         dedupeAt = now;
-        if (isLate) run.runAt = now + late++ * options.staggerMs;
+        if (isLate) run.runAt = options.nextCatchupAt();
       }
     }
     runs.push(run);
@@ -63,6 +75,7 @@ function decideOccurrences(due: DueTask, schedule: TimedSchedule, options: Decid
     ...(at === null ? { state: 'done' as const, stateReason: 'no further occurrence' } : {}),
     ...(overlap.cancelsActive ? { cancelActive: true } : {}),
     ...(task.snoozedUntil !== null && task.snoozedUntil <= now ? { snoozedUntil: null } : {}),
+    ...(order !== null && (at === null || at >= order.before) ? { memory: null } : {}),
   };
 }
 
@@ -70,12 +83,12 @@ function decideOccurrences(due: DueTask, schedule: TimedSchedule, options: Decid
 function whyMissed(
   at: number,
   next: number | null,
-  schedule: TimedSchedule,
+  catchup: { policy: string; max: number; window: string | null },
   now: number,
   take: (after: number, count: number) => number[],
 ): string | null {
-  const { policy, max, window } = schedule.catchup;
-  if (now - at > parseDuration(window)) return 'catchup_window';
+  const { policy, max, window } = catchup;
+  if (window !== null && now - at > parseDuration(window)) return 'catchup_window';
   if (policy === 'skip') return 'catchup_skip';
   if (policy === 'latest') return next !== null && next <= now ? 'catchup_latest' : null;
   const later = take(at, max).filter((instant) => instant <= now).length;

@@ -2,9 +2,10 @@ import type { Clock } from '../../domain/clock.js';
 import { isUnavailable } from '../../domain/errors.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
 import type { Bus, Observation } from '../bus/bus.js';
-import type { ScheduledResult, Store } from '../store/store.js';
+import type { DueDecision, DueTask, ScheduledResult, Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import { ClockWatch } from './clock-watch.js';
+import { Backlog, BACKLOG_KEY } from './backlog.js';
 import { decideDue } from './decide-due.js';
 import { matchEvent } from './match-event.js';
 
@@ -18,6 +19,7 @@ export interface SchedulerOptions {
   /** Tasks and events per transaction. */
   batch?: number;
   misfireAfterMs?: number;
+  /** Time between the starts of two catch-up runs, whatever their tasks, milliseconds. */
   staggerMs?: number;
   /** Worker deaths that make a run dead. */
   maxDeaths?: number;
@@ -39,7 +41,7 @@ const DEFAULTS = {
   pollMs: 1000,
   batch: 200,
   misfireAfterMs: 60_000,
-  staggerMs: 250,
+  staggerMs: 100,
   maxDeaths: 3,
   reconcileMs: 30_000,
 };
@@ -62,12 +64,23 @@ export class Scheduler {
   #stopping = false;
   #failures = 0;
   #reconciledAt = Number.NEGATIVE_INFINITY;
+  /** The next free slot for the start of a catch-up run, epoch milliseconds. */
+  #catchupAt = 0;
+  /** What the first pass finds late; null once it is told. */
+  #backlog: Backlog | null;
+  /** Resolved when the first pass has ended well and what it found late is in the store (meta `backlog`). */
+  readonly caughtUp: Promise<void>;
+  #resolveCaughtUp = () => {};
   /** When the last pass ended well, epoch milliseconds. */
   lastTickAt: number | null = null;
 
   constructor(options: SchedulerOptions) {
     this.#options = { ...DEFAULTS, ...options };
     this.#watch = new ClockWatch(options.clock);
+    this.#backlog = new Backlog(this.#options.misfireAfterMs);
+    this.caughtUp = new Promise((resolve) => {
+      this.#resolveCaughtUp = resolve;
+    });
   }
 
   start(): void {
@@ -150,14 +163,21 @@ export class Scheduler {
     total.reclaimed = await this.#reclaim(observations);
     for (;;) {
       const now = clock.now();
-      const decide = (due: Parameters<typeof decideDue>[0]) =>
-        decideDue(due, {
+      // By task, because a transaction that is done again decides again.
+      const decisions = new Map<string, DueDecision>();
+      const decide = (due: DueTask) => {
+        const decision = decideDue(due, {
           now,
           misfireAfterMs: this.#options.misfireAfterMs,
-          staggerMs: this.#options.staggerMs,
+          nextCatchupAt: () => this.#nextCatchupAt(now),
           maxPerPass: MAX_PER_TASK,
         });
+        decisions.set(due.task.id, decision);
+        return decision;
+      };
       const result = await store.scheduleDue({ now, limit: batch, decide });
+      this.#backlog?.add(decisions, now);
+      countCatchups(decisions, observations);
       total.tasks += result.tasks;
       this.#report(result, total, now, observations);
       if (result.tasks < batch && result.queued + result.skipped + result.missed < MAX_PER_TASK) break;
@@ -175,6 +195,7 @@ export class Scheduler {
       if (result.events < batch) break;
     }
     await this.#reconcile(observations);
+    await this.#tellBacklog();
     this.lastTickAt = clock.now();
     observations.push({
       name: 'scheduler_tick_duration_seconds',
@@ -188,6 +209,23 @@ export class Scheduler {
     });
     bus.publish('metrics', { observations });
     return total;
+  }
+
+  /** Slots one after the other, never in the past. */
+  #nextCatchupAt(now: number): number {
+    const slot = Math.max(now, this.#catchupAt);
+    this.#catchupAt = slot + this.#options.staggerMs;
+    return slot;
+  }
+
+  async #tellBacklog(): Promise<void> {
+    if (this.#backlog === null) return;
+    const { store, clock, logger } = this.#options;
+    const summary = this.#backlog.summary(clock.now());
+    await store.setMeta(BACKLOG_KEY, JSON.stringify(summary));
+    if (summary.first !== null) logger.warn(summary, 'occurrences had come due while nothing ran');
+    this.#backlog = null;
+    this.#resolveCaughtUp();
   }
 
   async #reclaim(observations: Observation[]): Promise<number> {
@@ -234,7 +272,17 @@ export class Scheduler {
     const stranded = await store.findStrandedTasks(clock.now() - 10 * reconcileMs, 100);
     for (const task of stranded) {
       const { schedule } = task.spec;
-      if (task.nextDueAt !== null || !isTimed(schedule)) continue;
+      if (task.nextDueAt !== null) {
+        // A pass has just ended, and has not taken it: the next one tries again, and somebody should know.
+        logger.error(
+          { task_id: task.id, next_due_at: task.nextDueAt },
+          'an active task is due for long and no pass has taken it',
+        );
+        observations.push({ name: 'tasks_stalled_total', labels: {}, values: [1] });
+        this.#again = true;
+        continue;
+      }
+      if (!isTimed(schedule)) continue;
       try {
         const next = recurrenceOf(schedule).next(task.lastRunAt ?? clock.now());
         const repaired = await store.setNextDue(task.id, task.version, next);
@@ -251,4 +299,17 @@ export class Scheduler {
       }
     }
   }
+}
+
+function countCatchups(decisions: ReadonlyMap<string, DueDecision>, observations: Observation[]): void {
+  let count = 0;
+  for (const { runs } of decisions.values()) {
+    for (const run of runs) if (run.status === 'queued' && run.trigger === 'catchup') count += 1;
+  }
+  if (count > 0)
+    observations.push({
+      name: 'schedule_misfires_total',
+      labels: { policy: 'catch_up' },
+      values: [count],
+    });
 }

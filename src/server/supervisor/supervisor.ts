@@ -16,6 +16,7 @@ import { portOwner, portProblem } from './port-owner.js';
 import { RotatingLog } from './rotating-log.js';
 import { processStart, removeRunFile, writeRunFile } from './run-file.js';
 import type { ServiceInit, ServiceKind } from './service-messages.js';
+import { lastSignOfLife, readWhileDown, type WhileDown } from './while-down.js';
 
 export interface SupervisorOptions {
   home: string;
@@ -39,8 +40,8 @@ export interface StartedSystem {
   database: { url: string; engine: string; location: string; migrated: { from: number; to: number } | null };
   logFile: string;
   pids: Record<string, number>;
-  /** Occurrences written while starting, that had come due while nothing ran. */
-  missedWhileDown: { since: number | null };
+  /** What had come due while nothing ran, and what became of it. */
+  whileDown: WhileDown;
 }
 
 /** How often the room on the disk is looked after, milliseconds. */
@@ -89,6 +90,7 @@ export class Supervisor {
       const token = await this.#writeCredentials(url as string);
       await stage('scheduler', () => this.#begin('scheduler'));
       await stage('workers', () => this.#begin('worker'));
+      const whileDown = await readWhileDown(this.#store as Store, since, this.#startedAt);
       writeRunFile(home, {
         pid: process.pid,
         process_start: processStart(process.pid),
@@ -110,7 +112,7 @@ export class Supervisor {
         },
         logFile: (this.#log as unknown as RotatingLog).file,
         pids: Object.fromEntries(this.#children.map(({ slot, service }) => [slot, service.pid ?? 0])),
-        missedWhileDown: { since },
+        whileDown,
       };
     } catch (error) {
       await this.stop(0).catch(() => {});
@@ -187,10 +189,9 @@ export class Supervisor {
       clock: this.#clock,
       hasCredentials: existsSync(this.#credentialsFile),
     });
-    const stoppedAt = await this.#store.getMeta('stopped_at');
     return {
       migrated: migration.from === migration.to ? null : migration,
-      since: stoppedAt === null ? null : Number(stoppedAt),
+      since: await lastSignOfLife(this.#store),
     };
   }
 

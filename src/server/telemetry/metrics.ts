@@ -21,11 +21,12 @@ const INITIAL: Record<string, Record<string, string>[]> = {
   lease_expirations_total: [{}],
   fencing_rejections_total: [{ operation: 'complete' }, { operation: 'record' }],
   clock_jumps_total: [{ direction: 'forward' }, { direction: 'backward' }],
-  schedule_misfires_total: [{ policy: 'skip' }],
+  schedule_misfires_total: [{ policy: 'skip' }, { policy: 'catch_up' }],
   schedule_overlaps_total: [{ policy: 'skip' }],
   worker_restarts_total: [{ reason: 'crash' }, { reason: 'oom' }, { reason: 'stuck' }, { reason: 'planned' }],
   metrics_collect_errors_total: [{ source: 'db' }, { source: 'bus' }],
   tasks_repaired_total: [{}],
+  tasks_stalled_total: [{}],
 };
 
 const HEARTBEAT_TIMEOUT_MS = 15_000;

@@ -1,7 +1,11 @@
 import { RRuleTemporal } from 'rrule-temporal';
 import { describe, expect, it } from 'vitest';
 import { PaoError } from '../../../src/domain/errors.js';
-import { compileRecurrence, describe as describeIt, nextOccurrences } from '../../../src/domain/recurrence/index.js';
+import {
+  compileRecurrence,
+  describe as describeIt,
+  nextOccurrences,
+} from '../../../src/domain/recurrence/index.js';
 
 const NEW_YORK = 'America/New_York';
 const next = (

@@ -1,12 +1,15 @@
 import { z } from 'zod';
 import { hasScope } from '../../../domain/agent.js';
-import { conflict, invalidInput, PaoError } from '../../../domain/errors.js';
+import { conflict, invalidInput, notFound, PaoError } from '../../../domain/errors.js';
+import { canonicalJson } from '../../../domain/json.js';
 import { isTimed, recurrenceOf } from '../../../domain/recurrence-of.js';
+import type { ScheduleWarning } from '../../../domain/recurrence/index.js';
+import { withResumeOrder } from '../../../domain/resume-order.js';
 import { type Schedule, scheduleSchema } from '../../../domain/schedule.js';
 import { TASK_STATES, type Task, type TaskState, taskSpecSchema } from '../../../domain/task.js';
 import { type ApiServices, type Caller, type Operation, operation } from '../operation.js';
 import { explainTask } from '../explain-task.js';
-import { checkTask, type ScheduleWarning } from '../check-task.js';
+import { checkTask } from '../check-task.js';
 import {
   createTask,
   findTask,
@@ -18,6 +21,7 @@ import {
   saveTask,
   tryTask,
 } from '../task-service.js';
+import { typicalRunMs } from '../run-durations.js';
 import { instant, localTime, runView, scheduleWords, taskView } from '../views.js';
 
 import { listOf, pageQuery, timeText, waitQuery } from './list-query.js';
@@ -28,6 +32,16 @@ const anything = z.unknown();
 function withOccurrences(task: Task, services: ApiServices, warnings: ScheduleWarning[], outcome: string) {
   const now = services.clock.now();
   return { ...taskView(task, now), outcome, next_occurrences: occurrencesOf(task, now, 5), warnings };
+}
+
+/** A changed task, with what was due next before the change. */
+async function changed(before: Task, input: unknown, services: ApiServices, caller: Caller, name?: string) {
+  const { task, warnings, outcome } = await replaceSpec(before, input, services, caller, name);
+  const previous = occurrencesOf(before, services.clock.now(), 5);
+  return {
+    body: { ...withOccurrences(task, services, warnings, outcome), previous_occurrences: previous },
+    etag: String(task.version),
+  };
 }
 
 const verb = (
@@ -183,8 +197,7 @@ export const taskOperations: Operation[] = [
           etag: String(task.version),
         };
       }
-      const { task, warnings, outcome } = await replaceSpec(existing, given, services, caller, name);
-      return { body: withOccurrences(task, services, warnings, outcome), etag: String(task.version) };
+      return changed(existing, given, services, caller, name);
     },
   }),
   operation({
@@ -202,16 +215,7 @@ export const taskOperations: Operation[] = [
           status: 412,
         });
       }
-      const before = occurrencesOf(task, services.clock.now(), 5);
-      const {
-        task: saved,
-        warnings,
-        outcome,
-      } = await replaceSpec(task, mergePatch(task.spec, body), services, caller);
-      return {
-        body: { ...withOccurrences(saved, services, warnings, outcome), previous_occurrences: before },
-        etag: String(saved.version),
-      };
+      return changed(task, mergePatch(task.spec, body), services, caller);
     },
   }),
   operation({
@@ -276,13 +280,13 @@ export const taskOperations: Operation[] = [
     'resume',
     'Resume a paused task',
     z.strictObject({ catchup: z.enum(['latest', 'all', 'skip']).optional() }).optional(),
-    (task, body: { catchup?: string }, services) => ({
+    (task, body: { catchup?: 'latest' | 'all' | 'skip' }, services) => ({
       state: 'active',
       stateReason: null,
       // What came due meanwhile gets its rows from the scheduler: skipped, unless the person wants it caught up.
-      ...(task.spec.schedule?.kind === 'once' || (body.catchup !== undefined && body.catchup !== 'skip')
-        ? {}
-        : { snoozedUntil: Math.max(task.snoozedUntil ?? 0, services.clock.now()) }),
+      ...(isTimed(task.spec.schedule) && (body.catchup !== undefined || task.spec.schedule.kind !== 'once')
+        ? withResumeOrder({ catchup: body.catchup ?? 'skip', before: services.clock.now() })
+        : {}),
     }),
   ),
   verb(
@@ -349,8 +353,13 @@ export const taskOperations: Operation[] = [
       const task = await findTask(params.id as string, services, caller);
       const now = services.clock.now();
       const from = query.from === undefined ? now : Date.parse(query.from);
+      const { schedule } = task.spec;
+      const runMs = await typicalRunMs(task.id, services.store);
       return {
         body: {
+          warnings: isTimed(schedule)
+            ? recurrenceOf(schedule).warnings(now, runMs === undefined ? {} : { runMs })
+            : [],
           items: occurrencesOf(task, from, query.count),
           words: scheduleWords(task.spec.schedule, now),
           timezone: task.spec.schedule?.timezone ?? null,
@@ -394,6 +403,20 @@ export const taskOperations: Operation[] = [
           next_cursor: null,
         },
       };
+    },
+  }),
+  operation({
+    name: 'task_rollback',
+    method: 'POST',
+    path: '/v1/tasks/:id/rollback',
+    summary: 'Bring a task back to a form it had; that is a new version',
+    scope: 'tasks:write',
+    status: 200,
+    body: z.strictObject({ to: z.int().min(1).optional() }).optional(),
+    async handle({ params, body, services, caller }) {
+      const task = await findTask(params.id as string, services, caller);
+      const version = await formerVersion(task, body?.to, services);
+      return changed(task, version.spec, services, caller);
     },
   }),
   operation({
@@ -448,6 +471,22 @@ async function cancelTask(task: Task, services: ApiServices, caller: Caller, rea
   const running = await services.store.cancelRunsOfTask(task.id, 'canceled', services.clock.now());
   if (running.length > 0) services.bus.publish('cancel', { runIds: running });
   return saved;
+}
+
+/** The version asked for, else the newest one that differs from what the task is now. */
+async function formerVersion(task: Task, to: number | undefined, { store }: ApiServices) {
+  if (task.state === 'canceled')
+    throw conflict(`The task ${task.name} is canceled.`, ['pao task apply FILE']);
+  const versions = await store.listTaskVersions(task.id);
+  const now = canonicalJson(task.spec);
+  const found =
+    to === undefined
+      ? versions.find(({ spec }) => canonicalJson(spec) !== now)
+      : versions.find(({ version }) => version === to);
+  if (found !== undefined) return found;
+  const history = [`pao task history ${task.name}`];
+  if (to === undefined) throw conflict(`The task ${task.name} never had another form.`, history);
+  throw notFound('version', String(to), history);
 }
 
 /** JSON Merge Patch, RFC 7396: null removes. */

@@ -1,0 +1,18 @@
+import { CANCEL_TOO_LATE } from './run.js';
+
+/** Why an occurrence did not run, or a run ended as it did, in words: by its `reason`. */
+export const REASON_WORDS: Record<string, string> = {
+  overlap: 'the run before it had not ended (overlap policy)',
+  dedupe: 'the same dedupe key had run within its window',
+  snoozed: 'the task was snoozed, or this one was skipped by hand',
+  paused: 'the task was paused',
+  condition: 'the condition was not true',
+  catchup_window: 'it was found too late, beyond the catch-up window',
+  catchup_latest: 'several had come due while nothing ran, and only the latest is caught up',
+  catchup_max: 'more had come due than are caught up',
+  catchup_skip: 'it came due while nothing ran, and the task does not catch up',
+  filter_error: 'the filter of its event could not be evaluated',
+  [CANCEL_TOO_LATE]: 'it was canceled when its work was done already',
+  poison: 'workers died while they had it',
+  restored: 'it came due before the database was restored from a backup, and was left out',
+};
