@@ -5,7 +5,15 @@ export type CheckStatus = 'passed' | 'failed' | 'warned' | 'skipped';
 export type Evidence = Record<string, unknown>;
 
 /** Something a check needs that a system may not have. */
-export type Requirement = 'server' | 'ephemeral-server' | 'postgres' | 'redis' | 'prometheus' | 'admin';
+export type Requirement =
+  | 'server'
+  | 'ephemeral-server'
+  /** The server can reach what the check listens with on 127.0.0.1. */
+  | 'same-machine'
+  | 'postgres'
+  | 'redis'
+  | 'prometheus'
+  | 'admin';
 
 /** What a check is given besides the context of its suite. */
 export interface CheckTools {
@@ -15,6 +23,8 @@ export interface CheckTools {
   progress(text: string): void;
   /** Runs at the end of the suite, last first, whatever happened: removes what the check made. */
   cleanUp(what: string, work: () => Promise<void> | void): void;
+  /** The command that runs this check again and shows all it saw: the hint when there is no better one. */
+  rerun: string;
 }
 
 /**

@@ -4,6 +4,7 @@ import { ApiError } from '../client/problem-error.js';
 import { PaoClient } from '../client/pao-client.js';
 import { EXIT, PaoError } from '../domain/errors.js';
 import type { Requirement, SuiteOptions, SuiteSetUp } from './check.js';
+import { PATIENCE_MS } from './until.js';
 import { EphemeralSystem, type EphemeralSystemOptions } from './ephemeral-system.js';
 
 /** A running system that checks look at from the outside. */
@@ -14,11 +15,16 @@ export interface LiveSystem {
   client: PaoClient;
   /** The system when the suite started it for itself; null for one that runs anyway. */
   own: EphemeralSystem | null;
+  /** How long a check waits for something to happen, milliseconds. */
+  patienceMs: number;
   /** A name for something a check makes: it says so, and is another one each time. */
   name(what: string): string;
   /** A client of the same server with another token. */
   clientWith(token: string | null): PaoClient;
 }
+
+/** The tag of every task that a check makes. */
+export const CHECK_TAG = 'pao-check';
 
 /**
  * The system that was named, or one that is started for the suite.
@@ -39,7 +45,7 @@ export async function setUpLiveSystem(
   return {
     context: liveSystem(system.url, system.token, system),
     target: { url: system.url, store: 'sqlite', bus: 'memory', ephemeral: true },
-    has: new Set<Requirement>(['server', 'ephemeral-server', 'admin']),
+    has: new Set<Requirement>(['server', 'ephemeral-server', 'same-machine', 'admin']),
     secrets: [system.token],
     dispose: () => system.dispose(),
   };
@@ -54,6 +60,7 @@ export function liveSystem(url: string, token: string, own: EphemeralSystem | nu
     own,
     client: clientWith(token),
     clientWith,
+    patienceMs: PATIENCE_MS,
     name: (what) => `check-${randomBytes(4).toString('hex')}-${what}`,
   };
 }
@@ -80,10 +87,16 @@ async function setUpTarget(
       bus: part('bus', /^(\w+)/),
       ephemeral: false,
     },
-    has: new Set<Requirement>(['server', ...((await isAdmin(context, signal)) ? ['admin' as const] : [])]),
+    has: new Set<Requirement>([
+      'server',
+      ...((await isAdmin(context, signal)) ? ['admin' as const] : []),
+      ...(isHere(target.url) ? ['same-machine' as const] : []),
+    ]),
     dispose: async () => {},
   };
 }
+
+const isHere = (url: string) => ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname);
 
 /** @throws ApiError when the token is not taken at all. */
 async function isAdmin({ client }: LiveSystem, signal: AbortSignal): Promise<boolean> {

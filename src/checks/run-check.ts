@@ -55,8 +55,10 @@ export async function runCheck<Context>(
       error,
       hint,
     });
+  const rerun = `${command} --only ${check.id} --verbose`;
   const tools: CheckTools = {
     signal: ends,
+    rerun,
     progress: options.progress ?? (() => {}),
     cleanUp: options.cleanUp ?? (() => {}),
   };
@@ -76,7 +78,7 @@ export async function runCheck<Context>(
         `${command} --only ${check.id} --timeout ${twice}`,
       );
     }
-    const { evidence, message, hint } = described(error, command);
+    const { evidence, message, hint } = described(error, rerun);
     return end(statusOf(error), evidence, message, hint);
   } finally {
     clearTimeout(timer);
@@ -98,13 +100,13 @@ function statusOf(error: unknown): CheckResult['status'] {
 }
 
 /** A failure in words, whatever was thrown. */
-function described(error: unknown, command: string): { evidence: Evidence; message: string; hint: string } {
+function described(error: unknown, rerun: string): { evidence: Evidence; message: string; hint: string } {
   if (error instanceof CheckFailure) return error;
   if (error instanceof PaoError) {
     const { message, problems, hints } = error;
     const evidence = problems.length === 0 ? { code: error.code } : { code: error.code, problems };
-    return { evidence, message, hint: hints[0] ?? `${command} --verbose` };
+    return { evidence, message, hint: hints[0] ?? rerun };
   }
   const message = error instanceof Error ? error.message : String(error);
-  return { evidence: {}, message: `It ended with an error: ${message}`, hint: `${command} --verbose` };
+  return { evidence: {}, message: `It ended with an error: ${message}`, hint: rerun };
 }

@@ -259,6 +259,7 @@ class SuiteRun<Context, Options extends SuiteOptions> {
 const REQUIREMENT: Record<Requirement, string> = {
   server: 'server',
   'ephemeral-server': 'system of its own (leave out --target)',
+  'same-machine': 'server on this machine',
   postgres: 'PostgreSQL',
   redis: 'Redis',
   prometheus: 'Prometheus',

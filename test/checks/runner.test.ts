@@ -155,7 +155,10 @@ describe('outcomes', () => {
     });
     expect(results['warned']).toMatchObject({ status: 'warned', hint: 'pao doctor' });
     expect(results['skipped']).toMatchObject({ status: 'skipped', error: 'There is nothing to check.' });
-    expect(results['broken']).toMatchObject({ status: 'failed', hint: 'pao a suite --verbose' });
+    expect(results['broken']).toMatchObject({
+      status: 'failed',
+      hint: 'pao a suite --only broken --verbose',
+    });
     expect(results['broken']?.error).toContain('x is not a function');
   });
 

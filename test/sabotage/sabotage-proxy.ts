@@ -67,3 +67,17 @@ const fits = (route: string | RegExp, request: string) =>
 export const withStatus =
   (status: number): Sabotage =>
   (answer) => ({ ...answer, status });
+
+/** Another body: a JSON value made from the one there was. */
+export const withBody =
+  // The body is whatever the API answers on that route.
+    <T>(change: (body: T) => unknown): Sabotage =>
+    (answer) => ({ ...answer, body: JSON.stringify(change(JSON.parse(answer.body) as T)) });
+
+/** Another value of a header; undefined takes it away. */
+export const withHeader =
+  (name: string, value: string | undefined): Sabotage =>
+  (answer) => {
+    const { [name]: _, ...rest } = answer.headers;
+    return { ...answer, headers: value === undefined ? rest : { ...rest, [name]: value } };
+  };
