@@ -1,3 +1,4 @@
+import type { ApprovalState } from '../domain/approval.js';
 import type { Problem } from '../domain/errors.js';
 import type { RunError, RunStatus, RunTrigger, StepStatus } from '../domain/run.js';
 import type { TaskInput, TaskState } from '../domain/task.js';
@@ -141,6 +142,25 @@ export interface RunObject {
   trace_id: string | null;
   worker_id: string | null;
   steps?: StepObject[];
+}
+
+/** A question that a run waits with. */
+export interface ApprovalObject {
+  id: string;
+  run_id: string;
+  task_id: string;
+  task_name: string;
+  agent_id: string;
+  step: string;
+  message: string;
+  data: unknown;
+  state: ApprovalState;
+  on_timeout: 'deny' | 'approve' | 'skip';
+  requested_at: string;
+  expires_at: string;
+  decided_at: string | null;
+  decided_by: string | null;
+  comment: string | null;
 }
 
 /** An agent; `tokens` never hold a secret. */

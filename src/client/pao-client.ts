@@ -3,6 +3,7 @@ import { isFinal } from '../domain/run.js';
 import type { TaskInput } from '../domain/task.js';
 import type {
   AgentObject,
+  ApprovalObject,
   ChangedTaskObject,
   CreatedAgentObject,
   EventObject,
@@ -197,6 +198,20 @@ export class PaoClient {
   replayRun(id: string, fromStep?: string, options: CallOptions = {}): Promise<RunObject> {
     const body = fromStep === undefined ? {} : { from_step: fromStep };
     return this.#send('POST', `/v1/runs/${encodeURIComponent(id)}/replay`, body, options);
+  }
+
+  /** What waits for a person, newest first. */
+  listApprovals(query: ListQuery & { state?: string } = {}): Promise<ListPage<ApprovalObject>> {
+    return this.#list('/v1/approvals', query);
+  }
+
+  /** Says yes or no; `data` replaces what is approved. @throws ApiError 409 when it is closed already. */
+  decideApproval(
+    id: string,
+    decision: { decision: 'approve' | 'deny'; comment?: string | undefined; data?: unknown },
+    options: CallOptions = {},
+  ): Promise<ApprovalObject> {
+    return this.#send('POST', `/v1/approvals/${encodeURIComponent(id)}`, decision, options);
   }
 
   /**

@@ -9,6 +9,7 @@ export const FIXED_SCOPES = [
   'tasks:spawn',
   'runs:read',
   'runs:write',
+  'approvals:decide',
   'events:read',
   'events:write',
   'tools:read',

@@ -10,7 +10,16 @@ import { type Pao, startPao } from './start-pao.js';
 const bin = fileURLToPath(new URL('../../bin/run.cjs', import.meta.url));
 const schedule = { kind: 'cron', expr: '30 8 * * 1-5', timezone: 'Europe/Berlin' };
 const pipeline = [{ id: 'say', uses: 'debug.echo', with: { word: 'hello' } }];
-const READ_TOOLS = ['agenda', 'health', 'run_get', 'run_list', 'schedule_preview', 'task_get', 'task_list'];
+const READ_TOOLS = [
+  'agenda',
+  'approval_list',
+  'health',
+  'run_get',
+  'run_list',
+  'schedule_preview',
+  'task_get',
+  'task_list',
+];
 
 let pao: Pao;
 const open: { close(): Promise<void> }[] = [];

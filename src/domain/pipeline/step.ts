@@ -47,6 +47,8 @@ const waitSchema = z
     event: z.string().min(1).max(200).optional(),
     /** Which of the events releases the step: an expression over `{topic, payload}` and the scope. */
     filter: template.optional(),
+    /** With `event`: one that came this long before the step began counts as well. */
+    look_back: durationText(1, MAX_WAIT_MS).optional(),
     /** With `event`: how long to wait for it. */
     timeout: durationText(1, MAX_WAIT_MS).optional(),
     /** With `event`: what happens when it does not come. */
@@ -64,7 +66,7 @@ const waitSchema = z
         message: 'is required with event: a step must not wait for ever',
       });
     }
-    for (const key of ['filter', 'timeout', 'on_timeout'] as const) {
+    for (const key of ['filter', 'look_back', 'timeout', 'on_timeout'] as const) {
       if (wait.event === undefined && wait[key] !== undefined) {
         context.addIssue({ code: 'custom', path: [key], message: 'belongs to event' });
       }
@@ -74,6 +76,8 @@ const waitSchema = z
 const approveSchema = z.strictObject({
   /** What the person is asked; may hold templates. */
   message: z.string().min(1).max(4000),
+  /** What is to be approved, with templates; the person may change it, and later steps read `steps.<id>.data`. */
+  data: z.json().optional(),
   expires_in: durationText(1000, 90 * 86_400_000).default('24h'),
   on_timeout: z.enum(['deny', 'approve', 'skip']).default('deny'),
 });

@@ -128,6 +128,7 @@ class PipelineValidator {
     }
     if (step.approve !== undefined) {
       this.#templates(step.approve.message, { ...place, pointer: `${pointer}/approve/message` });
+      this.#templates(step.approve.data ?? null, { ...place, pointer: `${pointer}/approve/data` });
     }
     this.#wait(step, place);
   }

@@ -88,7 +88,7 @@ function checkPipeline(
     params: written.params,
     zone: written.schedule?.timezone ?? 'UTC',
   };
-  const found = [...validatePipeline(written.pipeline, context), ...notYet(written.pipeline)];
+  const found = validatePipeline(written.pipeline, context);
   if (written.schedule?.kind === 'condition') {
     const { uses, with: input } = written.schedule.check;
     const step = pipelineSchema.safeParse([
@@ -103,27 +103,6 @@ function checkPipeline(
     );
   }
   return { found, missing: [...missing] };
-}
-
-/** What the language already knows and this version does not run: refused when it is written, not when it is due. */
-function notYet(pipeline: Pipeline): Problem[] {
-  return pipeline.flatMap((step, index) => {
-    const inner = [step, ...(step.parallel ?? [])];
-    return inner.flatMap((one): Problem[] => {
-      if (one.approve !== undefined)
-        return [
-          { pointer: `/pipeline/${index}/approve`, message: 'approvals are not part of this version of pao' },
-        ];
-      if (one.wait?.event !== undefined)
-        return [
-          {
-            pointer: `/pipeline/${index}/wait/event`,
-            message: 'waiting for an event is not part of this version of pao',
-          },
-        ];
-      return [];
-    });
-  });
 }
 
 function checkSchedule(

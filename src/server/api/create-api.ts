@@ -11,6 +11,7 @@ import { docsPage, openapiDocument } from './openapi.js';
 import { OperationRunner } from './operation-runner.js';
 import type { ApiServices, Caller, Operation } from './operation.js';
 import { agentOperations } from './operations/agents.js';
+import { approvalOperations } from './operations/approvals.js';
 import { eventOperations } from './operations/events.js';
 import { runOperations } from './operations/runs.js';
 import { systemOperations } from './operations/system.js';
@@ -25,6 +26,7 @@ import { instant } from './views.js';
 export const operations: readonly Operation[] = [
   ...taskOperations,
   ...runOperations,
+  ...approvalOperations,
   ...agentOperations,
   ...eventOperations,
   ...toolOperations,

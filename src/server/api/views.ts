@@ -1,4 +1,5 @@
 import type { Agent, AgentToken } from '../../domain/agent.js';
+import type { Approval } from '../../domain/approval.js';
 import type { PublishedEvent } from '../../domain/event.js';
 import { isTimed, specOfSchedule } from '../../domain/recurrence-of.js';
 import { describe, formatInZone } from '../../domain/recurrence/index.js';
@@ -144,6 +145,27 @@ export function tokenView(token: AgentToken, secret?: string): Record<string, un
     revoked_at: instant(token.revokedAt),
     last_used_at: instant(token.lastUsedAt),
     ...(secret === undefined ? {} : { secret }),
+  };
+}
+
+export function approvalView(approval: Approval, now: number): Record<string, unknown> {
+  return {
+    id: approval.id,
+    run_id: approval.runId,
+    task_id: approval.taskId,
+    task_name: approval.taskName,
+    agent_id: approval.agentId,
+    step: approval.stepId,
+    message: approval.message,
+    data: approval.data ?? null,
+    // Its run notes it when it comes back; to a reader it has expired as soon as the time has passed.
+    state: approval.state === 'pending' && approval.expiresAt <= now ? 'expired' : approval.state,
+    on_timeout: approval.onTimeout,
+    requested_at: instant(approval.requestedAt),
+    expires_at: instant(approval.expiresAt),
+    decided_at: instant(approval.decidedAt),
+    decided_by: approval.decidedBy,
+    comment: approval.comment,
   };
 }
 

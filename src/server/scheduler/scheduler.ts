@@ -191,6 +191,7 @@ export class Scheduler {
         match: (event, candidates) => matchEvent(event, candidates, now),
       });
       total.events += result.events;
+      if (result.woken > 0) bus.publish('work', { count: result.woken });
       this.#report(result, total, now, observations);
       if (result.events < batch) break;
     }

@@ -1,4 +1,5 @@
 import type { Agent, AgentToken } from '../../domain/agent.js';
+import type { Approval, ApprovalState } from '../../domain/approval.js';
 import type { PublishedEvent } from '../../domain/event.js';
 import type { Run, RunError, RunStatus, RunTrigger, StepRun } from '../../domain/run.js';
 import type { Task, TaskSpec, TaskState } from '../../domain/task.js';
@@ -21,6 +22,7 @@ export interface Store
     TaskStore,
     AgentStore,
     EventStore,
+    ApprovalStore,
     ToolStore {
   readonly engine: 'sqlite' | 'postgres';
   /** For people: the file, or the URL without its password. */
@@ -183,7 +185,8 @@ export interface SchedulingStore {
   setNextDue(taskId: string, version: number, nextDueAt: number | null): Promise<boolean>;
   /**
    * Takes events not dispatched, in order, asks `match` with the active event tasks whose pattern may fit, writes the
-   * triggered runs and marks the events dispatched, in one transaction. Per (event, task) one run at most.
+   * triggered runs and marks the events dispatched, in one transaction. Per (event, task) one run at most. Runs that
+   * wait for such an event become due (`woken`).
    */
   dispatchEvents(options: {
     now: number;
@@ -192,7 +195,7 @@ export interface SchedulingStore {
       event: PublishedEvent,
       candidates: DueTask[],
     ) => { taskId: string; run: NewRun; cancelActive?: boolean }[];
-  }): Promise<ScheduledResult & { events: number }>;
+  }): Promise<ScheduledResult & { events: number; woken: number }>;
 }
 
 // ------------------------------------------------------------------ leased work
@@ -235,9 +238,25 @@ export interface Completion {
   finishedAt: number;
   /** When the attempt was handed back untouched (shutdown): it does not count. */
   interrupted?: boolean;
+  /**
+   * Questions the run waits with. One is open for a task and step at a time: where another run's is, nothing is written
+   * for it, and the run asks again when it comes back.
+   */
+  approvals?: NewApproval[];
+  /**
+   * Events the run waits for: the run is due at once when a topic fits, also when one came after `after` and before this
+   * was written. Whether it is the right event is for the worker to see.
+   */
+  eventWaits?: { stepId: string; topic: string; after: number }[];
   /** Condition schedules: what to remember on the task. */
   memory?: Record<string, unknown> | null;
 }
+
+/** An approval as a worker asks for it. */
+export type NewApproval = Pick<
+  Approval,
+  'id' | 'stepId' | 'message' | 'data' | 'onTimeout' | 'requestedAt' | 'expiresAt'
+>;
 
 export interface WorkStore {
   /**
@@ -411,6 +430,34 @@ export interface EventStore {
     limit: number;
     cursor?: string | undefined;
   }): Promise<Page<PublishedEvent>>;
+}
+
+export interface ApprovalStore {
+  getApproval(id: string): Promise<Approval | null>;
+  /** The one of a run's step; null when it was never asked. */
+  findApproval(runId: string, stepId: string): Promise<Approval | null>;
+  /** The one that is open for a task's step, whichever run asks. */
+  findOpenApproval(taskId: string, stepId: string): Promise<Approval | null>;
+  /** Newest first. */
+  listApprovals(query: {
+    agentId?: string | undefined;
+    states?: ApprovalState[] | undefined;
+    limit: number;
+    cursor?: string | undefined;
+  }): Promise<Page<Approval>>;
+  /**
+   * Ends an approval that is pending, and makes every run of its task that waits due at once: the one that asked, and
+   * those that wait for their turn to ask. `approved` and `denied` are refused (unchanged) once it has expired at `now`.
+   * `data` replaces what was to be approved. @returns it as it is now, and whether this call decided it; null when there is none.
+   */
+  decideApproval(decision: {
+    id: string;
+    state: Exclude<ApprovalState, 'pending'>;
+    by: string;
+    comment: string | null;
+    data?: unknown;
+    now: number;
+  }): Promise<{ approval: Approval; decided: boolean } | null>;
 }
 
 export interface StoredTool {

@@ -1,6 +1,5 @@
 import { intersectScopes } from '../../domain/agent.js';
 import type { Clock } from '../../domain/clock.js';
-import { parseDuration } from '../../domain/duration.js';
 import { runScope } from '../../domain/pipeline/scope.js';
 import { evaluateCondition, evaluateExpression, renderTemplate } from '../../domain/pipeline/template.js';
 import { TemplateError } from '../../domain/pipeline/template-error.js';
@@ -21,6 +20,7 @@ import {
   stopCause,
 } from './step-caller.js';
 import type { ToolCatalog } from './tool-catalog.js';
+import { WaitingSteps } from './waiting-steps.js';
 
 export interface RunExecutorOptions extends Omit<StepCallerOptions, 'findTool' | 'now'> {
   store: Store;
@@ -37,8 +37,10 @@ type Ending = Pick<Completion, 'status' | 'reason' | 'error'> & { runAt?: number
 export class RunExecutor {
   readonly #plans = new PlanCache();
   readonly #caller: StepCaller;
+  readonly #waiting: WaitingSteps;
 
   constructor(private readonly options: RunExecutorOptions) {
+    this.#waiting = new WaitingSteps({ store: options.store, now: () => options.clock.now() });
     this.#caller = new StepCaller({
       ...options,
       now: () => options.clock.now(),
@@ -78,6 +80,7 @@ export class RunExecutor {
       runId: leased.run.id,
       leaseToken: leased.leaseToken,
       steps: state.takeUnwritten(),
+      ...(ending.status === 'waiting' ? state.takeWaits() : {}),
       output: final ? bounded(state.lastOutput) : null,
       finishedAt: clock.now(),
       ...ending,
@@ -194,7 +197,8 @@ export class RunExecutor {
   #outcome(planned: PlannedStep, frame: CallFrame): Promise<CallOutcome> {
     const { step } = planned;
     if ('parallel' in step && step.parallel !== undefined) return this.#parallel(planned, frame);
-    if ('wait' in step && step.wait !== undefined) return this.#wait(planned, frame);
+    if (step.wait !== undefined) return this.#waiting.wait(planned, frame);
+    if (step.approve !== undefined) return this.#waiting.approve(planned, frame);
     if (planned.items !== null) return this.#forEach(planned, frame);
     return this.#caller.call(planned, step.id, frame);
   }
@@ -249,40 +253,6 @@ export class RunExecutor {
     frame.state.tolerated.push(reason);
     if (planned.fallback !== null) this.#bind(planned, this.#renderFallback(planned, frame), frame);
     return undefined;
-  }
-
-  /** A durable sleep: the run leaves the worker and comes back when the time has come. */
-  async #wait(planned: PlannedStep, frame: CallFrame): Promise<CallOutcome> {
-    const { state } = frame;
-    const { step } = planned;
-    const now = this.options.clock.now();
-    const before = state.get(step.id);
-    if (before?.status === 'succeeded') return { type: 'done', output: before.output };
-    let until = (before?.output as { until_ms?: number } | null)?.until_ms;
-    if (until === undefined) {
-      const wait = ('wait' in step ? step.wait : undefined) as { for?: string; until?: string } | undefined;
-      if (wait?.for !== undefined) until = now + parseDuration(wait.for);
-      else if (wait?.until !== undefined) {
-        const pointer = `/pipeline/${planned.position}/wait/until`;
-        const value = String(renderTemplate(wait.until, frame.scope, { pointer }).value);
-        until = Date.parse(value);
-        if (Number.isNaN(until))
-          throw new TemplateError('value', `"${value.slice(0, 40)}" is not a time.`, pointer);
-      } else
-        throw new TemplateError(
-          'value',
-          'This step waits for nothing.',
-          `/pipeline/${planned.position}/wait`,
-        );
-    }
-    const record = before ?? state.begin(step.id, planned.position, null);
-    const output = { until: new Date(until).toISOString(), until_ms: until };
-    if (now < until) {
-      state.put({ ...record, status: 'waiting', reason: 'wait', output });
-      return { type: 'later', status: 'waiting', runAt: until, reason: 'wait', error: null };
-    }
-    state.put({ ...record, status: 'succeeded', reason: null, finishedAt: now, output });
-    return { type: 'done', output };
   }
 
   async #forEach(planned: PlannedStep, frame: CallFrame): Promise<CallOutcome> {
@@ -406,7 +376,8 @@ function worst(endings: (Ending | null)[]): Ending | null | undefined {
   if (endings.some((ending) => ending === null)) return null;
   const rank = (ending: Ending) =>
     ending.status === 'canceled' ? 0 : ending.status === 'queued' || ending.status === 'waiting' ? 1 : 2;
-  return (endings as Ending[]).sort((a, b) => rank(a) - rank(b))[0];
+  // Of several that come back later, the first to come back: the others wait on then.
+  return (endings as Ending[]).sort((a, b) => rank(a) - rank(b) || (a.runAt ?? 0) - (b.runAt ?? 0))[0];
 }
 
 async function inParallel<T, R>(

@@ -1,7 +1,7 @@
 import type { Redactor } from '../../domain/redact.js';
 import type { StepRun } from '../../domain/run.js';
 import { insistently, STOPPED } from './insistently.js';
-import type { LeasedRun, Store, StepWrite } from '../store/store.js';
+import type { Completion, LeasedRun, NewApproval, Store, StepWrite } from '../store/store.js';
 
 /** What one attempt knows of its steps, and which of it the store does not know yet. */
 export class RunState {
@@ -11,6 +11,9 @@ export class RunState {
   readonly outputs: Record<string, unknown> = Object.create(null);
   /** Reasons of failures that the pipeline went on after, in order. */
   readonly tolerated: string[] = [];
+  /** What the run asks of people, and which events it waits for, as of this attempt. */
+  readonly #approvals: NewApproval[] = [];
+  readonly #eventWaits: NonNullable<Completion['eventWaits']> = [];
   /** The output of the step that ended last. */
   lastOutput: unknown = null;
 
@@ -49,6 +52,22 @@ export class RunState {
       error: null,
       idempotencyKey: null,
       usage: null,
+    };
+  }
+
+  ask(approval: NewApproval): void {
+    this.#approvals.push(approval);
+  }
+
+  waitFor(wait: NonNullable<Completion['eventWaits']>[number]): void {
+    this.#eventWaits.push(wait);
+  }
+
+  /** What the store must know of a run that is about to wait. */
+  takeWaits(): Pick<Completion, 'approvals' | 'eventWaits'> {
+    return {
+      ...(this.#approvals.length === 0 ? {} : { approvals: this.#approvals.splice(0) }),
+      ...(this.#eventWaits.length === 0 ? {} : { eventWaits: this.#eventWaits.splice(0) }),
     };
   }
 

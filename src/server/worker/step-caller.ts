@@ -392,7 +392,7 @@ interface Prepared {
 }
 
 /** What an earlier attempt recorded and what stands. */
-function outcomeOf(step: StepWrite): CallOutcome | null {
+export function outcomeOf(step: StepWrite): CallOutcome | null {
   if (step.status === 'succeeded') return { type: 'done', output: step.output };
   if (step.status === 'skipped')
     return { type: 'skipped', reason: step.reason ?? 'condition', output: step.output };

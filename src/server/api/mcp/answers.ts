@@ -49,6 +49,16 @@ export const runAnswer = z.looseObject({
   steps: z.array(stepAnswer).optional(),
 });
 
+export const approvalAnswer = z.looseObject({
+  id: z.string(),
+  run_id: z.string(),
+  task_name: z.string(),
+  step: z.string(),
+  message: z.string().describe('What the person is asked'),
+  state: z.string().describe('pending, approved, denied, expired or canceled'),
+  expires_at: instant,
+});
+
 export const eventAnswer = z.looseObject({ id: z.string(), topic: z.string(), created_at: instant });
 
 export const toolAnswer = z.looseObject({ address: z.string(), description: z.string().nullish() });

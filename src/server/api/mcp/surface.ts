@@ -72,6 +72,23 @@ export const toolDefinitions: readonly ToolDefinition[] = [
     answer: answers.agendaAnswer,
   },
   {
+    name: 'approval_decide',
+    operation: 'approval_decide',
+    title: 'Answer an approval',
+    description:
+      'Says yes (approve) or no (deny) for the person. Only do so when the person said it in this conversation. data replaces what is approved.',
+    answer: answers.approvalAnswer,
+    isDestructive: true,
+    isIdempotent: true,
+  },
+  {
+    name: 'approval_list',
+    operation: 'approval_list',
+    title: 'What waits for a person',
+    description: 'Lists the questions that runs wait with, what each would do, and until when.',
+    answer: answers.pageOf(answers.approvalAnswer),
+  },
+  {
     name: 'event_publish',
     operation: 'event_publish',
     title: 'Publish an event',

@@ -19,7 +19,7 @@ export interface ToolInput {
 const ABOUT_PARAMETER: Record<string, string> = {
   tasks: 'Name or id of the task',
   runs: 'Id of the run: run_…',
-  approvals: 'Id of the approval: apv_…',
+  approvals: 'Id of the approval: apr_…',
 };
 
 /** @throws Error when two parts of the operation's input have a name in common. */

@@ -1,8 +1,10 @@
 import { CANCEL_TOO_LATE, isFinal } from '../../../domain/run.js';
 import type { Completion, HeldKey, WorkStore } from '../store.js';
+import { openApprovals } from './approvals.js';
 import type { Connection, SqliteDatabase } from './database.js';
 import { endRun } from './end-run.js';
 import { storeError } from './enqueue.js';
+import { openEventWaits } from './event-waits.js';
 import { fromJson, toJson } from './json-column.js';
 import { leaveLanes } from './lanes.js';
 import { type DueRow, writeStep } from './run-rows.js';
@@ -158,7 +160,10 @@ function endAttempt(connection: Connection, row: DueRow, completion: Completion,
     return;
   }
   const waiting = completion.status === 'waiting';
-  const runAt = completion.runAt ?? now;
+  if (completion.approvals !== undefined) openApprovals(connection, row, completion.approvals);
+  const hasNews =
+    completion.eventWaits !== undefined && openEventWaits(connection, row.seq, completion.eventWaits);
+  const runAt = hasNews ? now : (completion.runAt ?? now);
   const attempt = row.attempt - (completion.interrupted === true ? 1 : 0);
   giveBack(connection, { ...row, attempt }, { waiting, runAt });
   connection

@@ -1,5 +1,7 @@
 import type { RunStatus } from '../../../domain/run.js';
+import { cancelApprovals } from './approvals.js';
 import type { Connection } from './database.js';
+import { closeEventWaits } from './event-waits.js';
 import { leaveLanes } from './lanes.js';
 import type { DueRow } from './run-rows.js';
 
@@ -31,6 +33,9 @@ export function endRun(connection: Connection, row: DueRow, end: RunEnd): void {
     );
   connection.sql('DELETE FROM due_work WHERE seq = ?').run(row.seq);
   if (row.has_keys === 1) releaseKeys(connection, row.seq);
+  if (row.waiting === 1) closeEventWaits(connection, row.seq);
+  // A run that succeeded has nothing open: the happy path does not look.
+  if (end.status !== 'succeeded') cancelApprovals(connection, row.seq, row.task_seq, end.finishedAt);
   if (row.state !== 2) leaveLanes(connection, row);
 }
 

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Run, RunTrigger } from '../../../domain/run.js';
 import type { LeasedRun, WorkStore } from '../store.js';
 import type { Connection, SqliteDatabase } from './database.js';
+import { closeEventWaits } from './event-waits.js';
 import { endRun } from './end-run.js';
 import { storeError } from './enqueue.js';
 import { sqliteCode } from './errors.js';
@@ -160,6 +161,7 @@ function take(
   // Coming back from a wait is the same attempt.
   const attempt = due.attempt + (due.waiting === 1 ? 0 : 1);
   const startedAt = due.started_at ?? now;
+  if (due.waiting === 1) closeEventWaits(connection, due.seq);
   connection
     .sql(`UPDATE due_work SET state = 1, waiting = 0, fresh = 0, lease_owner = ?, lease_token = lease_token + 1,
       lease_expires_at = ?, serial_holder = ?, attempt = ?, started_at = ? WHERE seq = ?`)

@@ -2,6 +2,7 @@ import { existsSync, renameSync, rmSync } from 'node:fs';
 import { EXIT, PaoError } from '../../../domain/errors.js';
 import initial from '../migrations/sqlite/0001_initial.sql';
 import keptAnswer from '../migrations/sqlite/0002_kept_answer.sql';
+import approvals from '../migrations/sqlite/0003_approvals_and_event_waits.sql';
 import type { Connection, SqliteDatabase } from './database.js';
 import { corruptStore } from './errors.js';
 import { fileSizes, loadDriver } from './open.js';
@@ -16,6 +17,7 @@ export interface Migration {
 export const SQLITE_MIGRATIONS: readonly Migration[] = [
   { name: '0001_initial', sql: initial },
   { name: '0002_kept_answer', sql: keptAnswer },
+  { name: '0003_approvals_and_event_waits', sql: approvals },
 ];
 
 /** The row of `meta` that is there while a process that migrated the database is using it. */

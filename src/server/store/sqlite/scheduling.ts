@@ -6,6 +6,7 @@ import { cancelAllOfTask } from './end-run.js';
 import { enqueue, type RunOwner } from './enqueue.js';
 import { isConstraint, sqliteCode } from './errors.js';
 import { type EventRow, toEvent } from './event-rows.js';
+import { wakeForEvent } from './event-waits.js';
 import { toJson } from './json-column.js';
 import type { SpecCache } from './spec-cache.js';
 import { eventKeysFor, SELECT_TASK, type TaskRow, toTask } from './task-rows.js';
@@ -83,9 +84,9 @@ export function schedulingMethods(database: SqliteDatabase, specs: SpecCache): S
       const waiting = await database.read((connection) =>
         connection.sql('SELECT 1 FROM event WHERE dispatched_at IS NULL LIMIT 1').get(),
       );
-      if (waiting === undefined) return { ...emptyResult(), events: 0 };
+      if (waiting === undefined) return { ...emptyResult(), events: 0, woken: 0 };
       return database.write((connection) => {
-        const result = { ...emptyResult(), events: 0 };
+        const result = { ...emptyResult(), events: 0, woken: 0 };
         const known = new Map<number, Candidate | null>();
         const rows = connection
           .sql('SELECT * FROM event WHERE dispatched_at IS NULL ORDER BY sequence LIMIT ?')
@@ -111,6 +112,7 @@ export function schedulingMethods(database: SqliteDatabase, specs: SpecCache): S
             }
             count(result, run, enqueue(connection, candidate.owner, run, now));
           }
+          result.woken += wakeForEvent(connection, event.topic, now);
           connection.sql('UPDATE event SET dispatched_at = ? WHERE sequence = ?').run(now, row.sequence);
           result.events += 1;
         }

@@ -1,5 +1,6 @@
 import type { Store } from '../store.js';
 import { agentMethods } from './agents.js';
+import { approvalMethods } from './approvals.js';
 import { completingMethods } from './completing.js';
 import { SqliteDatabase } from './database.js';
 import { DiskReserve, guardSpace } from './disk-reserve.js';
@@ -63,6 +64,7 @@ export async function openSqliteStore(
     ...taskMethods(database, specs),
     ...agentMethods(database),
     ...eventMethods(database),
+    ...approvalMethods(database),
     ...toolMethods(database),
     space: async () => (inMemory ? NO_LIMIT : reserve.look()),
     async tendSpace() {

@@ -53,11 +53,15 @@ export function isTimedSpec(spec: TaskSpec): boolean {
   return spec.schedule !== undefined && spec.schedule.kind !== 'event';
 }
 
-/** Under which key dispatch finds an event task: `=topic` when it has no wildcard, else `*` and its first word. */
+/** Under which key dispatch finds an event task. */
 export function eventKeyOf(spec: TaskSpec): string | null {
-  if (spec.schedule?.kind !== 'event') return null;
-  const words = spec.schedule.topic.split('.');
-  if (!words.includes('*') && !words.includes('#')) return `=${spec.schedule.topic}`;
+  return spec.schedule?.kind === 'event' ? eventKey(spec.schedule.topic) : null;
+}
+
+/** The key of a topic pattern: `=topic` when it has no wildcard, else `*` and its first word. */
+export function eventKey(topic: string): string {
+  const words = topic.split('.');
+  if (!words.includes('*') && !words.includes('#')) return `=${topic}`;
   const first = words[0] as string;
   return first === '*' || first === '#' ? '*' : `*${first}`;
 }

@@ -1,0 +1,25 @@
+/** `expired`: nobody answered in time, which is not a refusal; what then happens is the step's `on_timeout`. */
+export const APPROVAL_STATES = ['pending', 'approved', 'denied', 'expired', 'canceled'] as const;
+export type ApprovalState = (typeof APPROVAL_STATES)[number];
+
+/** A question that a run waits with. Times are epoch milliseconds. */
+export interface Approval {
+  id: string;
+  runId: string;
+  taskId: string;
+  taskName: string;
+  agentId: string;
+  stepId: string;
+  /** What the person is asked. */
+  message: string;
+  /** What is to be approved; the person may change it. */
+  data: unknown;
+  state: ApprovalState;
+  onTimeout: 'deny' | 'approve' | 'skip';
+  requestedAt: number;
+  expiresAt: number;
+  decidedAt: number | null;
+  /** `agent:<id>`, or `timeout`. */
+  decidedBy: string | null;
+  comment: string | null;
+}
