@@ -302,3 +302,18 @@ describe('schedules of a task file', () => {
       expect(stderr).toContain('takes longer than the time to the next');
   });
 });
+
+test('task export --ics writes a calendar of all tasks, and without a name all of them as documents', async () => {
+  await applied('in-calendar');
+  expect((await api.run('task:export', ['--ics', '-o', 'all.ics'])).exitCode).toBe(0);
+  const text = readFileSync(join(api.folder, 'all.ics'), 'utf8').replaceAll('\r\n ', '');
+  expect(text).toMatch(/^BEGIN:VCALENDAR\r\n/);
+  expect(text).toContain('pao task explain in-calendar');
+  const one = await api.run('task:export', ['in-calendar', '--ics']);
+  expect(one.stdout).toContain('DTSTART;TZID=Europe/Chisinau:');
+  await api.run('task:export', ['-o', 'all.yaml']);
+  const again = await api.run('task:apply', ['all.yaml', '--json']);
+  const { items } = JSON.parse(again.stdout) as { items: { outcome: string }[] };
+  expect(items.length).toBeGreaterThan(2);
+  expect(new Set(items.map(({ outcome }) => outcome))).toEqual(new Set(['unchanged']));
+});

@@ -1,4 +1,8 @@
 import type { TaskObject } from '../../client/api-objects.js';
+import { parseDuration } from '../../domain/duration.js';
+import type { CalendarTask } from '../../domain/icalendar/task-calendar.js';
+import { isTimed } from '../../domain/recurrence-of.js';
+import { scheduleSchema } from '../../domain/schedule.js';
 
 /** The keys a person writes, in the order they are read best. */
 const KEYS = [
@@ -29,6 +33,16 @@ export async function yamlOf(task: TaskObject): Promise<string> {
   const { stringify } = await import('yaml');
   // Texts are not folded: a template in one must stay on its line.
   return stringify(specOf(task), { lineWidth: 0, version: '1.2', aliasDuplicateObjects: false });
+}
+
+/** A task as a calendar shows it; nothing when its schedule names no times. */
+export function calendarTaskOf(task: TaskObject): CalendarTask[] {
+  const schedule = scheduleSchema.safeParse(task.schedule).data;
+  if (!isTimed(schedule)) return [];
+  const { id, name, title, words } = task;
+  const [rule = words] = words.split('; next ');
+  const [durationMs, updatedAt] = [parseDuration(task.timeout), Date.parse(task.updated_at)];
+  return [{ id, name, title, words: rule, schedule, durationMs, updatedAt }];
 }
 
 function isEmpty(value: unknown): boolean {

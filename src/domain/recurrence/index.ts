@@ -5,6 +5,7 @@ export { type DayMatch } from './cron-rule.js';
 export { cronSecondOpinion } from './cron-second-opinion.js';
 export { everyInterval } from './interval.js';
 export { ruleFromText } from './natural-language.js';
+export { portableRule, zoneTransitions } from './portable-rule.js';
 export { compileRecurrence, MAX_TAKE, type Recurrence } from './recurrence.js';
 export { type DstPolicy } from './rrule-source.js';
 export { canonicalTimeZone, isTimeZone, timeZoneDatabaseVersion } from './time-zone.js';

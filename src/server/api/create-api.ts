@@ -4,6 +4,7 @@ import { EXIT, notFound, PaoError } from '../../domain/errors.js';
 import { newId } from '../../domain/ids.js';
 import { parseJsonStrict } from '../../domain/json.js';
 import { accessLog } from './access-log.js';
+import { calendarOf } from './calendar.js';
 import { checkBrowserWall } from './browser-wall.js';
 import { streamEvents } from './event-stream.js';
 import { createMcpEndpoint } from './mcp/endpoint.js';
@@ -117,8 +118,11 @@ export async function createApi(services: ApiServices): Promise<Api> {
     return fail(notFound('path', path, ['GET /docs lists what there is']), request, reply);
   });
 
-  const signIn = async (request: FastifyRequest): Promise<Caller> => {
-    const caller = await gate.caller(request.headers.authorization, request.ip);
+  const signIn = async (
+    request: FastifyRequest,
+    authorization = request.headers.authorization,
+  ): Promise<Caller> => {
+    const caller = await gate.caller(authorization, request.ip);
     callers.set(request, caller);
     return caller;
   };
@@ -183,6 +187,13 @@ export async function createApi(services: ApiServices): Promise<Api> {
   app.get('/v1/events/stream', async (request, reply) => {
     requireScope(await signIn(request), 'events:read');
     await streamEvents(request, reply, services, closing.signal);
+  });
+  // Calendar programs send no header: the token may be in the URL, here alone. No log has a URL.
+  app.get('/v1/calendar.ics', async (request, reply) => {
+    const { token } = request.query as { token?: unknown };
+    const caller = await signIn(request, typeof token === 'string' ? `Bearer ${token}` : undefined);
+    requireScope(caller, 'tasks:read');
+    return reply.type('text/calendar; charset=utf-8').send(await calendarOf(services, caller));
   });
   const mcp = createMcpEndpoint(operations, services, runner);
   app.route({
