@@ -24,6 +24,8 @@ export interface PublishedEvent {
   createdAt: number;
   /** When its triggers had been worked off; null while they wait. */
   dispatchedAt: number | null;
+  /** W3C trace id of the request that published it; what it triggers goes on in that trace. */
+  traceId: string | null;
 }
 
 /** Whether a topic fits a pattern: `*` is one word, `#` any number of words (also none). */

@@ -23,6 +23,31 @@ export const taskNameSchema = z
     'may have letters, digits, ".", "_" and "-", and begins with a letter or digit',
   );
 
+/** How people hear that a task fails: a webhook, or a tool of the catalog whose input may use \${notice.…}. */
+export const notifySchema = z.union([
+  z.strictObject({ webhook: z.url({ protocol: /^https?$/ }).max(2000) }),
+  z.strictObject({ tool: z.string().min(1).max(200), with: z.record(z.string(), z.unknown()).default({}) }),
+]);
+export type NotifyTarget = z.infer<typeof notifySchema>;
+
+/** What is watched about a task; what is left out follows `notify` of the configuration. */
+const monitorSchema = z.strictObject({
+  /** A success must come at least this often, else the alert OrchestratorTaskSuccessOverdue fires. */
+  max_age: durationText(1000).optional(),
+  /** Failures in a row until people are told. */
+  notify_after: z.int().min(1).max(1000).optional(),
+  /** They are not told again before this has passed. */
+  cooldown: durationText(1000).optional(),
+  notify: notifySchema.optional(),
+  /** Failures in a row until the task is paused. */
+  pause_after: z.int().min(1).max(1000).optional(),
+  /** Asked for after each success: a dead-man switch such as healthchecks.io says when it stays away. */
+  ping_url: z
+    .url({ protocol: /^https?$/ })
+    .max(2000)
+    .optional(),
+});
+
 /** What a person or agent hands in; see "A task file" in product.md. */
 export const taskSpecSchema = z.strictObject({
   name: taskNameSchema,
@@ -43,6 +68,7 @@ export const taskSpecSchema = z.strictObject({
   params: z.record(z.string(), z.unknown()).default({}),
   /** Worker tags a worker must all have to take the runs of this task. */
   runs_on: z.array(label(50)).max(10).optional(),
+  monitor: monitorSchema.optional(),
   pipeline: pipelineSchema,
 });
 

@@ -9,6 +9,9 @@ import { openStore } from './store/open.js';
 import type { Store } from './store/store.js';
 import type { ServiceInit } from './supervisor/service-messages.js';
 import { createLogger, type Logger } from './telemetry/logger.js';
+import { measureStore } from './telemetry/measured-store.js';
+import { ObservationBuffer } from './telemetry/observation-buffer.js';
+import { createTracer, type Tracer } from './telemetry/tracing.js';
 
 /** A service that runs, in a process of its own or beside others. */
 export interface RunningService {
@@ -24,6 +27,9 @@ interface Base {
   clock: Clock;
   logger: Logger;
   redactor: Redactor;
+  /** What this process says about itself; it goes to the registry, wherever that is. */
+  observations: ObservationBuffer;
+  tracer: Tracer | null;
 }
 
 const HEARTBEAT_MS = 5000;
@@ -40,15 +46,31 @@ export async function startService(
   shared?: Store,
 ): Promise<RunningService> {
   const redactor = new Redactor();
-  const [logger, store] = await Promise.all([
+  const observations = new ObservationBuffer((batch) => bus.publish('metrics', { observations: batch }), {
+    from: init.slot,
+  });
+  const [logger, opened, tracer] = await Promise.all([
     createLogger({
       service: init.slot,
       level: init.config.log_level,
-      redact: (line) => redactor.redactText(line),
+      redact(line) {
+        const clean = redactor.redactText(line);
+        if (clean !== line) observations.add('secret_redactions_total', { sink: 'log' });
+        return clean;
+      },
+      onLine: (level) => observations.add('log_messages_total', { level }),
     }),
     shared ?? openStore({ url: init.databaseUrl, durability: init.config.durability }),
+    createTracer({
+      service: init.slot,
+      version: init.version,
+      env: process.env,
+      redactor,
+      observer: observations,
+    }),
   ]);
-  const base: Base = { init, store, bus, clock, logger, redactor };
+  const store = measureStore(opened, observations, () => clock.monotonic());
+  const base: Base = { init, store, bus, clock, logger, redactor, observations, tracer };
   const starters = { api: startApi, scheduler: startScheduler, worker: startWorker };
   const service = await starters[init.kind](base);
   const beat = startHeartbeat(base, service);
@@ -57,6 +79,8 @@ export async function startService(
     async stop(graceMs) {
       clearInterval(beat.timer);
       const summary = await service.stop(graceMs);
+      observations.flush();
+      await tracer?.close().catch((error: unknown) => logger.warn({ err: error }, 'spans could not be sent'));
       if (shared === undefined) await store.close();
       return summary;
     },
@@ -94,7 +118,8 @@ function startHeartbeat(
   return { timer };
 }
 
-async function startScheduler({ init, store, bus, clock, logger }: Base): Promise<StartedService> {
+async function startScheduler(base: Base): Promise<StartedService> {
+  const { init, store, bus, clock, logger, observations, tracer } = base;
   const [{ Scheduler }, { applyZoneDatabase }, { timeZoneDatabaseVersion }] = await Promise.all([
     import('./scheduler/scheduler.js'),
     import('./scheduler/zone-database.js'),
@@ -106,6 +131,8 @@ async function startScheduler({ init, store, bus, clock, logger }: Base): Promis
     bus,
     clock,
     logger,
+    observations,
+    tracer,
     misfireAfterMs: parseDuration(config.misfire_after),
     staggerMs: 1000 / config.catchup_per_second,
   });
@@ -124,13 +151,14 @@ async function startScheduler({ init, store, bus, clock, logger }: Base): Promis
   };
 }
 
-async function startWorker({ init, store, bus, clock, logger, redactor }: Base): Promise<StartedService> {
+async function startWorker(base: Base): Promise<StartedService> {
+  const { init, store, bus, clock, logger, redactor, observations, tracer } = base;
   const [{ Worker }, { RunExecutor }, { ToolCatalog }, keeper, tools] = await Promise.all([
     import('./worker/worker.js'),
     import('./worker/run-executor.js'),
     import('./worker/tool-catalog.js'),
     import('./worker/lease-keeper.js'),
-    loadTools(init, clock, redactor),
+    loadTools(base),
   ]);
   const { config } = init;
   const leaseMs = parseDuration(config.lease);
@@ -143,6 +171,7 @@ async function startWorker({ init, store, bus, clock, logger, redactor }: Base):
     redactor,
     secrets: tools.secrets,
     random: Math.random,
+    tracer,
     callTool: (tool, input, context) => tools.callers.call(tool, input, context),
   });
   const worker = new Worker({
@@ -156,16 +185,15 @@ async function startWorker({ init, store, bus, clock, logger, redactor }: Base):
     leaseMs,
     tags: config.worker_tags,
     onLeased: (runIds) => leases.hold(runIds),
+    observations,
+    tracer,
   });
   const common = {
     workerId: init.workerId,
     leaseMs,
     held: () => worker.held(),
     onCancel: (runIds: string[]) => worker.cancel(runIds),
-    onRenewed: (count: number) =>
-      bus.publish('metrics', {
-        observations: [{ name: 'lease_renewals_total', labels: { outcome: 'ok' }, values: [count] }],
-      }),
+    onRenewed: (count: number) => observations.add('lease_renewals_total', { outcome: 'ok' }, count),
     onError: (message: string) => logger.warn({ reason: message }, 'leases could not be renewed'),
   };
   const isMemory = init.databaseUrl.includes(':memory:');
@@ -192,12 +220,12 @@ async function startWorker({ init, store, bus, clock, logger, redactor }: Base):
 }
 
 async function startApi(base: Base): Promise<StartedService> {
-  const { init, store, bus, clock, logger, redactor } = base;
+  const { init, store, bus, clock, logger, redactor, observations, tracer } = base;
   const [{ createApi }, { createMetrics }, { createHealth }, tools] = await Promise.all([
     import('./api/create-api.js'),
     import('./telemetry/metrics.js'),
     import('./telemetry/health.js'),
-    loadTools(init, clock, redactor),
+    loadTools(base),
   ]);
   const { config } = init;
   const metrics = await createMetrics({
@@ -205,8 +233,10 @@ async function startApi(base: Base): Promise<StartedService> {
     bus,
     clock,
     logger,
+    home: init.home,
     version: init.version,
     workersDesired: config.workers,
+    own: observations,
   });
   const health = createHealth({
     store,
@@ -227,6 +257,7 @@ async function startApi(base: Base): Promise<StartedService> {
     version: init.version,
     health,
     metrics,
+    tracer,
     redactor,
     builtinTools: tools.builtinTools,
     callTool: (tool, input, context) => tools.callers.call(tool, input, context),
@@ -244,7 +275,7 @@ async function startApi(base: Base): Promise<StartedService> {
   };
 }
 
-async function loadTools(init: ServiceInit, clock: Clock, redactor: Redactor) {
+async function loadTools({ init, clock, redactor, observations }: Base) {
   const [{ createToolCallers }, { builtinTools }, { createSecretSource }, { importCatalog }] =
     await Promise.all([
       import('./tools/tool-callers.js'),
@@ -253,7 +284,13 @@ async function loadTools(init: ServiceInit, clock: Clock, redactor: Redactor) {
       import('./tools/import.js'),
     ]);
   const secrets = createSecretSource({ home: init.home, environment: process.env, redactor });
-  const callers = createToolCallers({ clock, secrets, redactor, version: init.version });
+  const callers = createToolCallers({
+    clock,
+    secrets,
+    redactor,
+    version: init.version,
+    observer: observations,
+  });
   return {
     secrets,
     builtinTools,

@@ -48,6 +48,7 @@ const roles: Record<string, () => Promise<void>> = {
           dedupeKey: null,
           agentId: 'a',
           createdAt: T0,
+          traceId: null,
         });
         say({ event: event.id });
         const [leased] = await store.lease({ workerId: 'w', now: T0, limit: 1, leaseMs: 15_000, tags: [] });

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { TraceContext } from '../../domain/observability/trace.js';
 import type { ApiServices, Caller } from './operation.js';
 
 /** Ids by their prefix, as log lines name them. */
@@ -9,26 +10,38 @@ const ID = /^(tsk|run|evt|tok)_[0-9a-z-]+$/i;
  * Counts an answered request and writes its line in the log: which route (its template), who, what it was about, how it
  * ended and how long it took. Never the URL, a body or a header: they may hold what is private.
  */
-export function accessLog(services: ApiServices, callerOf: (request: FastifyRequest) => Caller | undefined) {
+export function accessLog(
+  services: ApiServices,
+  knownOf: (request: FastifyRequest) => { caller: Caller | undefined; trace: TraceContext | undefined },
+) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const route = request.routeOptions.url ?? 'unmatched';
     const { method } = request;
-    services.metrics.record([
-      {
-        name: 'http_requests_total',
-        labels: { method, route, status_code: String(reply.statusCode) },
-        values: [1],
-      },
-      {
-        name: 'http_request_duration_seconds',
-        labels: { method, route },
-        values: [reply.elapsedTime / 1000],
-      },
-    ]);
-    const caller = callerOf(request);
+    const { observer } = services.metrics;
+    observer.add('http_requests_total', { method, route, status_code: String(reply.statusCode) });
+    observer.observe('http_request_duration_seconds', { method, route }, reply.elapsedTime / 1000);
+    const { caller, trace } = knownOf(request);
+    if (trace !== undefined) {
+      const end = services.clock.now();
+      services.tracer?.span({
+        ...trace,
+        name: `${method} ${route}`,
+        kind: 'server',
+        start: end - reply.elapsedTime,
+        end,
+        attributes: {
+          'http.request.method': method,
+          'http.route': route,
+          'http.response.status_code': reply.statusCode,
+          'pao.request.id': request.id,
+        },
+        ...(reply.statusCode < 500 ? {} : { error: `status ${reply.statusCode}` }),
+      });
+    }
     services.logger.debug(
       {
         request_id: request.id,
+        ...(trace === undefined ? {} : { trace_id: trace.traceId }),
         method,
         route,
         status: reply.statusCode,

@@ -3,9 +3,11 @@ import type { FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify';
 import { EXIT, notFound, PaoError } from '../../domain/errors.js';
 import { newId } from '../../domain/ids.js';
 import { parseJsonStrict } from '../../domain/json.js';
+import { type TraceContext, traceOfRequest } from '../../domain/observability/trace.js';
 import { accessLog } from './access-log.js';
 import { calendarOf } from './calendar.js';
 import { checkBrowserWall } from './browser-wall.js';
+import { countRefusal } from './count-refusal.js';
 import { streamEvents } from './event-stream.js';
 import { createMcpEndpoint } from './mcp/endpoint.js';
 import { docsPage, openapiDocument } from './openapi.js';
@@ -49,6 +51,8 @@ export async function createApi(services: ApiServices): Promise<Api> {
   const { clock, config } = services;
   const gate = new SignIn(services);
   const runner = new OperationRunner(services);
+  const { observer } = services.metrics;
+  let inFlight = 0;
   const app = fastify({
     requestTimeout: 30_000,
     connectionTimeout: 0,
@@ -78,17 +82,21 @@ export async function createApi(services: ApiServices): Promise<Api> {
       'referrer-policy': 'no-referrer',
       'x-request-id': request.id,
     });
+    observer.set('http_requests_in_flight', {}, ++inFlight);
+    reply.raw.once('close', () => observer.set('http_requests_in_flight', {}, --inFlight));
     if (request.raw.rawHeaders.length > 2 * MAX_HEADERS)
       throw new PaoError('PAO_HEADERS', 'The request has too many headers.', { status: 431 });
     checkBrowserWall(request.raw, config.allowed_hosts);
   });
   const callers = new WeakMap<FastifyRequest, Caller>();
+  const traces = new WeakMap<FastifyRequest, TraceContext>();
   app.addHook(
     'onResponse',
-    accessLog(services, (request) => callers.get(request)),
+    accessLog(services, (request) => ({ caller: callers.get(request), trace: traces.get(request) })),
   );
   const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const problem = problemOf(error, request.id, request.routeOptions.bodyLimit);
+    countRefusal(problem, request, services);
     if (problem.status >= 500 && problem.code === 'PAO_INTERNAL')
       services.logger.error({ err: error, request_id: request.id }, 'request failed');
     if (problem.status === 401) void reply.header('www-authenticate', 'Bearer realm="pao"');
@@ -139,6 +147,8 @@ export async function createApi(services: ApiServices): Promise<Api> {
       },
       handler: async (request, reply) => {
         const caller = callers.get(request) as Caller;
+        const trace = traceOfRequest(request.headers['traceparent']);
+        traces.set(request, trace);
         const gone = new AbortController();
         // The request's own `close` comes when its body has been read; only the answer's tells that the client is gone.
         reply.raw.once('close', () => reply.raw.writableFinished || gone.abort());
@@ -151,6 +161,8 @@ export async function createApi(services: ApiServices): Promise<Api> {
           signal: AbortSignal.any([gone.signal, closing.signal]),
           target: `${request.routeOptions.url} ${request.url}`,
           idempotencyKey: request.headers['idempotency-key'],
+          trace,
+          requestId: request.id,
         });
         const status = result.status ?? one.status;
         if (result.location !== undefined) void reply.header('location', result.location);

@@ -1,4 +1,5 @@
 import { EXIT, PaoError } from '../../domain/errors.js';
+import { type TraceContext, traceOfRequest } from '../../domain/observability/trace.js';
 import { problemsFromZod } from '../../domain/problems-from-zod.js';
 import { IdempotencyKeys } from './idempotency.js';
 import type { ApiServices, Caller, Operation, OperationResult } from './operation.js';
@@ -14,6 +15,9 @@ export interface OperationRequest {
   /** What the request is about, in one text: the same Idempotency-Key for another target is another request. */
   target: string;
   idempotencyKey: string | string[] | undefined;
+  /** Where it is in its trace; a new one when left out. */
+  trace?: TraceContext;
+  requestId?: string;
 }
 
 /** Runs operations for REST and MCP alike: checks the input, answers a repeated request with the first answer. */
@@ -28,7 +32,8 @@ export class OperationRunner {
   async run(one: Operation, request: OperationRequest): Promise<OperationResult> {
     const query = check(one.query, request.query, 'query');
     const body = check(one.body, request.body, 'body');
-    const { params, caller, ifMatch, signal } = request;
+    const { params, caller, ifMatch, signal, requestId = null } = request;
+    const trace = request.trace ?? traceOfRequest(undefined);
     const call = () =>
       one.handle({
         params,
@@ -37,6 +42,8 @@ export class OperationRunner {
         caller,
         services: this.services,
         ifMatch,
+        trace,
+        requestId,
         signal,
       });
     const key =

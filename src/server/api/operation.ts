@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Agent, AgentToken } from '../../domain/agent.js';
 import type { Clock } from '../../domain/clock.js';
+import type { TraceContext } from '../../domain/observability/trace.js';
 import type { Redactor } from '../../domain/redact.js';
 import type { Tool } from '../../domain/tool.js';
 import type { Bus } from '../bus/bus.js';
@@ -9,6 +10,7 @@ import type { Store } from '../store/store.js';
 import type { HealthSource } from '../telemetry/health.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
+import type { Tracer } from '../telemetry/tracing.js';
 import type { ToolCallContext, ToolResult } from '../tools/caller.js';
 
 /** What the API needs from the rest of the server. */
@@ -21,6 +23,8 @@ export interface ApiServices {
   version: string;
   health: HealthSource;
   metrics: Metrics;
+  /** Where spans go; none when no collector is configured. */
+  tracer?: Tracer | null;
   redactor: Redactor;
   builtinTools: readonly Tool[];
   callTool: (tool: Tool, input: unknown, context: ToolCallContext) => Promise<ToolResult>;
@@ -51,6 +55,9 @@ export interface OperationInput<Body = unknown, Query = Record<string, string | 
   services: ApiServices;
   /** `If-Match`, without quotes. */
   ifMatch: string | null;
+  /** Where this request is in its trace; what it causes goes on in it. */
+  trace: TraceContext;
+  requestId: string | null;
   /** Ends when the client goes away or the server stops. */
   signal: AbortSignal;
 }

@@ -33,7 +33,7 @@ export class SignIn {
     } catch (error) {
       if (!(error instanceof SignInError)) throw error;
       const { reason, token } = error;
-      this.services.metrics.record([{ name: 'auth_failures_total', labels: { reason }, values: [1] }]);
+      this.services.metrics.observer.add('auth_failures_total', { reason });
       await this.#ledger.note({ reason, address, target: token?.id ?? null });
       if (!this.#failures.take(address)) throw tooMany('Too many failed sign-ins from this address.');
       throw error;

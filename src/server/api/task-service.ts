@@ -4,11 +4,14 @@ import { parseDuration } from '../../domain/duration.js';
 import { conflict, forbidden, notFound } from '../../domain/errors.js';
 import { newId } from '../../domain/ids.js';
 import { canonicalJson } from '../../domain/json.js';
+import type { TraceContext } from '../../domain/observability/trace.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
 import type { ScheduleWarning } from '../../domain/recurrence/index.js';
 import type { Run } from '../../domain/run.js';
 import type { Task, TaskSpec } from '../../domain/task.js';
 import type { NewRun } from '../store/store.js';
+import { reportEnqueued } from './report-enqueued.js';
+import { rememberMonitored } from '../telemetry/monitored-tasks.js';
 import { checkTask } from './check-task.js';
 import type { ApiServices, Caller } from './operation.js';
 import { instant, localTime } from './views.js';
@@ -76,6 +79,7 @@ export async function createTask(
     updatedAt: now,
   };
   await store.createTask(task);
+  if (spec.monitor !== undefined) await rememberMonitored(store, task);
   await audit(services, caller, 'task.created', task.id, { name: task.name });
   bus.publish('schedule', { reason: 'task' });
   return { task, warnings };
@@ -94,6 +98,8 @@ export async function saveTask(
   if (!(await store.updateTask(changed, task.version, caller.actor))) {
     throw conflict('The task was changed by someone else in between.', [`pao task show ${task.name}`]);
   }
+  if (task.spec.monitor !== undefined || changed.spec.monitor !== undefined)
+    await rememberMonitored(store, changed);
   await audit(services, caller, action, task.id, { name: task.name, version: changed.version });
   bus.publish('schedule', { reason: 'task' });
   return changed;
@@ -192,6 +198,7 @@ export async function runTask(
   body: z.infer<typeof runBodySchema>,
   services: ApiServices,
   caller: Caller,
+  request: { trace: TraceContext; requestId: string | null },
 ): Promise<Run> {
   const { store, clock, bus } = services;
   if (task.state === 'canceled')
@@ -209,7 +216,7 @@ export async function runTask(
     eventId: null,
     parentRunId: null,
     dedupeKey: task.spec.dedupe?.key ?? null,
-    traceId: null,
+    traceId: request.trace.traceId,
     serial: overlap === 'queue' || overlap === 'cancel_previous',
   };
   const created = await store.createRun({
@@ -219,6 +226,7 @@ export async function runTask(
     ...(body.force === true ? { force: true } : {}),
   });
   if (created.status === 'queued') bus.publish('work', { count: 1 });
+  reportEnqueued(created, request, services);
   await audit(services, caller, 'task.run', task.id, { run_id: created.id });
   return created;
 }

@@ -3,6 +3,7 @@ import type { Approval } from '../../domain/approval.js';
 import type { PublishedEvent } from '../../domain/event.js';
 import { isTimed, specOfSchedule } from '../../domain/recurrence-of.js';
 import { describe, formatInZone } from '../../domain/recurrence/index.js';
+import { traceIdOf } from '../../domain/observability/trace.js';
 import type { Run, StepRun } from '../../domain/run.js';
 import type { Schedule } from '../../domain/schedule.js';
 import type { Task } from '../../domain/task.js';
@@ -87,7 +88,7 @@ export function runView(run: Run, steps?: StepRun[]): Record<string, unknown> {
     dedupe_key: run.dedupeKey,
     output: run.output ?? null,
     error: run.error,
-    trace_id: run.traceId ?? run.id.slice(4),
+    trace_id: traceIdOf(run),
     worker_id: run.workerId,
     ...(steps === undefined ? {} : { steps: steps.map(stepView) }),
   };

@@ -7,6 +7,8 @@ export interface Bus {
   publish<T extends BusTopic>(topic: T, message: BusMessages[T]): void;
   /** @returns a function that ends the subscription. */
   subscribe<T extends BusTopic>(topic: T, handler: (message: BusMessages[T]) => void): () => void;
+  /** Whether what it is made of answers; left out by a bus that can not be down without its process. */
+  isUp?(): boolean;
   close(): Promise<void>;
 }
 
@@ -35,4 +37,8 @@ export interface Observation {
   labels: Record<string, string>;
   /** Added to a counter, set on a gauge, or each observed by a histogram. */
   values: number[];
+  /** For a gauge that several processes set: which one says so; the largest value is shown. */
+  from?: string;
+  /** Forgotten when it is not said again for this long, milliseconds. */
+  ttlMs?: number;
 }

@@ -20,6 +20,7 @@ export function matchEvent(event: PublishedEvent, candidates: DueTask[], now: nu
     if (schedule?.kind !== 'event' || !topicMatches(schedule.topic, event.topic)) continue;
     const run = newRun(due, schedule, event.createdAt, 'event', now);
     run.eventId = event.id;
+    run.traceId = event.traceId;
     const verdict = passesFilter(schedule.filter, event);
     if (verdict === false) continue;
     if (verdict !== true) Object.assign(run, { status: 'skipped', reason: verdict });

@@ -1,13 +1,18 @@
 import type { Clock } from '../../domain/clock.js';
 import { isUnavailable } from '../../domain/errors.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
-import type { Bus, Observation } from '../bus/bus.js';
-import type { DueDecision, DueTask, ScheduledResult, Store } from '../store/store.js';
+import type { Bus } from '../bus/bus.js';
+import type { DueTask, ScheduledResult, Store } from '../store/store.js';
+import { LineLimit } from '../telemetry/line-limit.js';
 import type { Logger } from '../telemetry/logger.js';
+import { ObservationBuffer } from '../telemetry/observation-buffer.js';
+import { reportReclaimed } from '../telemetry/report-reclaimed.js';
+import type { Tracer } from '../telemetry/tracing.js';
 import { ClockWatch } from './clock-watch.js';
 import { Backlog, BACKLOG_KEY } from './backlog.js';
 import { decideDue } from './decide-due.js';
 import { matchEvent } from './match-event.js';
+import { Tally, type TallyTargets } from './tally.js';
 
 export interface SchedulerOptions {
   store: Store;
@@ -25,6 +30,9 @@ export interface SchedulerOptions {
   maxDeaths?: number;
   /** How often stranded tasks are looked for, milliseconds. */
   reconcileMs?: number;
+  /** Where metrics go; onto the bus when left out. */
+  observations?: ObservationBuffer;
+  tracer?: Tracer | null;
 }
 
 /** What one pass did. */
@@ -54,7 +62,9 @@ const MAX_PER_TASK = 500;
  * earlier one (product.md, promise 3). Any number of schedulers may run.
  */
 export class Scheduler {
-  readonly #options: Required<SchedulerOptions>;
+  readonly #options: Required<Omit<SchedulerOptions, 'observations' | 'tracer'>>;
+  readonly #observations: ObservationBuffer;
+  readonly #targets: TallyTargets;
   readonly #watch: ClockWatch;
   readonly #unsubscribe: (() => void)[] = [];
   #timer: NodeJS.Timeout | null = null;
@@ -81,6 +91,15 @@ export class Scheduler {
     this.caughtUp = new Promise((resolve) => {
       this.#resolveCaughtUp = resolve;
     });
+    this.#observations =
+      options.observations ??
+      new ObservationBuffer((observations) => options.bus.publish('metrics', { observations }));
+    this.#targets = {
+      observations: this.#observations,
+      logger: options.logger,
+      tracer: options.tracer ?? null,
+      limit: new LineLimit(() => options.clock.monotonic()),
+    };
   }
 
   start(): void {
@@ -146,69 +165,62 @@ export class Scheduler {
   async runOnce(): Promise<PassResult> {
     const { clock, store, bus, logger, batch } = this.#options;
     const began = clock.monotonic();
-    const observations: Observation[] = [];
+    const observations = this.#observations;
     const jump = this.#watch.check();
     if (jump !== null) {
       logger.warn(
         { jump_ms: jump },
         'the wall clock jumped against the monotonic clock (sleep or clock change)',
       );
-      observations.push({
-        name: 'clock_jumps_total',
-        labels: { direction: jump > 0 ? 'forward' : 'backward' },
-        values: [1],
-      });
+      observations.add('clock_jumps_total', { direction: jump > 0 ? 'forward' : 'backward' });
     }
     const total: PassResult = { tasks: 0, queued: 0, skipped: 0, missed: 0, events: 0, reclaimed: 0 };
-    total.reclaimed = await this.#reclaim(observations);
+    total.reclaimed = await this.#reclaim();
     for (;;) {
       const now = clock.now();
-      // By task, because a transaction that is done again decides again.
-      const decisions = new Map<string, DueDecision>();
-      const decide = (due: DueTask) => {
-        const decision = decideDue(due, {
-          now,
-          misfireAfterMs: this.#options.misfireAfterMs,
-          nextCatchupAt: () => this.#nextCatchupAt(now),
-          maxPerPass: MAX_PER_TASK,
-        });
-        decisions.set(due.task.id, decision);
-        return decision;
-      };
+      const tally = new Tally();
+      const decide = (due: DueTask) =>
+        tally.due(
+          due,
+          decideDue(due, {
+            now,
+            misfireAfterMs: this.#options.misfireAfterMs,
+            nextCatchupAt: () => this.#nextCatchupAt(now),
+            maxPerPass: MAX_PER_TASK,
+          }),
+        );
       const result = await store.scheduleDue({ now, limit: batch, decide });
-      this.#backlog?.add(decisions, now);
-      countCatchups(decisions, observations);
+      this.#backlog?.add(tally.decisions, now);
       total.tasks += result.tasks;
-      this.#report(result, total, now, observations);
+      tally.commit(result, now, this.#targets);
+      this.#report(result, total, now);
       if (result.tasks < batch && result.queued + result.skipped + result.missed < MAX_PER_TASK) break;
       if (this.#stopping) return total;
     }
     for (;;) {
       const now = clock.now();
-      const result = await store.dispatchEvents({
-        now,
-        limit: batch,
-        match: (event, candidates) => matchEvent(event, candidates, now),
-      });
+      const tally = new Tally();
+      const result = await store
+        .dispatchEvents({
+          now,
+          limit: batch,
+          match: (event, candidates) => tally.event(event, candidates, matchEvent(event, candidates, now)),
+        })
+        .catch((error: unknown) => {
+          observations.add('event_deliveries_total', { outcome: 'retry' });
+          throw error;
+        });
       total.events += result.events;
       if (result.woken > 0) bus.publish('work', { count: result.woken });
-      this.#report(result, total, now, observations);
+      tally.commit(result, now, this.#targets);
+      this.#report(result, total, now);
       if (result.events < batch) break;
     }
-    await this.#reconcile(observations);
+    await this.#reconcile();
     await this.#tellBacklog();
     this.lastTickAt = clock.now();
-    observations.push({
-      name: 'scheduler_tick_duration_seconds',
-      labels: {},
-      values: [(clock.monotonic() - began) / 1000],
-    });
-    observations.push({
-      name: 'scheduler_last_tick_timestamp_seconds',
-      labels: {},
-      values: [this.lastTickAt / 1000],
-    });
-    bus.publish('metrics', { observations });
+    observations.observe('scheduler_tick_duration_seconds', {}, (clock.monotonic() - began) / 1000);
+    observations.set('scheduler_last_tick_timestamp_seconds', {}, this.lastTickAt / 1000);
     return total;
   }
 
@@ -229,35 +241,22 @@ export class Scheduler {
     this.#resolveCaughtUp();
   }
 
-  async #reclaim(observations: Observation[]): Promise<number> {
+  async #reclaim(): Promise<number> {
     const { clock, store, bus, logger, maxDeaths } = this.#options;
-    const { requeued, dead } = await store.reclaim({ now: clock.now(), limit: 500, maxDeaths });
-    const count = requeued.length + dead.length;
+    const { requeued, dead, canceled } = await store.reclaim({ now: clock.now(), limit: 500, maxDeaths });
+    const count = requeued.length + dead.length + canceled.length;
     if (count === 0) return 0;
-    logger.warn({ requeued: requeued.length, dead }, 'leases ran out and were taken back');
-    observations.push({ name: 'lease_expirations_total', labels: {}, values: [count] });
+    logger.warn({ run_ids: requeued, dead }, 'leases ran out and were taken back');
+    await reportReclaimed({ requeued, dead, canceled }, { store, observer: this.#observations });
     if (requeued.length > 0) bus.publish('work', { count: requeued.length });
     return count;
   }
 
-  #report(result: ScheduledResult, total: PassResult, now: number, observations: Observation[]): void {
+  #report(result: ScheduledResult, total: PassResult, now: number): void {
     const { bus, logger } = this.#options;
     total.queued += result.queued;
     total.skipped += result.skipped;
     total.missed += result.missed;
-    if (result.skipped + result.missed > 0) {
-      logger.info({ skipped: result.skipped, missed: result.missed }, 'occurrences recorded without a run');
-      observations.push({
-        name: 'schedule_misfires_total',
-        labels: { policy: 'skip' },
-        values: [result.missed],
-      });
-      observations.push({
-        name: 'schedule_overlaps_total',
-        labels: { policy: 'skip' },
-        values: [result.skipped],
-      });
-    }
     if (result.cancelRequested.length > 0) bus.publish('cancel', { runIds: result.cancelRequested });
     // Work that is due later (jitter, stagger) is found by the workers' own look at the next run_at.
     if (result.queued > 0) bus.publish('work', { count: result.queued });
@@ -266,7 +265,7 @@ export class Scheduler {
   }
 
   /** "Active means a due time is set and not older than the lag bound": a violation is repaired, counted and logged. */
-  async #reconcile(observations: Observation[]): Promise<void> {
+  async #reconcile(): Promise<void> {
     const { clock, store, logger, reconcileMs } = this.#options;
     if (clock.monotonic() - this.#reconciledAt < reconcileMs) return;
     this.#reconciledAt = clock.monotonic();
@@ -279,7 +278,7 @@ export class Scheduler {
           { task_id: task.id, next_due_at: task.nextDueAt },
           'an active task is due for long and no pass has taken it',
         );
-        observations.push({ name: 'tasks_stalled_total', labels: {}, values: [1] });
+        this.#observations.add('tasks_stalled_total');
         this.#again = true;
         continue;
       }
@@ -291,7 +290,7 @@ export class Scheduler {
           { task_id: task.id, next_due_at: next, repaired },
           'an active task had no due time; it was set again',
         );
-        observations.push({ name: 'tasks_repaired_total', labels: {}, values: [1] });
+        this.#observations.add('tasks_repaired_total');
       } catch (error) {
         logger.error(
           { task_id: task.id, err: error },
@@ -300,17 +299,4 @@ export class Scheduler {
       }
     }
   }
-}
-
-function countCatchups(decisions: ReadonlyMap<string, DueDecision>, observations: Observation[]): void {
-  let count = 0;
-  for (const { runs } of decisions.values()) {
-    for (const run of runs) if (run.status === 'queued' && run.trigger === 'catchup') count += 1;
-  }
-  if (count > 0)
-    observations.push({
-      name: 'schedule_misfires_total',
-      labels: { policy: 'catch_up' },
-      values: [count],
-    });
 }

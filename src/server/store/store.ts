@@ -32,7 +32,15 @@ export interface Store
   /** The schema version the database has and the one this program wants. */
   schemaVersion(): Promise<{ current: number; wanted: number }>;
   /** One trivial read; throws when the database does not answer. @returns milliseconds it took and bytes it holds. */
-  ping(): Promise<{ durationMs: number; sizeBytes: number; walBytes: number }>;
+  ping(): Promise<{
+    durationMs: number;
+    sizeBytes: number;
+    walBytes: number;
+    /** The database's own clock, epoch milliseconds; left out where it is this machine's. */
+    clock?: number;
+    /** Pooled connections, where there is a pool. */
+    pool?: { idle: number; active: number; waiting: number };
+  }>;
   /**
    * Looks after the room that writing needs; called once a second by one process of the system. While there is none,
    * what brings new work fails with PAO_DISK_FULL (507): tasks, runs, events, agents, tools, leases; results, audit
@@ -48,6 +56,13 @@ export interface Store
   getAnswer(id: string): Promise<{ answer: string; at: number } | null>;
   /** Keeps or replaces it; `prune` deletes it when it is old. */
   keepAnswer(id: string, answer: string, at: number): Promise<void>;
+  /**
+   * Writes a value if it still is what the caller saw: of several that try, one wins.
+   * @param before the value seen; null: there was none. @param after null removes it. @returns whether it was written.
+   */
+  swapMeta(key: string, before: string | null, after: string | null): Promise<boolean>;
+  /** Keys that begin with a prefix, in their order (by bytes), with their values. */
+  listMeta(prefix: string, limit: number): Promise<{ key: string; value: string }[]>;
   /** Writes a change's record in the same hash chain as all others; throws when it can not be written. */
   appendAudit(entry: AuditInput): Promise<void>;
   /** Newest first; `verifyAudit` of audit-chain.ts checks the whole chain. */
@@ -420,7 +435,7 @@ export interface AgentStore {
 export interface EventStore {
   /** With a dedupe key that this agent used on this topic within 24 hours: nothing is written and the first event is returned, `duplicate` true. */
   publishEvent(
-    event: Omit<PublishedEvent, 'sequence' | 'dispatchedAt'>,
+    event: Omit<PublishedEvent, 'sequence' | 'dispatchedAt' | 'traceId'> & { traceId?: string | null },
   ): Promise<{ event: PublishedEvent; duplicate: boolean }>;
   getEvent(id: string): Promise<PublishedEvent | null>;
   /** In order of sequence when `after` is given, else newest first. `topic` is a pattern. */

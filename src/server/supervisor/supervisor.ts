@@ -10,6 +10,9 @@ import { ServiceClock } from '../service-clock.js';
 import { openStore } from '../store/open.js';
 import { diskFull } from '../store/sqlite/errors.js';
 import type { Store } from '../store/store.js';
+import { ObservationBuffer } from '../telemetry/observation-buffer.js';
+import { reportReclaimed } from '../telemetry/report-reclaimed.js';
+import { restartReason } from '../telemetry/restart-reason.js';
 import { ChildService } from './child-service.js';
 import { lockDataDirectory } from './data-lock.js';
 import { portOwner, portProblem } from './port-owner.js';
@@ -55,6 +58,9 @@ export class Supervisor {
   readonly #children: { kind: ServiceKind; slot: string; service: ChildService }[] = [];
   readonly #hub = new IpcHub();
   readonly #clock: ServiceClock | typeof systemClock;
+  readonly #observations = new ObservationBuffer((observations) =>
+    this.#hub.publish('metrics', { observations }),
+  );
   #release: (() => void) | null = null;
   #store: Store | null = null;
   #log: RotatingLog | null = null;
@@ -305,11 +311,7 @@ export class Supervisor {
   ): Promise<void> {
     if (exit.expected || this.#stopping) return;
     this.#say('error', `${slot} died`, { slot, code: exit.code, signal: exit.signal });
-    this.#hub.publish('metrics', {
-      observations: [
-        { name: 'worker_restarts_total', labels: { reason: 'crash' }, values: [kind === 'worker' ? 1 : 0] },
-      ],
-    });
+    if (kind === 'worker') this.#observations.add('worker_restarts_total', { reason: restartReason(exit) });
     if (kind !== 'worker' || this.#store === null || exit.workerId === '') return;
     // Its leases need not run out first: the process is known to be gone.
     try {
@@ -321,9 +323,10 @@ export class Supervisor {
       });
       this.#say('warn', 'work of a dead worker was taken back', {
         slot,
-        requeued: result.requeued.length,
+        run_ids: result.requeued,
         dead: result.dead,
       });
+      await reportReclaimed(result, { store: this.#store, observer: this.#observations });
       if (result.requeued.length > 0) this.#hub.publish('work', { count: result.requeued.length });
       const changed = [...result.requeued, ...result.dead];
       if (changed.length > 0) this.#hub.publish('run', { runIds: changed });

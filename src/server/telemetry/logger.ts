@@ -1,3 +1,5 @@
+import { REDACTED } from '../../domain/redact.js';
+
 /** The part of pino's interface that services use; tests pass their own. */
 export interface Logger {
   debug(fields: object, message: string): void;
@@ -23,7 +25,16 @@ export interface LoggerOptions {
   redact?: (line: string) => string;
   /** Where lines go; standard output when left out. */
   write?: (line: string) => void;
+  /** Told the level of each line that is written. */
+  onLine?: (level: string) => void;
 }
+
+/** Fields that hold a credential whatever its value; values of known secrets are taken out by the redactor as well. */
+const SECRET_PATHS = ['authorization', 'token', 'password', 'secret', 'cookie'].flatMap((name) => [
+  name,
+  `*.${name}`,
+  `*.*.${name}`,
+]);
 
 /** JSON lines with `time, level, service, msg` and what a caller adds (observability.md). Loads pino. */
 export async function createLogger(options: LoggerOptions): Promise<Logger> {
@@ -36,6 +47,13 @@ export async function createLogger(options: LoggerOptions): Promise<Logger> {
       base: { service: options.service },
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (level) => ({ level }) },
+      redact: { paths: SECRET_PATHS, censor: REDACTED },
+      hooks: {
+        logMethod(given, method, level) {
+          options.onLine?.(this.levels.labels[level] ?? 'info');
+          method.apply(this, given);
+        },
+      },
     },
     { write: (line: string) => write(redact(line)) },
   ) as unknown as Logger;

@@ -1,93 +1,91 @@
 import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Clock } from '../../domain/clock.js';
-import { RUN_TRIGGERS } from '../../domain/run.js';
-import type { Bus, Observation } from '../bus/bus.js';
-import { LAST_BACKUP } from '../store/inspect.js';
-import type { Store } from '../store/store.js';
+import type { Observer } from '../../domain/observability/observer.js';
+import {
+  closedSeries,
+  METRIC_BUCKETS,
+  METRIC_PREFIX,
+  METRICS,
+} from '../../domain/observability/catalogue.js';
+import type { Observation } from '../bus/bus.js';
+import { boundedLabels } from './bounded-labels.js';
 import type { Logger } from './logger.js';
-import catalogue from './metric-catalogue.json' with { type: 'json' };
+import { ObservationBuffer } from './observation-buffer.js';
+import { readAtScrape, type ScrapeOptions } from './scrape-sources.js';
 
-const PREFIX = 'orchestrator_';
-
-/** Counters used in alerts begin at 0 for every value of their labels: a series that first appears at 1 never rises. */
-const INITIAL: Record<string, Record<string, string>[]> = {
-  runs_total: RUN_TRIGGERS.flatMap((trigger) =>
-    ['succeeded', 'partial', 'failed', 'dead', 'canceled', 'skipped'].map((outcome) => ({
-      outcome,
-      trigger,
-    })),
-  ),
-  dead_letters_total: [{ reason: 'attempts_exhausted' }, { reason: 'poison' }, { reason: 'not_retryable' }],
-  lease_expirations_total: [{}],
-  fencing_rejections_total: [{ operation: 'complete' }, { operation: 'record' }],
-  clock_jumps_total: [{ direction: 'forward' }, { direction: 'backward' }],
-  schedule_misfires_total: [{ policy: 'skip' }, { policy: 'catch_up' }],
-  schedule_overlaps_total: [{ policy: 'skip' }],
-  worker_restarts_total: [{ reason: 'crash' }, { reason: 'oom' }, { reason: 'stuck' }, { reason: 'planned' }],
-  metrics_collect_errors_total: [{ source: 'db' }, { source: 'bus' }],
-  tasks_repaired_total: [{}],
-  tasks_stalled_total: [{}],
-};
-
-const HEARTBEAT_TIMEOUT_MS = 15_000;
-/** Tools beyond this many share the label value `other`. */
-const MAX_TOOLS = 200;
+/** How long values that are read at scrape time are good for, milliseconds. */
+const CACHE_MS = 1000;
 
 export interface Metrics {
   render(): Promise<{ contentType: string; body: string }>;
-  /** Takes movements from this process. */
+  /** Takes movements from elsewhere. */
   record(observations: Observation[]): void;
+  /** Takes movements from this process. */
+  observer: Observer;
+  /** The largest value over all series of a gauge or counter of ours; null when it has none. */
+  largest(name: string): Promise<number | null>;
 }
 
+/** Gauges whose names claim to be counters: promtool refuses them. */
+const MISNAMED = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+];
+
 /** The one registry of the local system: services send observations over the bus, the store is read at scrape time. */
-export async function createMetrics(options: {
-  store: Store;
-  bus: Bus;
-  clock: Clock;
-  logger: Logger;
-  version: string;
-  workersDesired: number;
-}): Promise<Metrics> {
+export async function createMetrics(
+  options: ScrapeOptions & {
+    logger: Logger;
+    version: string;
+    workersDesired: number;
+    /** What this process says about itself; it is taken over, and read out before each answer. */
+    own?: ObservationBuffer;
+  },
+): Promise<Metrics> {
   const client = (await import('prom-client')).default;
   const registry: Registry = new client.Registry();
   client.collectDefaultMetrics({ register: registry });
-  for (const name of [
-    'nodejs_active_handles_total',
-    'nodejs_active_requests_total',
-    'nodejs_active_resources_total',
-  ]) {
-    // Gauges whose names claim to be counters: promtool refuses them.
-    registry.removeSingleMetric(name);
-  }
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
   const metrics = new Map<string, Counter | Gauge | Histogram>();
-  const buckets = catalogue.buckets as Record<string, number[]>;
-  for (const { n: name, t: type, l: labelNames, h: help, ...rest } of catalogue.metrics) {
-    const base = { name: PREFIX + name, help, labelNames, registers: [registry] };
-    const bucket = (rest as { b?: string }).b;
-    if (type === 'counter') metrics.set(name, new client.Counter(base));
-    else if (type === 'gauge') metrics.set(name, new client.Gauge(base));
-    else
+  for (const definition of METRICS) {
+    const { name, type, help } = definition;
+    const base = {
+      name: METRIC_PREFIX + name,
+      help,
+      labelNames: Object.keys(definition.labels),
+      registers: [registry],
+    };
+    if (type === 'histogram')
       metrics.set(
         name,
-        new client.Histogram({
-          ...base,
-          ...(bucket === undefined ? {} : { buckets: buckets[bucket] as number[] }),
-        }),
+        new client.Histogram({ ...base, buckets: [...METRIC_BUCKETS[definition.buckets ?? 'tool']] }),
       );
-  }
-  for (const [name, series] of Object.entries(INITIAL)) {
-    for (const labels of series) (metrics.get(name) as Counter).inc(labels, 0);
-  }
-  const tools = new Set<string>();
-  const move = ({ name, labels, values }: Observation) => {
-    const metric = metrics.get(name);
-    if (metric === undefined) throw new Error('is not in the catalogue');
-    const bounded = labels.tool === undefined ? labels : { ...labels, tool: boundedTool(tools, labels.tool) };
-    for (const value of values) {
-      if (metric instanceof client.Counter) metric.inc(bounded, value);
-      else if (metric instanceof client.Histogram) metric.observe(bounded, value);
-      else (metric as Gauge).set(bounded, value);
+    else if (type === 'gauge') {
+      const gauge = new client.Gauge(base);
+      // A gauge without labels would begin at 0, which is not what is known about it.
+      if (base.labelNames.length === 0) gauge.remove();
+      metrics.set(name, gauge);
+    } else {
+      const counter = new client.Counter(base);
+      for (const labels of closedSeries(definition) ?? []) counter.inc(labels, 0);
+      metrics.set(name, counter);
     }
+  }
+  const collectErrors = metrics.get('metrics_collect_errors_total') as Counter;
+  const shared = new SharedGauges(() => options.clock.monotonic());
+  const bounded = boundedLabels();
+  const move = (one: Observation) => {
+    const metric = metrics.get(one.name);
+    if (metric === undefined) throw new Error('is not in the catalogue');
+    const labels = bounded(one.labels);
+    if (metric instanceof client.Gauge) {
+      const value = one.values.at(-1);
+      if (value === undefined) return;
+      if (one.from === undefined) metric.set(labels, value);
+      else shared.set(metric, labels, one.from, value, one.ttlMs);
+    } else if (metric instanceof client.Histogram) {
+      for (const value of one.values) metric.observe(labels, value);
+    } else for (const value of one.values) metric.inc(labels, value);
   };
   const complained = new Set<string>();
   /** One observation that does not fit the catalogue must not take the rest of its batch with it. */
@@ -96,7 +94,7 @@ export async function createMetrics(options: {
       try {
         move(observation);
       } catch (error) {
-        (metrics.get('metrics_collect_errors_total') as Counter).inc({ source: 'bus' });
+        collectErrors.inc({ source: 'bus' });
         const { name, labels } = observation;
         if (complained.has(name)) continue;
         complained.add(name);
@@ -107,6 +105,8 @@ export async function createMetrics(options: {
       }
     }
   };
+  const own = options.own ?? new ObservationBuffer(record);
+  own.redirect(record);
   options.bus.subscribe('metrics', ({ observations }) => record(observations));
   const gauge = (name: string) => metrics.get(name) as Gauge;
   gauge('build_info').set(
@@ -118,79 +118,65 @@ export async function createMetrics(options: {
     },
     1,
   );
-  gauge('bus_up').set({ backend: options.bus.backend }, 1);
   gauge('workers_desired').set(options.workersDesired);
+  gauge('http_requests_in_flight').set(0);
+  gauge('failing_tasks').set(0);
+  let cached: { at: number; work: Promise<void> } | null = null;
+  const collect = () => {
+    const now = options.clock.monotonic();
+    if (cached === null || now - cached.at > CACHE_MS) {
+      const work = readAtScrape(options, gauge, (source) => collectErrors.inc({ source }));
+      cached = { at: now, work };
+    }
+    return cached.work;
+  };
   return {
     record,
+    observer: own,
     async render() {
-      await readStore(options, gauge, metrics.get('metrics_collect_errors_total') as Counter);
+      await collect();
+      own.flush();
+      shared.expire();
       return { contentType: registry.contentType, body: await registry.metrics() };
+    },
+    async largest(name) {
+      shared.expire();
+      const { values } = await (metrics.get(name) as Gauge).get();
+      return values.length === 0 ? null : Math.max(...values.map(({ value }) => value));
     },
   };
 }
 
-async function readStore(
-  { store, clock }: { store: Store; clock: Clock },
-  gauge: (name: string) => Gauge,
-  errors: Counter,
-): Promise<void> {
-  const now = clock.now();
-  try {
-    const [stats, ping, workers, lastBackup] = await Promise.all([
-      store.stats(now),
-      store.ping(),
-      store.listWorkers(),
-      store.getMeta(LAST_BACKUP.at),
-    ]);
-    gauge('last_backup_timestamp_seconds').set(Number(lastBackup ?? 0) / 1000);
-    for (const [state, count] of Object.entries(stats.tasks)) gauge('tasks').set({ state }, count);
-    gauge('runs_in_progress').set(stats.leased);
-    gauge('due_work_queue_depth').set(stats.due);
-    gauge('work_items').set({ state: 'due' }, stats.due);
-    gauge('work_items').set({ state: 'scheduled' }, stats.scheduled);
-    gauge('work_items').set({ state: 'leased' }, stats.leased);
-    gauge('work_items').set({ state: 'dead' }, stats.dead);
-    gauge('dead_letter_depth').set(stats.dead);
-    gauge('tasks_without_next_due').set(stats.activeWithoutDue);
-    gauge('event_backlog').set(stats.undispatchedEvents);
-    const oldest = Math.min(stats.oldestDueAt ?? now, stats.nextDueAt ?? now);
-    gauge('scheduler_lag_seconds').set(Math.max(0, (now - oldest) / 1000));
-    gauge('oldest_running_start_timestamp_seconds').set((stats.oldestRunningStartedAt ?? 0) / 1000);
-    gauge('database_up').set({ backend: store.engine }, 1);
-    gauge('database_size_bytes').set({ part: 'main' }, ping.sizeBytes);
-    gauge('database_size_bytes').set({ part: 'wal' }, ping.walBytes);
-    const alive = workers.filter(
-      (worker) => worker.kind === 'worker' && now - worker.lastSeenAt < HEARTBEAT_TIMEOUT_MS,
-    );
-    gauge('active_workers').set(alive.length);
-    gauge('worker_slots').set(
-      { state: 'busy' },
-      alive.reduce((sum, worker) => sum + worker.slotsBusy, 0),
-    );
-    gauge('worker_slots').set(
-      { state: 'idle' },
-      alive.reduce((sum, worker) => sum + worker.slotsTotal - worker.slotsBusy, 0),
-    );
-    for (const worker of alive)
-      gauge('worker_last_heartbeat_timestamp_seconds').set({ worker: worker.slot }, worker.lastSeenAt / 1000);
-  } catch {
-    // What can not be read is absent, never stale (observability.md A3.5).
-    errors.inc({ source: 'db' });
-    gauge('database_up').set({ backend: store.engine }, 0);
-    for (const name of [
-      'tasks',
-      'due_work_queue_depth',
-      'work_items',
-      'scheduler_lag_seconds',
-      'dead_letter_depth',
-    ])
-      gauge(name).reset();
-  }
-}
+/** Gauges that several processes set: the largest of what they say, without those that have gone quiet. */
+class SharedGauges {
+  readonly #series = new Map<
+    string,
+    {
+      gauge: Gauge;
+      labels: Record<string, string>;
+      said: Map<string, { value: number; until: number | null }>;
+    }
+  >();
 
-function boundedTool(known: Set<string>, tool: string): string {
-  if (known.has(tool)) return tool;
-  if (known.size >= MAX_TOOLS) return 'other';
-  known.add(tool);
-  return tool;
+  constructor(private readonly monotonic: () => number) {}
+
+  set(gauge: Gauge, labels: Record<string, string>, from: string, value: number, ttlMs?: number): void {
+    const key = `${(gauge as unknown as { name: string }).name}${JSON.stringify(labels)}`;
+    let series = this.#series.get(key);
+    if (series === undefined) {
+      series = { gauge, labels, said: new Map() };
+      this.#series.set(key, series);
+    }
+    series.said.set(from, { value, until: ttlMs === undefined ? null : this.monotonic() + ttlMs });
+    gauge.set(labels, Math.max(...[...series.said.values()].map((one) => one.value)));
+  }
+
+  /** Takes what was not said again in time for 0. */
+  expire(): void {
+    const now = this.monotonic();
+    for (const { gauge, labels, said } of this.#series.values()) {
+      for (const [from, { until }] of said) if (until !== null && until < now) said.delete(from);
+      gauge.set(labels, Math.max(0, ...[...said.values()].map((one) => one.value)));
+    }
+  }
 }

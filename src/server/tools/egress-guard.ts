@@ -1,6 +1,7 @@
 import { lookup as dnsLookup, type LookupAddress, type LookupOptions } from 'node:dns';
 import { BlockList, isIP, type LookupFunction, type Socket } from 'node:net';
 import type { Agent, buildConnector } from 'undici';
+import type { EgressReason } from '../../domain/observability/catalogue.js';
 import { ToolError } from '../../domain/tool-error.js';
 
 /** IANA IPv4 special-purpose registry, plus multicast and the reserved block. */
@@ -34,6 +35,8 @@ const globalUnicast = blockList(['2000::/3'], 'ipv6');
 /** Cloud metadata services: a grant for a host name must not lead here. */
 const linkLocalV4 = blockList(['169.254.0.0/16'], 'ipv4');
 const linkLocalV6 = blockList(['fe80::/10', 'fd00:ec2::254/128'], 'ipv6');
+const loopbackV4 = blockList(['127.0.0.0/8', '0.0.0.0/32'], 'ipv4');
+const METADATA = new Set(['169.254.169.254', 'fd00:ec2::254', '100.100.100.200']);
 
 function blockList(ranges: string[], family: 'ipv4' | 'ipv6'): BlockList {
   const list = new BlockList();
@@ -62,6 +65,18 @@ export function isPublicAddress(address: string): boolean {
 
 function isLinkLocal(address: string): boolean {
   return isIP(address) === 4 ? linkLocalV4.check(address, 'ipv4') : linkLocalV6.check(address, 'ipv6');
+}
+
+/** Which part of the inside an address belongs to. */
+function reasonFor(address: string): EgressReason {
+  if (METADATA.has(address)) return 'metadata';
+  if (address === '::1' || (isIP(address) === 4 && loopbackV4.check(address, 'ipv4'))) return 'loopback';
+  return isIP(address) !== 0 && isLinkLocal(address) ? 'link_local' : 'private';
+}
+
+/** A refusal of the guard; `details.egress` says why, for the metric. */
+export function refused(reason: EgressReason, message: string): ToolError {
+  return new ToolError('blocked', message, { details: { egress: reason } });
 }
 
 /** `host:port` of a URL as grants write it, the default port filled in. */
@@ -126,19 +141,20 @@ export function createEgressGuard(options: EgressGuardOptions = {}): EgressGuard
     async agentFor(url, grants) {
       if (closed) throw new ToolError('transport', 'The tool callers are closed.');
       if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-        throw new ToolError('blocked', `Only http and https may be called, not ${url.protocol}`);
+        throw refused('scheme', `Only http and https may be called, not ${url.protocol}`);
       }
       if (url.username !== '' || url.password !== '') {
-        throw new ToolError(
-          'blocked',
+        throw refused(
+          'credentials',
           'A URL must not carry a user name or password; use a header with a secret.',
         );
       }
       const target = targetOf(url);
       const isGranted = grants.some((grant) => grant.toLowerCase() === target);
       const literal = url.hostname.replace(/^\[(.*)\]$/, '$1');
-      if (!isGranted && isIP(literal) !== 0 && !isPublicAddress(literal)) throw blocked(target);
-      if (!isGranted && isLocalName(url.hostname)) throw blocked(target);
+      if (!isGranted && isIP(literal) !== 0 && !isPublicAddress(literal))
+        throw blocked(target, reasonFor(literal));
+      if (!isGranted && isLocalName(url.hostname)) throw blocked(target, 'loopback');
       pools ??= load();
       const { open, granted } = await pools;
       return isGranted ? granted : open;
@@ -156,9 +172,9 @@ function isLocalName(hostname: string): boolean {
   return /(^|\.)localhost\.?$/i.test(hostname);
 }
 
-function blocked(target: string): ToolError {
-  return new ToolError(
-    'blocked',
+function blocked(target: string, reason: EgressReason): ToolError {
+  return refused(
+    reason,
     `${target} is not a public address, and this tool has no grant for it. An operator can allow it: grants: ["${target}"].`,
   );
 }
@@ -172,8 +188,8 @@ function guardedLookup(resolve: Resolve, allowed: (address: string) => boolean):
       const first = addresses[0];
       if (inside || !first) {
         return callback(
-          new ToolError(
-            'blocked',
+          refused(
+            inside !== undefined && METADATA.has(inside.address) ? 'metadata' : 'rebind',
             `${hostname} leads to ${inside?.address ?? 'no address'}, which is not public.`,
           ),
           '',
@@ -198,7 +214,7 @@ function guardedConnect(
       if (!allowed(address) && isIP(options.hostname.replace(/^\[(.*)\]$/, '$1')) === 0) {
         socket.destroy();
         return callback(
-          new ToolError('blocked', `${options.hostname} led to ${address}, which is not public.`),
+          refused('rebind', `${options.hostname} led to ${address}, which is not public.`),
           null,
         );
       }

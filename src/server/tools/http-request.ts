@@ -3,7 +3,7 @@ import { brotliDecompress, gunzip, inflate, inflateRaw } from 'node:zlib';
 import type { Dispatcher } from 'undici';
 import { ToolError } from '../../domain/tool-error.js';
 import type { Deadline } from './deadline.js';
-import type { EgressGuard } from './egress-guard.js';
+import { type EgressGuard, refused } from './egress-guard.js';
 
 /** The most a tool may answer, in bytes after decompression (security.md C2.8). */
 export const MAX_RESPONSE_BYTES = 5 * 1024 * 1024;
@@ -47,7 +47,11 @@ export async function sendHttp(
   for (const [name, value] of Object.entries(request.headers)) checkHeader(name, value);
   let current = request;
   for (let hop = 0; ; hop++) {
-    const response = await sendOnce(guard, current, deadline);
+    const response = await sendOnce(guard, current, deadline).catch((error: unknown) => {
+      if (hop > 0 && error instanceof ToolError && error.kind === 'blocked')
+        throw refused('redirect', `A redirect was not followed: ${error.message}`);
+      throw error;
+    });
     const location = response.headers['location'];
     if (!REDIRECTS.has(response.status) || location === undefined || hop >= (request.maxRedirects ?? 0)) {
       return response;
@@ -76,10 +80,7 @@ function redirected(request: HttpRequest, status: number, location: string): Htt
     });
   }
   if (request.url.protocol === 'https:' && url.protocol !== 'https:') {
-    throw new ToolError(
-      'blocked',
-      `${request.url.host} redirects from https to ${url.protocol}//${url.host}.`,
-    );
+    throw refused('redirect', `${request.url.host} redirects from https to ${url.protocol}//${url.host}.`);
   }
   const sameOrigin = url.origin === request.url.origin;
   const becomesGet = status === 303 || ((status === 301 || status === 302) && request.method === 'POST');

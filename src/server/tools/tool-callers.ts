@@ -1,6 +1,7 @@
 import type { Clock } from '../../domain/clock.js';
 import { tryParseDuration } from '../../domain/duration.js';
 import { PaoError } from '../../domain/errors.js';
+import { type Observer, silentObserver } from '../../domain/observability/observer.js';
 import { compileSchema } from '../../domain/pipeline/schema-check.js';
 import type { Redactor } from '../../domain/redact.js';
 import type { ServerImport, Tool } from '../../domain/tool.js';
@@ -8,6 +9,8 @@ import { ToolError } from '../../domain/tool-error.js';
 import { builtinOf } from './builtin-tools.js';
 import type { ToolCallContext, ToolResult } from './caller.js';
 import type { ConnectorAnswer, ConnectorCall, ConnectorServices } from './connector.js';
+import { outcomeOfError, verdictOf } from './call-outcome.js';
+import { CircuitBreaker } from './circuit-breaker.js';
 import { startDeadline } from './deadline.js';
 import { createEgressGuard, type EgressGuard } from './egress-guard.js';
 import { callHttpTool } from './http-tool.js';
@@ -28,6 +31,8 @@ export interface ToolCallerOptions {
   version?: string;
   /** For tests: another guard than the default one. */
   guard?: EgressGuard;
+  /** Hears of every call to the outside. */
+  observer?: Observer;
 }
 
 /** Calls tools of every kind; one per process, so that connections and child processes are shared. */
@@ -55,7 +60,8 @@ export function createToolCallers(options: ToolCallerOptions): ToolCallers {
   };
   const llm = new LlmCaller(services);
   const mcp = new McpCaller(services);
-  const { redactor, clock } = options;
+  const { redactor, clock, observer = silentObserver } = options;
+  const breaker = new CircuitBreaker(() => clock.monotonic(), observer);
 
   const connect = (call: ConnectorCall): Promise<ConnectorAnswer> => {
     switch (call.tool.kind) {
@@ -87,6 +93,39 @@ export function createToolCallers(options: ToolCallerOptions): ToolCallers {
     }
   };
 
+  /** A call that leaves the process: cut off when the other side keeps failing, and counted. */
+  const callOutside = async (
+    tool: Tool,
+    input: unknown,
+    context: ToolCallContext,
+  ): Promise<ConnectorAnswer> => {
+    const labels = { tool: tool.address, protocol: tool.kind === 'builtin' ? 'http' : tool.kind };
+    const began = clock.monotonic();
+    let entered = false;
+    try {
+      breaker.enter(tool.address);
+      entered = true;
+      const answer = await callAll(tool, input, context);
+      checkOutput(tool, answer);
+      breaker.leave(tool.address, 'worked');
+      observer.add('external_tool_calls_total', { ...labels, outcome: 'ok' });
+      observer.observe('external_tool_duration_seconds', labels, (clock.monotonic() - began) / 1000);
+      return answer;
+    } catch (error) {
+      const known = error instanceof ToolError ? error : null;
+      const outcome = known === null ? 'tool_error' : outcomeOfError(known);
+      const egress = known?.details?.['egress'];
+      if (typeof egress === 'string') observer.add('egress_blocked_total', { reason: egress });
+      if (outcome !== null) observer.add('external_tool_calls_total', { ...labels, outcome });
+      if (entered) {
+        breaker.leave(tool.address, verdictOf(outcome));
+        if (outcome !== null)
+          observer.observe('external_tool_duration_seconds', labels, (clock.monotonic() - began) / 1000);
+      }
+      throw error;
+    }
+  };
+
   const callAll = async (tool: Tool, input: unknown, context: ToolCallContext): Promise<ConnectorAnswer> => {
     const parts = tool.max_text === undefined ? [input] : splitInput(tool.max_text, input);
     if (parts.length === 1) return callOnce(tool, parts[0], context);
@@ -102,8 +141,8 @@ export function createToolCallers(options: ToolCallerOptions): ToolCallers {
         const builtin = tool.kind === 'builtin' ? builtinOf(tool) : null;
         const answer = builtin?.immediate
           ? builtin.run(services, { tool, input, context })
-          : await callAll(tool, input, context);
-        checkOutput(tool, answer);
+          : await callOutside(tool, input, context);
+        if (builtin?.immediate) checkOutput(tool, answer);
         return {
           output: answer.output,
           durationMs: clock.monotonic() - startedAt,
@@ -112,7 +151,7 @@ export function createToolCallers(options: ToolCallerOptions): ToolCallers {
           ...(answer.status === undefined ? {} : { status: answer.status }),
         };
       } catch (error) {
-        throw redacted(error, redactor, tool);
+        throw redacted(error, redactor, observer, tool);
       }
     },
     async discover(server, signal = new AbortController().signal) {
@@ -120,7 +159,7 @@ export function createToolCallers(options: ToolCallerOptions): ToolCallers {
       try {
         return await mcp.discover(server, deadline);
       } catch (error) {
-        throw redacted(error, redactor);
+        throw redacted(error, redactor, observer);
       } finally {
         deadline.end();
       }
@@ -148,6 +187,7 @@ export function createToolCallers(options: ToolCallerOptions): ToolCallers {
       return (result.output as { text?: string } | null)?.text ?? '';
     },
     async close() {
+      breaker.close();
       await Promise.all([mcp.close(), services.guard.close()]);
     },
   };
@@ -204,7 +244,7 @@ function schemaOf(tool: Tool, schema: Record<string, unknown>, which: string) {
 }
 
 /** The error as a ToolError without secrets; what no connector foresaw is a fault of the tool, never silence. */
-function redacted(error: unknown, redactor: Redactor, tool?: Tool): ToolError {
+function redacted(error: unknown, redactor: Redactor, observer: Observer, tool?: Tool): ToolError {
   const known =
     error instanceof ToolError
       ? error
@@ -226,6 +266,8 @@ function redacted(error: unknown, redactor: Redactor, tool?: Tool): ToolError {
     ...(details === undefined ? {} : { details: redactor.redact(details) }),
     ...(usage === undefined ? {} : { usage }),
   });
+  if (clean.message !== known.message || clean.details !== details)
+    observer.add('secret_redactions_total', { sink: 'error' });
   // The stack of the original says where it happened; its first line is the message, which may hold a secret.
   clean.stack = redactor.redactText(known.stack ?? clean.message);
   return clean;

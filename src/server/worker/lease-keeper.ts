@@ -6,6 +6,7 @@ import {
   workerData,
 } from 'node:worker_threads';
 import type { Store } from '../store/store.js';
+import { STUCK_SIGNAL } from '../telemetry/restart-reason.js';
 
 /** What the renewing thread is told. */
 export interface KeeperData {
@@ -142,7 +143,7 @@ async function keepLeases(data: KeeperData): Promise<void> {
       seen = beat;
       seenAt = performance.now();
     } else if (performance.now() - seenAt > data.stuckAfterMs) {
-      process.kill(process.pid, 'SIGKILL');
+      process.kill(process.pid, STUCK_SIGNAL);
     }
     listen();
     if (held.size === 0) return;

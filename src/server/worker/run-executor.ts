@@ -60,10 +60,15 @@ export class RunExecutor {
     observations: ObservationBuffer,
   ): Promise<Completion | null> {
     const { clock, store, redactor } = this.options;
-    const state = new RunState(leased, { store, redactor, now: () => clock.now(), signal });
+    const state = new RunState(leased, {
+      store,
+      redactor,
+      now: () => clock.now(),
+      signal,
+      onRedacted: () => observations.add('secret_redactions_total', { sink: 'run' }),
+    });
     let memory: Completion['memory'];
     let ending: Ending | null;
-    const began = clock.monotonic();
     try {
       const plan = this.#plans.get(leased.run.taskId, leased.run.taskVersion, leased.spec);
       const run = await this.#runPlan(plan, leased, state, signal, observations);
@@ -75,7 +80,6 @@ export class RunExecutor {
     }
     if (ending === null) return null;
     const final = ending.status !== 'queued' && ending.status !== 'waiting';
-    if (final) this.#count(leased, ending, (clock.monotonic() - began) / 1000, observations);
     return {
       runId: leased.run.id,
       leaseToken: leased.leaseToken,
@@ -323,12 +327,6 @@ export class RunExecutor {
     const record = frame.state.begin(planned.step.id, planned.position, planned.tool);
     frame.state.put({ ...record, status: 'succeeded', attempts: 1, finishedAt: now, output });
     return { type: 'done', output };
-  }
-
-  #count(leased: LeasedRun, ending: Ending, seconds: number, observations: ObservationBuffer): void {
-    observations.add('runs_total', { outcome: ending.status, trigger: leased.run.trigger });
-    observations.observe('task_duration_seconds', { outcome: ending.status }, seconds);
-    if (ending.status === 'dead') observations.add('dead_letters_total', { reason: 'attempts_exhausted' });
   }
 }
 

@@ -19,7 +19,13 @@ export class RunState {
 
   constructor(
     readonly leased: LeasedRun,
-    private readonly options: { store: Store; redactor: Redactor; now: () => number; signal: AbortSignal },
+    private readonly options: {
+      store: Store;
+      redactor: Redactor;
+      now: () => number;
+      signal: AbortSignal;
+      onRedacted?: () => void;
+    },
   ) {
     for (const { runId: _, ...step } of leased.steps) this.#steps.set(step.stepId, step);
   }
@@ -114,12 +120,12 @@ export class RunState {
 
   #redact(step: StepWrite): StepWrite {
     const { redactor } = this.options;
-    return {
-      ...step,
-      input: redactor.redact(step.input),
-      output: redactor.redact(step.output),
-      error: redactor.redact(step.error),
-    };
+    const input = redactor.redact(step.input);
+    const output = redactor.redact(step.output);
+    const error = redactor.redact(step.error);
+    if (input === step.input && output === step.output && error === step.error) return step;
+    this.options.onRedacted?.();
+    return { ...step, input, output, error };
   }
 }
 

@@ -1,12 +1,14 @@
 import { mayUseTool } from '../../domain/agent.js';
 import { renderTemplate } from '../../domain/pipeline/template.js';
 import { TemplateError } from '../../domain/pipeline/template-error.js';
+import { SPAN, spanIdFor, traceIdOf, traceparentOf } from '../../domain/observability/trace.js';
 import type { RunError } from '../../domain/run.js';
 import { parseDuration } from '../../domain/duration.js';
 import { ToolError } from '../../domain/tool-error.js';
 import type { Tool } from '../../domain/tool.js';
 import type { StepWrite } from '../store/store.js';
 import type { ObservationBuffer } from '../telemetry/observation-buffer.js';
+import type { Tracer } from '../telemetry/tracing.js';
 import type { ToolCallContext, ToolResult } from '../tools/caller.js';
 import type { SecretSource } from '../tools/secrets.js';
 import type { PlannedStep } from './plan.js';
@@ -34,6 +36,7 @@ export interface StepCallerOptions {
   secrets: SecretSource;
   now: () => number;
   random: () => number;
+  tracer?: Tracer | null;
 }
 
 /** What a call is made within. */
@@ -167,12 +170,12 @@ export class StepCaller {
       if (tool.kind === 'builtin' || !state.hasUnwritten) return null;
       const written = await state.write();
       if (written === 'stopped') return { type: 'stopped', cause: stopCause(frame.signal) };
-      return written === 'fenced' ? { type: 'stopped', cause: 'lease_lost' } : null;
+      return written === 'fenced' ? lostLease(frame) : null;
     }
     state.put(begun);
     const written = await state.write(key === null ? undefined : { key, stepId: begun.stepId });
     if (written === 'ok') return null;
-    if (written === 'fenced') return { type: 'stopped', cause: 'lease_lost' };
+    if (written === 'fenced') return lostLease(frame);
     if (written === 'stopped') {
       // The call was never made.
       const cause = stopCause(frame.signal);
@@ -215,14 +218,15 @@ export class StepCaller {
       planned.timeoutMs ?? (tool.timeout === undefined ? DEFAULT_TIMEOUT_MS : parseDuration(tool.timeout));
     const timeoutMs = Math.max(1, Math.min(own, left));
     const began = frame.monotonic();
-    const protocol = tool.kind;
     try {
-      const traceId = run.traceId ?? run.id.slice(4);
       const result = await this.options.callTool(tool, prepared.input, {
         signal: frame.signal,
         timeoutMs,
         idempotencyKey: prepared.key ?? `${run.id}.${begun.stepId}`,
-        traceparent: `00-${traceId}-${spanId(run.id, begun.stepId, begun.attempts)}-01`,
+        traceparent: traceparentOf(
+          traceIdOf(run),
+          spanIdFor(run.id, SPAN.call(begun.stepId, begun.attempts)),
+        ),
         runId: run.id,
         stepId: begun.stepId,
         attempt: begun.attempts,
@@ -230,20 +234,13 @@ export class StepCaller {
         agent: frame.agent,
       });
       const seconds = (frame.monotonic() - began) / 1000;
+      this.#trace(begun, tool, frame, seconds, null);
       frame.observations.add('step_success_total', { tool: tool.address });
       frame.observations.observe(
         'step_duration_seconds',
         { tool: tool.address, outcome: 'success' },
         seconds,
       );
-      if (protocol !== 'builtin') {
-        frame.observations.add('external_tool_calls_total', { tool: tool.address, protocol, outcome: 'ok' });
-        frame.observations.observe(
-          'external_tool_duration_seconds',
-          { tool: tool.address, protocol },
-          seconds,
-        );
-      }
       const done = frame.state.put({
         ...begun,
         status: 'succeeded',
@@ -255,20 +252,49 @@ export class StepCaller {
     } catch (error) {
       if (!(error instanceof ToolError)) throw error;
       const seconds = (frame.monotonic() - began) / 1000;
-      if (protocol !== 'builtin') {
-        frame.observations.add('external_tool_calls_total', {
-          tool: tool.address,
-          protocol,
-          outcome: callOutcome(error),
-        });
-        frame.observations.observe(
-          'external_tool_duration_seconds',
-          { tool: tool.address, protocol },
-          seconds,
-        );
-      }
+      this.#trace(begun, tool, frame, seconds, error);
       return this.#failed(begun, tool, error, planned, frame, seconds);
     }
+  }
+
+  /** One span for the step and, when it left the process, one for the call, as OpenTelemetry names them for agents. */
+  #trace(begun: StepWrite, tool: Tool, frame: CallFrame, seconds: number, error: ToolError | null): void {
+    const { tracer } = this.options;
+    if (tracer === undefined || tracer === null) return;
+    const { run } = frame.state.leased;
+    const end = this.options.now();
+    const step = spanIdFor(run.id, SPAN.step(begun.stepId, begun.attempts));
+    const common = {
+      traceId: traceIdOf(run),
+      start: end - seconds * 1000,
+      end,
+      ...(error === null ? {} : { error: error.message }),
+    };
+    const attributes = {
+      'gen_ai.operation.name': 'execute_tool',
+      'gen_ai.tool.name': tool.address,
+      'pao.run.id': run.id,
+      'pao.step.id': begun.stepId,
+      'pao.step.attempt': begun.attempts,
+      ...(error === null ? {} : { 'error.type': error.kind }),
+    };
+    tracer.span({
+      ...common,
+      name: `execute_tool ${tool.address}`,
+      kind: 'internal',
+      spanId: step,
+      parentSpanId: spanIdFor(run.id, SPAN.run(run.attempt)),
+      attributes,
+    });
+    if (tool.kind === 'builtin') return;
+    tracer.span({
+      ...common,
+      name: tool.kind === 'mcp' ? `tools/call ${tool.mcp?.tool ?? tool.address}` : `call ${tool.address}`,
+      kind: 'client',
+      spanId: spanIdFor(run.id, SPAN.call(begun.stepId, begun.attempts)),
+      parentSpanId: step,
+      attributes: tool.kind === 'mcp' ? { ...attributes, 'mcp.method.name': 'tools/call' } : attributes,
+    });
   }
 
   #failed(
@@ -426,25 +452,16 @@ const usageOf = (usage: NonNullable<ToolResult['usage']>) => ({
   ...(usage.estimated === true ? { estimated: true } : {}),
 });
 
+/** A write was refused: the run is another worker's now. */
+function lostLease({ observations }: CallFrame): CallOutcome {
+  observations.add('fencing_rejections_total', { operation: 'record' });
+  observations.add('lease_renewals_total', { outcome: 'lost' });
+  return { type: 'stopped', cause: 'lease_lost' };
+}
+
 /** The closed list of reasons of the metric catalogue. */
 function failureReason(kind: string): string {
   if (kind === 'timeout' || kind === 'template' || kind === 'canceled') return kind;
   if (kind === 'invalid_input' || kind === 'invalid_output') return 'schema';
   return kind === 'forbidden' || kind === 'blocked' || kind === 'auth' ? 'policy' : 'tool_error';
-}
-
-function callOutcome(error: ToolError): string {
-  const status = error.details?.status;
-  if (typeof status === 'number') return status >= 500 ? 'http_5xx' : status >= 400 ? 'http_4xx' : 'schema';
-  if (error.kind === 'timeout' || error.kind === 'too_large' || error.kind === 'blocked') return error.kind;
-  return error.kind === 'invalid_output' ? 'schema' : 'connect';
-}
-
-/** A span id (8 bytes, hex) that is the same for the same attempt of the same step: FNV-1a, 64 bit. */
-function spanId(runId: string, stepId: string, attempt: number): string {
-  let hash = 0xcbf29ce484222325n;
-  for (const char of `${runId}/${stepId}/${attempt}`) {
-    hash = BigInt.asUintN(64, (hash ^ BigInt(char.charCodeAt(0))) * 0x100000001b3n);
-  }
-  return hash.toString(16).padStart(16, '0');
 }

@@ -4,8 +4,10 @@ import type { Bus } from '../bus/bus.js';
 import type { Completion, LeasedRun, Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import { ObservationBuffer } from '../telemetry/observation-buffer.js';
+import type { Tracer } from '../telemetry/tracing.js';
 import { CompletionWriter } from './completion-writer.js';
 import { interruptedCompletion, type RunExecutor } from './run-executor.js';
+import { RunReport } from './run-report.js';
 
 export interface WorkerOptions {
   store: Store;
@@ -22,6 +24,9 @@ export interface WorkerOptions {
   onLeased?: (runIds: string[]) => void;
   /** How long to wait at most between two looks, milliseconds. */
   pollMs?: number;
+  /** Where metrics go; onto the bus when left out. */
+  observations?: ObservationBuffer;
+  tracer?: Tracer | null;
 }
 
 /** The most runs leased in one go; a batch costs one commit whatever its size. */
@@ -36,7 +41,8 @@ interface ActiveRun {
 
 /** Leases due runs, executes them and writes what became of them. */
 export class Worker {
-  readonly #options: Required<WorkerOptions>;
+  readonly #options: Required<Omit<WorkerOptions, 'observations' | 'tracer'>>;
+  readonly #report: RunReport;
   readonly #writer: CompletionWriter;
   readonly #waiting: LeasedRun[] = [];
   readonly #active = new Map<string, ActiveRun>();
@@ -60,14 +66,20 @@ export class Worker {
 
   constructor(options: WorkerOptions) {
     this.#options = { pollMs: 1000, onLeased: () => {}, ...options };
-    this.#observations = new ObservationBuffer((observations) =>
-      options.bus.publish('metrics', { observations }),
-    );
+    this.#observations =
+      options.observations ??
+      new ObservationBuffer((observations) => options.bus.publish('metrics', { observations }));
+    this.#report = new RunReport({
+      observations: this.#observations,
+      logger: options.logger,
+      tracer: options.tracer ?? null,
+      monotonic: () => options.clock.monotonic(),
+    });
     this.#writer = new CompletionWriter({
       store: options.store,
       clock: options.clock,
       logger: options.logger,
-      onFenced: (runIds) => this.#fenced(runIds, 'complete'),
+      onFenced: (runIds) => this.#fenced(runIds),
       onWritten: (completions) => this.#written(completions),
       onHealth: (healthy) => {
         this.#healthy = healthy;
@@ -231,21 +243,24 @@ export class Worker {
   #execute(leased: LeasedRun): void {
     const controller = new AbortController();
     this.#active.set(leased.run.id, { leased, controller });
-    this.#observeStart(leased);
+    const { clock } = this.#options;
+    const [beganAt, began] = [clock.now(), clock.monotonic()];
+    this.#report.started(leased, beganAt);
+    const ended = (completion: Completion | null) => {
+      if (completion !== null) this.#report.ended(leased, beganAt, (clock.monotonic() - began) / 1000);
+      this.#ended(leased, completion);
+    };
     if (leased.cancelRequested) controller.abort('canceled');
     this.#options.executor.execute(leased, controller.signal, this.#observations).then(
-      (completion) => this.#ended(leased, completion),
+      (completion) => ended(completion),
       (error: unknown) => {
         this.#options.logger.error({ err: error, run_id: leased.run.id }, 'the executor failed');
         // Not the run's fault: it goes back uncounted, and whoever takes it next goes on after its last recorded step.
         if (isUnavailable(error)) {
-          this.#ended(
-            leased,
-            interruptedCompletion(leased, this.#options.clock.now() + this.#options.pollMs),
-          );
+          ended(interruptedCompletion(leased, this.#options.clock.now() + this.#options.pollMs));
           return;
         }
-        this.#ended(leased, {
+        ended({
           runId: leased.run.id,
           leaseToken: leased.leaseToken,
           steps: [],
@@ -256,7 +271,7 @@ export class Worker {
             message: 'pao itself failed while executing this run; see the log.',
           },
           output: null,
-          finishedAt: this.#options.clock.now(),
+          finishedAt: clock.now(),
         });
       },
     );
@@ -284,25 +299,19 @@ export class Worker {
     this.#rateCount = 0;
   }
 
-  #fenced(runIds: string[], operation: string): void {
-    this.#options.logger.warn({ run_ids: runIds, operation }, 'the lease was lost; the result was refused');
-    this.#observations.add('fencing_rejections_total', { operation }, runIds.length);
+  #fenced(runIds: string[]): void {
+    this.#options.logger.warn({ run_ids: runIds }, 'the lease was lost; the result was refused');
+    this.#report.fenced(runIds);
     for (const id of runIds) this.#active.get(id)?.controller.abort('lease_lost');
   }
 
   #written(completions: Completion[]): void {
     const { bus } = this.#options;
     this.finished += completions.length;
+    this.#report.written(completions);
     bus.publish('run', { runIds: completions.map((done) => done.runId) });
     const again = completions.some((done) => done.status === 'queued');
     // A run that ended may have held a key that others wait for; a retry has a new run_at to wait for.
     if (again || this.#room() > 0) this.wake();
-  }
-
-  #observeStart(leased: LeasedRun): void {
-    const { run } = leased;
-    if (run.attempt > 1) return;
-    const delay = Math.max(0, this.#options.clock.now() - run.runAt) / 1000;
-    this.#observations.observe('dispatch_delay_seconds', { trigger: run.trigger }, delay);
   }
 }

@@ -13,6 +13,7 @@ const publish = (store: Store, topic: string, overrides: Partial<PublishedEvent>
     dedupeKey: null,
     agentId: 'agt_1',
     createdAt: T0,
+    traceId: null,
     ...overrides,
   });
 

@@ -61,6 +61,26 @@ export function exerciseOperations(subject: Subject): void {
       expect(await store.getMeta('a')).toBe('2');
     });
 
+    test('a value is swapped by one of those who saw the same one, and listed by its prefix', async () => {
+      const { store } = subject();
+      expect(await store.swapMeta('swap:b', 'seen', 'new')).toBe(false);
+      const tries = ['1', '2', '3'].map((value) => store.swapMeta('swap:b', null, value));
+      expect((await Promise.all(tries)).filter(Boolean)).toHaveLength(1);
+      const value = (await store.getMeta('swap:b')) as string;
+      expect(await store.swapMeta('swap:b', 'other', 'x')).toBe(false);
+      expect(await store.swapMeta('swap:b', value, 'x')).toBe(true);
+      await store.swapMeta('swap:a', null, 'y');
+      await store.setMeta('swaq', 'outside');
+      const both = [
+        { key: 'swap:a', value: 'y' },
+        { key: 'swap:b', value: 'x' },
+      ];
+      expect(await store.listMeta('swap:', 10)).toEqual(both);
+      expect(await store.listMeta('swap:', 1)).toEqual(both.slice(0, 1));
+      expect(await store.swapMeta('swap:a', 'y', null)).toBe(true);
+      expect(await store.getMeta('swap:a')).toBeNull();
+    });
+
     test('an answer is kept, replaced, and deleted when it is old', async () => {
       const { store } = subject();
       expect(await store.getAnswer('a')).toBeNull();
@@ -175,6 +195,7 @@ export function exerciseOperations(subject: Subject): void {
           dedupeKey: null,
           agentId: 'a',
           createdAt,
+          traceId: null,
         });
       await publish(T0 - 900);
       await store.dispatchEvents({ now: T0, limit: 10, match: () => [] });

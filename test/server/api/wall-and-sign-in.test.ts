@@ -85,6 +85,7 @@ describe('the access log', () => {
     const line = lines.find(({ route }) => route === '/v1/tasks/:id/run');
     expect(line).toEqual({
       request_id: run.headers.get('x-request-id'),
+      trace_id: (run.body as { trace_id: string }).trace_id,
       method: 'POST',
       route: '/v1/tasks/:id/run',
       status: 202,

@@ -56,6 +56,7 @@ async function withWorkLeft() {
       dedupeKey: null,
       agentId: agent.id,
       createdAt: T0,
+      traceId: null,
     });
     await backUp();
     return { task, runs: [queued.id, leased.id] };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { eventInputSchema } from '../../../domain/event.js';
 import { newId } from '../../../domain/ids.js';
+import { SPAN, spanIdFor } from '../../../domain/observability/trace.js';
 import { type Operation, operation } from '../operation.js';
 import { pageQuery } from './list-query.js';
 import { eventView } from '../views.js';
@@ -15,17 +16,31 @@ export const eventOperations: Operation[] = [
     status: 201,
     body: eventInputSchema,
     maxBytes: 256 * 1024,
-    async handle({ body, services, caller }) {
+    async handle({ body, services, caller, trace, requestId }) {
       const now = services.clock.now();
+      const id = newId('evt', now);
       const { event, duplicate } = await services.store.publishEvent({
-        id: newId('evt', now),
+        id,
         topic: body.topic,
         payload: body.payload ?? null,
         dedupeKey: body.dedupe_key ?? null,
         agentId: caller.agent.id,
         createdAt: now,
+        traceId: trace.traceId,
       });
       if (!duplicate) {
+        // The scheduler names this request as the parent of what the event triggers.
+        trace.spanId = spanIdFor(id, SPAN.request);
+        services.logger.info(
+          {
+            request_id: requestId,
+            trace_id: trace.traceId,
+            agent_id: caller.agent.id,
+            event_id: id,
+            topic: event.topic,
+          },
+          'event published',
+        );
         services.bus.publish('schedule', { reason: 'event' });
         services.bus.publish('event', { id: event.id, sequence: event.sequence, topic: event.topic });
       }

@@ -4,6 +4,7 @@ import { conflict, invalidInput, notFound } from '../../../domain/errors.js';
 import { newId } from '../../../domain/ids.js';
 import { isFinal, RUN_STATUSES, type RunStatus } from '../../../domain/run.js';
 import { type ApiServices, type Caller, type Operation, operation } from '../operation.js';
+import { reportEnqueued } from '../report-enqueued.js';
 import { audit, findTask } from '../task-service.js';
 import { runView } from '../views.js';
 
@@ -63,8 +64,11 @@ export const runOperations: Operation[] = [
     status: 202,
     body: z.strictObject({ reason: z.string().max(500).optional() }).optional(),
     async handle({ params, body, services, caller }) {
-      const { id } = await findRun(params.id as string, services, caller);
+      const before = await findRun(params.id as string, services, caller);
+      const { id } = before;
       const result = await services.store.cancelRun(id, body?.reason ?? 'canceled', services.clock.now());
+      if (result?.run.status === 'canceled' && !result.cancelRequested && !isFinal(before.status))
+        services.metrics.observer.add('runs_total', { outcome: 'canceled', trigger: result.run.trigger });
       if (result?.cancelRequested === true) services.bus.publish('cancel', { runIds: [id] });
       services.bus.publish('run', { runIds: [id] });
       await audit(services, caller, 'run.canceled', id, {});
@@ -79,7 +83,7 @@ export const runOperations: Operation[] = [
     scope: 'runs:write',
     status: 202,
     body: z.strictObject({ from_step: z.string().max(60).optional() }).optional(),
-    async handle({ params, body, services, caller }) {
+    async handle({ params, body, services, caller, trace, requestId }) {
       const original = await findRun(params.id as string, services, caller);
       if (!isFinal(original.status))
         throw conflict('The run has not ended yet.', [`pao run watch ${original.id}`]);
@@ -115,12 +119,13 @@ export const runOperations: Operation[] = [
           eventId: original.eventId,
           parentRunId: original.id,
           dedupeKey: null,
-          traceId: null,
+          traceId: trace.traceId,
           serial: false,
           carriedSteps,
         },
       });
       services.bus.publish('work', { count: 1 });
+      reportEnqueued(run, { trace, requestId }, services);
       await audit(services, caller, 'run.replayed', original.id, { run_id: run.id });
       return { body: runView(run), location: `/v1/runs/${run.id}` };
     },

@@ -257,9 +257,9 @@ export const taskOperations: Operation[] = [
     status: 202,
     body: runBodySchema.optional(),
     query: z.strictObject({ wait: waitQuery }),
-    async handle({ params, query, body, services, caller, signal }) {
+    async handle({ params, query, body, services, caller, trace, requestId, signal }) {
       const task = await findTask(params.id as string, services, caller);
-      const run = await runTask(task, body ?? {}, services, caller);
+      const run = await runTask(task, body ?? {}, services, caller, { trace, requestId });
       const location = `/v1/runs/${run.id}`;
       if (query.wait === undefined) return { body: runView(run), location };
       await waitForEnd(run.id, query.wait, services, signal);

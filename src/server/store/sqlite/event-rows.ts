@@ -11,6 +11,7 @@ export interface EventRow {
   agent_id: string;
   created_at: number;
   dispatched_at: number | null;
+  trace_id: string | null;
 }
 
 /** The event that a row describes. */
@@ -24,5 +25,6 @@ export function toEvent(row: EventRow): PublishedEvent {
     agentId: row.agent_id,
     createdAt: row.created_at,
     dispatchedAt: row.dispatched_at,
+    traceId: row.trace_id,
   };
 }

@@ -22,13 +22,22 @@ export function eventMethods(database: SqliteDatabase): EventStore {
         if (first !== undefined) return { event: toEvent(first), duplicate: true };
         const { lastInsertRowid } = connection
           .sql(
-            'INSERT INTO event (id, topic, payload, dedupe_key, agent_id, created_at) VALUES (?, ?, ?, ?, ?, ?)',
+            'INSERT INTO event (id, topic, payload, dedupe_key, agent_id, created_at, trace_id) VALUES (?, ?, ?, ?, ?, ?, ?)',
           )
-          .run(event.id, event.topic, toJson(event.payload), event.dedupeKey, event.agentId, event.createdAt);
+          .run(
+            event.id,
+            event.topic,
+            toJson(event.payload),
+            event.dedupeKey,
+            event.agentId,
+            event.createdAt,
+            event.traceId ?? null,
+          );
         return {
           event: {
             ...event,
             payload: event.payload ?? null,
+            traceId: event.traceId ?? null,
             sequence: Number(lastInsertRowid),
             dispatchedAt: null,
           },

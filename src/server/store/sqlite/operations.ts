@@ -14,6 +14,8 @@ type OperationMethods = Pick<
   | 'setMeta'
   | 'getAnswer'
   | 'keepAnswer'
+  | 'swapMeta'
+  | 'listMeta'
   | 'appendAudit'
   | 'listAudit'
   | 'heartbeat'
@@ -96,6 +98,31 @@ export function operationMethods(database: SqliteDatabase, clock: Clock = system
             ON CONFLICT (id) DO UPDATE SET answer = excluded.answer, at = excluded.at`)
           .run(id, answer, at);
       }),
+
+    swapMeta: (key, before, after) =>
+      database.write((connection) => {
+        if (before === null && after === null)
+          return connection.sql('SELECT 1 FROM meta WHERE key = ?').get(key) === undefined;
+        const { changes } =
+          before === null
+            ? connection
+                .sql('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING')
+                .run(key, after)
+            : after === null
+              ? connection.sql('DELETE FROM meta WHERE key = ? AND value = ?').run(key, before)
+              : connection
+                  .sql('UPDATE meta SET value = ? WHERE key = ? AND value = ?')
+                  .run(after, key, before);
+        return changes === 1;
+      }),
+
+    listMeta: (prefix, limit) =>
+      database.read(
+        (connection) =>
+          connection
+            .sql('SELECT key, value FROM meta WHERE key >= ? AND key < ? ORDER BY key LIMIT ?')
+            .all(prefix, `${prefix}\uffff`, limit) as { key: string; value: string }[],
+      ),
 
     appendAudit: (entry) =>
       database.write((connection) => {
