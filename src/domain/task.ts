@@ -28,7 +28,6 @@ export const notifySchema = z.union([
   z.strictObject({ webhook: z.url({ protocol: /^https?$/ }).max(2000) }),
   z.strictObject({ tool: z.string().min(1).max(200), with: z.record(z.string(), z.unknown()).default({}) }),
 ]);
-export type NotifyTarget = z.infer<typeof notifySchema>;
 
 /** What is watched about a task; what is left out follows `notify` of the configuration. */
 const monitorSchema = z.strictObject({
