@@ -14,8 +14,12 @@ export interface HeldTool {
   requests: ToolRequest[];
   /** Whether requests wait for {@link release}. */
   holds: boolean;
+  /** Decides about one request; what it does not `answer` stays without one. */
+  onCall: ((call: string, answer: () => void, response: ServerResponse) => void) | null;
   /** Answers everything that waits, and from then on at once. */
   release(): void;
+  /** Answers the first so many that wait. */
+  releaseSome(count: number): void;
   /** Adds `probe.read` and `probe.once` to the catalog: the same call, said to be safe to repeat and not. */
   addTo(pao: Pao): Promise<void>;
   close(): Promise<void>;
@@ -26,10 +30,17 @@ export async function startHeldTool(): Promise<HeldTool> {
   const tool: HeldTool = {
     requests: [],
     holds: false,
+    onCall: null,
     release() {
       tool.holds = false;
       for (const response of waiting) answer(response);
       waiting.clear();
+    },
+    releaseSome(count) {
+      for (const response of [...waiting].slice(0, count)) {
+        waiting.delete(response);
+        answer(response);
+      }
     },
     async addTo(pao) {
       for (const side_effect of ['read', 'once']) {
@@ -51,11 +62,13 @@ export async function startHeldTool(): Promise<HeldTool> {
     response.writeHead(200, { 'content-type': 'application/json' }).end('{"ok":true}');
   const server = createServer((request, response) => {
     const key = request.headers['idempotency-key'];
+    const call = new URL(request.url as string, 'http://localhost').searchParams.get('call') ?? '';
     tool.requests.push({
-      call: new URL(request.url as string, 'http://localhost').searchParams.get('call') ?? '',
+      call,
       idempotencyKey: typeof key === 'string' ? key : null,
     });
-    if (tool.holds) waiting.add(response);
+    if (tool.onCall !== null) tool.onCall(call, () => answer(response), response);
+    else if (tool.holds) waiting.add(response);
     else answer(response);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));

@@ -41,6 +41,8 @@ export interface Pao {
   token: string;
   /** Process id of the supervisor. */
   pid: number;
+  /** From the start of the process to the first good answer of `/health/ready`, milliseconds. */
+  readyMs: number;
   /** Runs one command of the CLI against this system. */
   cli(
     args: string[],
@@ -65,6 +67,10 @@ export interface Pao {
   stop(): Promise<void>;
   /** Kills the supervisor with SIGKILL and waits until it is gone. */
   killSupervisor(): Promise<void>;
+  /** Kills all of its processes with SIGKILL at one instant, as a power cut does, and waits until they are gone. */
+  killAll(): Promise<void>;
+  /** Process ids of the workers by their slot (`w1`, …). */
+  workerPids(): Map<string, number>;
   /** Removes the data directory. */
   cleanUp(): void;
 }
@@ -91,6 +97,7 @@ export async function startPao(options: StartPaoOptions = {}): Promise<Pao> {
     ],
     { env, cwd: home, stdio: ['ignore', 'pipe', 'pipe'] },
   );
+  const began = performance.now();
   let written = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8');
@@ -112,6 +119,7 @@ export async function startPao(options: StartPaoOptions = {}): Promise<Pao> {
     READY_TIMEOUT_MS,
     () => written,
   );
+  const readyMs = performance.now() - began;
   const { token } = readJson<{ token: string }>(join(home, 'credentials.json')) as { token: string };
   const pid = child.pid as number;
 
@@ -120,6 +128,7 @@ export async function startPao(options: StartPaoOptions = {}): Promise<Pao> {
     url,
     token,
     pid,
+    readyMs,
     cli: (args, { cwd = home, env: more, input } = {}) => runCli(args, { ...env, ...more }, cwd, input),
     async json(args, { cwd = home } = {}) {
       const result = await runCli([...args, '--json'], env, cwd);
@@ -177,6 +186,20 @@ export async function startPao(options: StartPaoOptions = {}): Promise<Pao> {
     async killSupervisor() {
       child.kill('SIGKILL');
       await ended(child, written);
+    },
+    async killAll() {
+      const ids = [pid, ...descendantsOf(pid)];
+      for (const id of ids) process.kill(id, 'SIGKILL');
+      await ended(child, written);
+      await until('all processes to be gone', () => ids.every((id) => startOf(id) === null));
+    },
+    workerPids() {
+      const found = new Map<string, number>();
+      for (const id of descendantsOf(pid)) {
+        const slot = / (w\d+)$/.exec(commandOf(id))?.[1];
+        if (slot !== undefined) found.set(slot, id);
+      }
+      return found;
     },
     cleanUp: () => rmSync(home, { recursive: true, force: true }),
   };
@@ -271,6 +294,14 @@ function statOf(pid: number): string[] | null {
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
     return null;
+  }
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+  } catch {
+    return '';
   }
 }
 

@@ -28,7 +28,10 @@ const errorLogger: Logger = {
 
 /** Real scheduler, worker and SQLite in one process, on a clock that a test moves. */
 export interface TestSystem {
+  /** What the services use. */
   store: Store;
+  /** The same without the faults of `wrapStore`. */
+  reliableStore: Store;
   bus: MemoryBus;
   clock: VirtualClock;
   scheduler: Scheduler;
@@ -50,11 +53,16 @@ export async function startTestSystem(options: {
   callTool: (tool: Tool, input: unknown, context: ToolCallContext) => Promise<ToolResult>;
   builtin?: Tool[];
   secrets?: Record<string, string>;
+  /** Puts faults between the services and the store. */
+  wrapStore?: (store: Store) => Store;
+  /** Errors of the services are expected. */
+  quiet?: boolean;
 }): Promise<TestSystem> {
+  const logger = options.quiet === true ? silentLogger : errorLogger;
   const folder = mkdtempSync(join(tmpdir(), 'pao-test-'));
   const clock = new VirtualClock(options.start ?? '2026-11-24T06:00:00Z');
-  const store = await openStore({ url: `sqlite:${join(folder, 'test.db')}`, durability: 'normal' });
-  await store.migrate(clock.now());
+  const reliableStore = await openStore({ url: `sqlite:${join(folder, 'test.db')}`, durability: 'normal' });
+  await reliableStore.migrate(clock.now());
   const bus = new MemoryBus();
   const now = clock.now();
   const agent: Agent = {
@@ -66,12 +74,14 @@ export async function startTestSystem(options: {
     createdAt: now,
     updatedAt: now,
   };
-  await store.createAgent(agent, null);
-  const scheduler = new Scheduler({ store, bus, clock, logger: errorLogger });
+  await reliableStore.createAgent(agent, null);
+  const store = options.wrapStore?.(reliableStore) ?? reliableStore;
+  const scheduler = new Scheduler({ store, bus, clock, logger });
   const workers: Worker[] = [];
   const redactor = new Redactor();
   const system: TestSystem = {
     store,
+    reliableStore,
     bus,
     clock,
     scheduler,
@@ -82,7 +92,7 @@ export async function startTestSystem(options: {
       const executor = new RunExecutor({
         store,
         clock: { now: () => clock.now(), monotonic },
-        logger: errorLogger,
+        logger,
         catalog,
         redactor,
         random: () => 0.5,
@@ -100,7 +110,7 @@ export async function startTestSystem(options: {
         store,
         bus,
         clock: { now: () => clock.now(), monotonic },
-        logger: errorLogger,
+        logger,
         executor,
         workerId: newId('wrk', clock.now()),
         concurrency: settings.concurrency ?? 4,

@@ -307,7 +307,7 @@ export class Worker {
 
   #written(completions: Completion[]): void {
     const { bus } = this.#options;
-    this.finished += completions.length;
+    this.finished += completions.filter((done) => done.interrupted !== true).length;
     this.#report.written(completions);
     bus.publish('run', { runIds: completions.map((done) => done.runId) });
     const again = completions.some((done) => done.status === 'queued');

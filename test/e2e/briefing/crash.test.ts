@@ -45,20 +45,9 @@ async function begin(change: (task: Json & { pipeline: Json[] }) => void = () =>
 async function killWorkerOf(runId: string): Promise<void> {
   const { body } = await pao.api<RunView & { worker_id?: string }>('GET', `/v1/runs/${runId}`);
   const slot = /^wrk_(w\d+)_/.exec(body.worker_id ?? '')?.[1] ?? '';
-  const pid = workerPids().get(slot);
+  const pid = pao.workerPids().get(slot);
   if (pid === undefined) throw new Error(`No process of the worker is known: ${JSON.stringify(body)}`);
   process.kill(pid, 'SIGKILL');
-}
-
-/** The worker processes by slot, as the health report or else the process table has them. */
-function workerPids(): Map<string, number> {
-  const found = new Map<string, number>();
-  for (const pid of pao.descendants()) {
-    const title = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-    const slot = /\bw(\d+)\b/.exec(title)?.[0];
-    if (slot && !found.has(slot)) found.set(slot, pid);
-  }
-  return found;
 }
 
 describe('F9: a worker dies after Telegram took the message', () => {
