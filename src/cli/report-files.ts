@@ -20,17 +20,27 @@ export function openReportFiles(flags: { junit?: string[]; report?: string[] }, 
     ...(flags.junit ?? []).map((path) => ({ path: resolve(cwd, path), format: 'junit' as const })),
     ...(flags.report ?? []).map((path) => ({ path: resolve(cwd, path), format: formatOf(path) })),
   ];
-  for (const file of files) tryToWrite(file);
+  for (const { path } of files) tryToWrite(path);
   return files;
+}
+
+/** As {@link openReportFiles}, for a file of another form. @returns its absolute path. */
+export function openWritable(path: string, cwd: string): string {
+  const absolute = resolve(cwd, path);
+  tryToWrite(absolute);
+  return absolute;
 }
 
 /** Writes the reports; each file is there whole or not at all. */
 export function writeReportFiles(files: readonly ReportFile[], report: SuiteReport): void {
-  for (const { path, format } of files) {
-    const unfinished = unfinishedName(path);
-    writeFileSync(unfinished, REPORTERS[format](report));
-    renameSync(unfinished, path);
-  }
+  for (const { path, format } of files) writeWhole(path, REPORTERS[format](report));
+}
+
+/** Writes a file that is there whole or not at all. */
+export function writeWhole(path: string, text: string): void {
+  const unfinished = unfinishedName(path);
+  writeFileSync(unfinished, text);
+  renameSync(unfinished, path);
 }
 
 function formatOf(path: string): ReportFormat {
@@ -43,7 +53,7 @@ function formatOf(path: string): ReportFormat {
   });
 }
 
-function tryToWrite({ path }: ReportFile): void {
+function tryToWrite(path: string): void {
   const trial = unfinishedName(path);
   try {
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {

@@ -12,6 +12,26 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
 };
 
+/** What waits beside a clock: a simulation hands in its own, so that no time passes while it waits. */
+export interface Timers {
+  /** Calls once, when `ms` milliseconds have passed. @returns what cancels it. */
+  setTimeout(work: () => void, ms: number): () => void;
+  /** Calls every `ms` milliseconds. @returns what ends it. */
+  setInterval(work: () => void, ms: number): () => void;
+}
+
+/** The timers of this machine. */
+export const systemTimers: Timers = {
+  setTimeout(work, ms) {
+    const timer = setTimeout(work, ms);
+    return () => clearTimeout(timer);
+  },
+  setInterval(work, ms) {
+    const timer = setInterval(work, ms);
+    return () => clearInterval(timer);
+  },
+};
+
 /** A clock that stands still until it is moved: simulation and tests. */
 export class VirtualClock implements Clock {
   #now: number;

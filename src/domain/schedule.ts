@@ -108,43 +108,45 @@ export const conditionScheduleSchema = z.strictObject({
   ...policies,
 });
 
+const anySchedule = z.discriminatedUnion('kind', [
+  cronScheduleSchema,
+  rruleScheduleSchema,
+  onceScheduleSchema,
+  eventScheduleSchema,
+  conditionScheduleSchema,
+]);
+
+/** Every kind of schedule there is. */
+export const SCHEDULE_KINDS: readonly string[] = anySchedule.options.map(({ shape }) => shape.kind.value);
+
 /**
  * The `schedule` of a task (product.md). Accepted besides: `at` for the expression of `once`, and `every: 15m` for an
  * interval; both are rewritten here, so that the rest of the program knows one form.
  */
-export const scheduleSchema = z.preprocess(
-  (input, context) => {
-    if (typeof input !== 'object' || input === null || Array.isArray(input)) return input;
-    const schedule = { ...(input as Record<string, unknown>) };
-    if (schedule.kind === 'once' && schedule.expr === undefined && schedule.at !== undefined) {
-      schedule.expr = schedule.at;
-      delete schedule.at;
-    }
-    if (schedule.kind === 'event' && schedule.topic === undefined && schedule.expr !== undefined) {
-      schedule.topic = schedule.expr;
-      delete schedule.expr;
-    }
-    if (schedule.every !== undefined && (schedule.kind === undefined || schedule.kind === 'every')) {
-      const { every, kind: _, ...rest } = schedule;
-      const rule = typeof every === 'string' ? intervalRule(every) : null;
-      if (rule !== null) return { kind: 'rrule', expr: rule, ...rest };
-      context.issues.push({
-        code: 'custom',
-        input: every,
-        path: ['every'],
-        message: 'is not an interval; write a number and a unit: 30s, 15m, 6h, 1d, 2w',
-      });
-    }
-    return schedule;
-  },
-  z.discriminatedUnion('kind', [
-    cronScheduleSchema,
-    rruleScheduleSchema,
-    onceScheduleSchema,
-    eventScheduleSchema,
-    conditionScheduleSchema,
-  ]),
-);
+export const scheduleSchema = z.preprocess((input, context) => {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) return input;
+  const schedule = { ...(input as Record<string, unknown>) };
+  if (schedule.kind === 'once' && schedule.expr === undefined && schedule.at !== undefined) {
+    schedule.expr = schedule.at;
+    delete schedule.at;
+  }
+  if (schedule.kind === 'event' && schedule.topic === undefined && schedule.expr !== undefined) {
+    schedule.topic = schedule.expr;
+    delete schedule.expr;
+  }
+  if (schedule.every !== undefined && (schedule.kind === undefined || schedule.kind === 'every')) {
+    const { every, kind: _, ...rest } = schedule;
+    const rule = typeof every === 'string' ? intervalRule(every) : null;
+    if (rule !== null) return { kind: 'rrule', expr: rule, ...rest };
+    context.issues.push({
+      code: 'custom',
+      input: every,
+      path: ['every'],
+      message: 'is not an interval; write a number and a unit: 30s, 15m, 6h, 1d, 2w',
+    });
+  }
+  return schedule;
+}, anySchedule);
 
 export type Schedule = z.infer<typeof scheduleSchema>;
 export type TimedSchedule = Extract<Schedule, { kind: 'cron' | 'rrule' | 'once' }>;

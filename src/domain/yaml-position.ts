@@ -163,6 +163,8 @@ function hintFor(code: string): string | undefined {
       return 'Each key may be there once';
     case 'TAB_AS_INDENT':
       return 'Indent with spaces, not with tabs';
+    case 'BAD_ALIAS':
+      return 'Put a text that begins with * in quotes: "* * * * *"';
     case 'BAD_SCALAR_START':
     case 'MISSING_CHAR':
     case 'BAD_INDENT':

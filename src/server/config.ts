@@ -44,6 +44,10 @@ export const configSchema = z.strictObject({
   rate_limit: z
     .strictObject({ per_second: z.int().min(1).default(200), burst: z.int().min(1).default(1000) })
     .default({ per_second: 200, burst: 1000 }),
+  /** `pao lint-scheduler`; the names of the rules are checked by it. */
+  lint: z
+    .strictObject({ rules: z.record(z.string(), z.enum(['off', 'warning', 'error'])).default({}) })
+    .default({ rules: {} }),
 });
 
 export type Config = z.infer<typeof configSchema>;

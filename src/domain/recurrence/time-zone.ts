@@ -197,16 +197,21 @@ function lookUp(name: string): TimeZone | null {
   const known = zones.get(name);
   if (known) return known;
   if (name.length > 64 || !NAME.test(name)) return null;
-  let zone: TimeZone;
-  try {
-    const resolved = new Intl.DateTimeFormat('en-US', { timeZone: name }).resolvedOptions().timeZone;
-    const canonical = resolved.toLowerCase() === name.toLowerCase() ? resolved : name;
-    zone = zones.get(canonical) ?? new TimeZone(canonical);
-    zones.set(canonical, zone);
-  } catch {
-    return null;
-  }
+  const resolved = resolvedName(name);
+  if (resolved === null) return null;
+  const canonical = resolved.toLowerCase() === name.toLowerCase() ? resolved : name;
+  const zone = zones.get(canonical) ?? new TimeZone(canonical);
+  zones.set(canonical, zone);
   // There are fewer than 600 names; the bound only stops spellings in odd capitals from piling up.
   if (zones.size < 2000) zones.set(name, zone);
   return zone;
+}
+
+/** What the runtime calls a zone; null when it knows none of that name. */
+function resolvedName(name: string): string | null {
+  try {
+    return new Intl.DateTimeFormat('en-US', { timeZone: name }).resolvedOptions().timeZone;
+  } catch {
+    return null;
+  }
 }

@@ -41,10 +41,7 @@ const LISTED_TIMES = 4;
  * @param start local seconds of an rrule's DTSTART, which fills in what the rule leaves out.
  */
 export function wordsOf(spec: RecurrenceSpec, tzid: string, start: number | null): string {
-  let words: string;
-  if (spec.kind === 'once') words = onceWords(spec.expr, tzid, spec.dst?.fold);
-  else if (spec.kind === 'cron') words = cronWords(spec.expr, spec.dayMatch ?? 'or');
-  else words = blockWords(spec.expr, start ?? 0, tzid);
+  let words = scheduleWords(spec, tzid, start);
   const { businessDays } = spec;
   if (businessDays) {
     const where =
@@ -57,6 +54,21 @@ export function wordsOf(spec: RecurrenceSpec, tzid: string, start: number | null
         : `, moved to ${businessDays.roll === 'next' ? 'the next' : 'the previous'} of the ${where}`;
   }
   return `${words} (${tzid})`;
+}
+
+function scheduleWords(
+  { kind, expr, dst, dayMatch }: RecurrenceSpec,
+  tzid: string,
+  start: number | null,
+): string {
+  switch (kind) {
+    case 'once':
+      return onceWords(expr, tzid, dst?.fold);
+    case 'cron':
+      return cronWords(expr, dayMatch ?? 'or');
+    case 'rrule':
+      return blockWords(expr, start ?? 0, tzid);
+  }
 }
 
 function onceWords(expr: string, tzid: string, fold: string | undefined): string {

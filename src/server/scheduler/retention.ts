@@ -1,5 +1,6 @@
-import type { Clock } from '../../domain/clock.js';
+import { type Clock, systemTimers, type Timers } from '../../domain/clock.js';
 import { parseDuration } from '../../domain/duration.js';
+import { newId } from '../../domain/ids.js';
 import type { Config } from '../config.js';
 import type { PruneBounds, Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -10,11 +11,17 @@ const SLICE = 1000;
 const KEEP_ANSWERS_MS = 2 * 86_400_000;
 
 /** Deletes finished history that is older than the retention policy, in slices that never hold the database for long. */
-export function startRetention(options: { store: Store; clock: Clock; logger: Logger; config: Config }): {
-  stop(): void;
-} {
+export function startRetention(options: {
+  store: Store;
+  clock: Clock;
+  /** The machine's when left out. */
+  timers?: Timers;
+  logger: Logger;
+  config: Config;
+}): { stop(): void } {
   let stopped = false;
   const pass = async () => {
+    const passId = newId('pas', options.clock.now());
     try {
       let total = 0;
       for (;;) {
@@ -25,17 +32,19 @@ export function startRetention(options: { store: Store; clock: Clock; logger: Lo
       }
       await options.store.forgetWorkers(options.clock.now() - 86_400_000);
       if (total > 0)
-        options.logger.info({ rows: total }, 'history older than the retention policy was deleted');
+        options.logger.info(
+          { rows: total, pass_id: passId },
+          'history older than the retention policy was deleted',
+        );
     } catch (error) {
-      options.logger.warn({ err: error }, 'history could not be pruned');
+      options.logger.warn({ err: error, pass_id: passId }, 'history could not be pruned');
     }
   };
-  const timer = setInterval(() => void pass(), EVERY_MS);
-  timer.unref();
+  const end = (options.timers ?? systemTimers).setInterval(() => void pass(), EVERY_MS);
   return {
     stop() {
       stopped = true;
-      clearInterval(timer);
+      end();
     },
   };
 }

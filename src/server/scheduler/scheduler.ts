@@ -1,5 +1,6 @@
-import type { Clock } from '../../domain/clock.js';
+import { type Clock, systemTimers, type Timers } from '../../domain/clock.js';
 import { isUnavailable } from '../../domain/errors.js';
+import { newId } from '../../domain/ids.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
 import type { Bus } from '../bus/bus.js';
 import type { DueTask, ScheduledResult, Store } from '../store/store.js';
@@ -10,6 +11,7 @@ import { reportReclaimed } from '../telemetry/report-reclaimed.js';
 import type { Tracer } from '../telemetry/tracing.js';
 import { ClockWatch } from './clock-watch.js';
 import { Backlog, BACKLOG_KEY } from './backlog.js';
+import type { PassResult, SchedulerContract } from './contract.js';
 import { decideDue } from './decide-due.js';
 import { matchEvent } from './match-event.js';
 import { Tally, type TallyTargets } from './tally.js';
@@ -18,6 +20,8 @@ export interface SchedulerOptions {
   store: Store;
   bus: Bus;
   clock: Clock;
+  /** The machine's when left out. */
+  timers?: Timers;
   logger: Logger;
   /** How long to wait at most between two looks, milliseconds. */
   pollMs?: number;
@@ -35,17 +39,8 @@ export interface SchedulerOptions {
   tracer?: Tracer | null;
 }
 
-/** What one pass did. */
-export interface PassResult {
-  tasks: number;
-  queued: number;
-  skipped: number;
-  missed: number;
-  events: number;
-  reclaimed: number;
-}
-
 const DEFAULTS = {
+  timers: systemTimers,
   pollMs: 1000,
   batch: 200,
   misfireAfterMs: 60_000,
@@ -61,13 +56,18 @@ const MAX_PER_TASK = 500;
  * Turns what is due into rows. Level-triggered: every pass looks at what is due in the store, nothing depends on an
  * earlier one (product.md, promise 3). Any number of schedulers may run.
  */
-export class Scheduler {
+export class Scheduler implements SchedulerContract {
   readonly #options: Required<Omit<SchedulerOptions, 'observations' | 'tracer'>>;
   readonly #observations: ObservationBuffer;
   readonly #targets: TallyTargets;
   readonly #watch: ClockWatch;
   readonly #unsubscribe: (() => void)[] = [];
-  #timer: NodeJS.Timeout | null = null;
+  /** Ends the look at every `pollMs`, which nothing that happens in a pass can end. */
+  #endBeat: (() => void) | null = null;
+  /** Cancels the look at the next due time: only a speed-up. */
+  #cancelEarly: (() => void) | null = null;
+  /** Beats to leave out after passes that failed. */
+  #idleBeats = 0;
   #running: Promise<unknown> | null = null;
   #again = false;
   #stopped = true;
@@ -81,6 +81,8 @@ export class Scheduler {
   /** Resolved when the first pass has ended well and what it found late is in the store (meta `backlog`). */
   readonly caughtUp: Promise<void>;
   #resolveCaughtUp = () => {};
+  /** Of the pass that runs, for its log lines. */
+  #passId = '';
   /** When the last pass ended well, epoch milliseconds. */
   lastTickAt: number | null = null;
 
@@ -106,10 +108,12 @@ export class Scheduler {
     if (!this.#stopped) return;
     this.#stopped = false;
     this.#stopping = false;
+    this.#idleBeats = 0;
     this.#unsubscribe.push(
       this.#options.bus.subscribe('schedule', () => this.wake()),
       this.#options.bus.subscribe('clock', () => this.wake()),
     );
+    this.#endBeat = this.#options.timers.setInterval(() => this.#beat(), this.#options.pollMs);
     this.wake();
   }
 
@@ -118,8 +122,9 @@ export class Scheduler {
     this.#stopped = true;
     this.#stopping = true;
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#endBeat?.();
+    this.#endBeat = null;
+    this.#forgetEarly();
     await this.#running;
   }
 
@@ -130,32 +135,48 @@ export class Scheduler {
       this.#again = true;
       return;
     }
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#forgetEarly();
     this.#running = this.#pass().finally(() => {
       this.#running = null;
     });
   }
 
+  #beat(): void {
+    if (this.#idleBeats > 0) this.#idleBeats -= 1;
+    else if (this.#running === null) this.wake();
+  }
+
+  #forgetEarly(): void {
+    this.#cancelEarly?.();
+    this.#cancelEarly = null;
+  }
+
   async #pass(): Promise<void> {
-    const { clock, logger, store, pollMs } = this.#options;
-    let delay = pollMs;
+    const { clock, logger, store, pollMs, timers } = this.#options;
+    let early: number | null = null;
     do {
       this.#again = false;
+      early = null;
       try {
         await this.runOnce();
         this.#failures = 0;
         const next = await store.nextDueAt();
-        delay = next === null ? pollMs : Math.max(0, Math.min(pollMs, next - clock.now()));
+        if (next !== null && next - clock.now() < pollMs) early = Math.max(0, next - clock.now());
       } catch (error) {
         this.#failures += 1;
         // The store looks again by itself when it may be used; asking often is what lets work go on at once.
-        delay = isUnavailable(error) ? pollMs : Math.min(30_000, pollMs * 2 ** Math.min(this.#failures, 5));
+        const delay = isUnavailable(error)
+          ? pollMs
+          : Math.min(30_000, pollMs * 2 ** Math.min(this.#failures, 5));
+        this.#idleBeats = Math.floor(delay / pollMs) - 1;
         if (this.#failures === 1 || !isUnavailable(error))
-          logger.error({ err: error, retry_in_ms: delay }, 'scheduler pass failed; trying again');
+          logger.error(
+            { err: error, pass_id: this.#passId, retry_in_ms: delay },
+            'scheduler pass failed; trying again',
+          );
       }
     } while (this.#again && !this.#stopped);
-    if (!this.#stopped) this.#timer = setTimeout(() => this.wake(), delay);
+    if (!this.#stopped && early !== null) this.#cancelEarly = timers.setTimeout(() => this.wake(), early);
   }
 
   /**
@@ -165,11 +186,12 @@ export class Scheduler {
   async runOnce(): Promise<PassResult> {
     const { clock, store, bus, logger, batch } = this.#options;
     const began = clock.monotonic();
+    this.#passId = newId('pas', clock.now());
     const observations = this.#observations;
     const jump = this.#watch.check();
     if (jump !== null) {
       logger.warn(
-        { jump_ms: jump },
+        { jump_ms: jump, pass_id: this.#passId },
         'the wall clock jumped against the monotonic clock (sleep or clock change)',
       );
       observations.add('clock_jumps_total', { direction: jump > 0 ? 'forward' : 'backward' });
@@ -246,7 +268,7 @@ export class Scheduler {
     const { requeued, dead, canceled } = await store.reclaim({ now: clock.now(), limit: 500, maxDeaths });
     const count = requeued.length + dead.length + canceled.length;
     if (count === 0) return 0;
-    logger.warn({ run_ids: requeued, dead }, 'leases ran out and were taken back');
+    logger.warn({ run_ids: requeued, dead, pass_id: this.#passId }, 'leases ran out and were taken back');
     await reportReclaimed({ requeued, dead, canceled }, { store, observer: this.#observations });
     if (requeued.length > 0) bus.publish('work', { count: requeued.length });
     return count;

@@ -11,6 +11,7 @@ export function holdExclusively(path: string): (() => void) | null {
   const raw = new Driver(path, { timeout: 0 });
   try {
     raw.pragma('journal_mode = DELETE');
+    // pao-lint-disable-next-line open-transaction -- the open transaction is the lock; what is returned ends it
     raw.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     raw.close();
