@@ -5,6 +5,7 @@ export default defineConfig({
   plugins: [paoModules],
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: 'test/global-setup.ts',
     // Without this vitest swallows what a command writes to stdout in the same process.
     disableConsoleIntercept: true,
     testTimeout: 60_000,

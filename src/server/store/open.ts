@@ -1,13 +1,16 @@
 import { EXIT, PaoError } from '../../domain/errors.js';
+import type { PostgresSettings } from './postgres/database.js';
 import type { Store } from './store.js';
 
 export interface OpenStoreOptions {
-  /** `sqlite:PATH` or `sqlite::memory:`. */
+  /** `sqlite:PATH`, `sqlite::memory:` or `postgres://user:password@host:port/database`. */
   url: string;
   /** `full` (the default): an acknowledged change survives a power loss. `normal`: it survives a crash of the process. */
   durability?: 'full' | 'normal' | undefined;
   /** Look only: for status and doctor. */
   readonly?: boolean | undefined;
+  /** How connections to PostgreSQL are used. */
+  postgres?: Partial<PostgresSettings> | undefined;
 }
 
 /**
@@ -27,12 +30,15 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     });
   }
   if (/^postgres(ql)?:\/\//.test(url)) {
-    throw new PaoError('PAO_STORE_URL', 'PostgreSQL support is not part of this version.', {
-      exitCode: EXIT.usage,
-      hints: ['Use DATABASE_URL=sqlite:PATH, or leave it out'],
+    const { openPostgresStore } = await import('./postgres/postgres-store.js');
+    return openPostgresStore({
+      url,
+      durability: options.durability ?? 'full',
+      readonly: options.readonly ?? false,
+      ...(options.postgres === undefined ? {} : { settings: options.postgres }),
     });
   }
-  throw badUrl('is not a database URL', 'sqlite:./orchestrator.db, sqlite::memory:');
+  throw badUrl('is not a database URL', 'sqlite:./orchestrator.db, sqlite::memory:, postgres://user:password@localhost:5432/pao');
 }
 
 /** A URL may hold a password: only its scheme is said. */

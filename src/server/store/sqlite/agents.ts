@@ -4,7 +4,8 @@ import { decodeNumberCursor, encodeCursor } from '../cursor.js';
 import type { AgentStore } from '../store.js';
 import type { Connection, SqliteDatabase } from './database.js';
 
-interface AgentRow {
+/** A row of `agent` as it is stored. */
+export interface AgentRow {
   seq: number;
   id: string;
   name: string;
@@ -15,7 +16,8 @@ interface AgentRow {
   updated_at: number;
 }
 
-interface TokenRow {
+/** A row of `agent_token` with the id of its agent. */
+export interface TokenRow {
   id: string;
   agent_id: string;
   hash: string;
@@ -161,7 +163,8 @@ function writeToken(connection: Connection, token: AgentToken): void {
     );
 }
 
-function toAgent(row: AgentRow): Agent {
+/** The agent that a row describes. */
+export function toAgent(row: AgentRow): Agent {
   return {
     id: row.id,
     name: row.name,
@@ -173,7 +176,8 @@ function toAgent(row: AgentRow): Agent {
   };
 }
 
-function toToken(row: TokenRow): AgentToken {
+/** The token that a row describes. */
+export function toToken(row: TokenRow): AgentToken {
   return {
     id: row.id,
     agentId: row.agent_id,

@@ -2,7 +2,7 @@ import type { NewRun } from '../store.js';
 import type { Connection } from './database.js';
 import { toJson } from './json-column.js';
 import { writeStep } from './run-rows.js';
-import type { ParsedSpec } from './spec-cache.js';
+import type { ParsedSpec } from '../parsed-specs.js';
 
 /** The task a new run belongs to. */
 export interface RunOwner {

@@ -129,7 +129,8 @@ function statusOf(row: RunRow): RunStatus {
   return row.due_waiting === 1 ? 'waiting' : 'queued';
 }
 
-interface StepRow {
+/** A row of `step_run` as it is stored. */
+export interface StepRow {
   step_id: string;
   position: number;
   tool: string | null;
@@ -150,7 +151,12 @@ export function readSteps(connection: Connection, runSeq: number, runId: string)
   const rows = connection
     .sql('SELECT * FROM step_run WHERE run_seq = ? ORDER BY position, started_at, step_id')
     .all(runSeq) as StepRow[];
-  return rows.map((row) => ({
+  return rows.map((row) => toStep(row, runId));
+}
+
+/** The step that a row describes. */
+export function toStep(row: StepRow, runId: string): StepRun {
+  return {
     runId,
     stepId: row.step_id,
     position: row.position,
@@ -165,7 +171,7 @@ export function readSteps(connection: Connection, runSeq: number, runId: string)
     error: fromJson<RunError>(row.error),
     idempotencyKey: row.idempotency_key,
     usage: fromJson(row.usage),
-  }));
+  };
 }
 
 /** Writes a step; what was recorded of it before is replaced. */

@@ -4,7 +4,8 @@ import { decodeTextCursor, encodeCursor } from '../cursor.js';
 import type { StoredTool, ToolStore } from '../store.js';
 import type { Connection, SqliteDatabase } from './database.js';
 
-interface ToolRow {
+/** A row of `tool` as it is stored. */
+export interface ToolRow {
   address: string;
   version: number;
   definition: string;
@@ -106,7 +107,8 @@ function readVersion(connection: Connection): number {
   return value === undefined ? 0 : Number(value);
 }
 
-function toStored(row: ToolRow): StoredTool {
+/** The tool that a row describes. */
+export function toStored(row: ToolRow): StoredTool {
   return {
     tool: JSON.parse(row.definition) as Tool,
     version: row.version,
