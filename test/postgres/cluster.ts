@@ -40,7 +40,19 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const env = { PATH: process.env.PATH ?? '', LC_ALL: 'C', TZ: 'UTC' };
   execFileSync(
     join(folder, 'initdb'),
-    ['--pgdata', data, '--username', 'postgres', '--auth', 'trust', '--no-sync', '--encoding', 'UTF8', '--locale', 'C'],
+    [
+      '--pgdata',
+      data,
+      '--username',
+      'postgres',
+      '--auth',
+      'trust',
+      '--no-sync',
+      '--encoding',
+      'UTF8',
+      '--locale',
+      'C',
+    ],
     { ...identity, env, cwd: directory, stdio: 'pipe' },
   );
   const port = await freePort();
@@ -69,7 +81,11 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       written = (written + text).slice(-10_000);
     });
     if (options.detached === true) child.unref();
-    await untilItAnswers(url, () => child.exitCode !== null || child.signalCode !== null, () => written);
+    await untilItAnswers(
+      url,
+      () => child.exitCode !== null || child.signalCode !== null,
+      () => written,
+    );
   };
   const pid = () => Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0]);
   const gone = async () => {
@@ -128,7 +144,8 @@ export function unprivileged(): { uid?: number; gid?: number } {
       .map(([name, , uid, gid]) => [name, { uid: Number(uid), gid: Number(gid) }] as const),
   );
   const user = users.get('postgres') ?? users.get('nobody');
-  if (user === undefined) throw new Error('PostgreSQL refuses root, and there is no user postgres or nobody.');
+  if (user === undefined)
+    throw new Error('PostgreSQL refuses root, and there is no user postgres or nobody.');
   return user;
 }
 
@@ -145,7 +162,7 @@ async function untilItAnswers(url: string, ended: () => boolean, log: () => stri
     } catch (error) {
       await client.end().catch(() => {});
       if (ended() || performance.now() > deadline)
-        throw new Error(`PostgreSQL did not start: ${String(error)}\n${log()}`);
+        throw new Error(`PostgreSQL did not start: ${String(error)}\n${log()}`, { cause: error });
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }

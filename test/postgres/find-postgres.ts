@@ -28,7 +28,10 @@ export function findPostgres(): PostgresBinaries {
       const settings = '/etc/postgresql-common/createcluster.conf';
       if (!existsSync(settings)) writeFileSync(settings, 'create_main_cluster = false\n');
       const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-      execFileSync('apt-get', ['install', '-y', '--no-install-recommends', 'postgresql'], { env, stdio: 'pipe' });
+      execFileSync('apt-get', ['install', '-y', '--no-install-recommends', 'postgresql'], {
+        env,
+        stdio: 'pipe',
+      });
       const installed = onMachine();
       if (installed !== null) return { folder: installed, from: 'apt' };
     } catch (error) {

@@ -38,7 +38,10 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
       ...(options.postgres === undefined ? {} : { settings: options.postgres }),
     });
   }
-  throw badUrl('is not a database URL', 'sqlite:./orchestrator.db, sqlite::memory:, postgres://user:password@localhost:5432/pao');
+  throw badUrl(
+    'is not a database URL',
+    'sqlite:./orchestrator.db, sqlite::memory:, postgres://user:password@localhost:5432/pao',
+  );
 }
 
 /** A URL may hold a password: only its scheme is said. */

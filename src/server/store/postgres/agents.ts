@@ -42,10 +42,10 @@ export function agentMethods(database: PostgresDatabase): AgentStore {
 
     async listAgents({ limit, cursor }) {
       const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : decodeNumberCursor(cursor);
-      const rows = await database.read<AgentRow>('SELECT * FROM agent WHERE seq < $1 ORDER BY seq DESC LIMIT $2', [
-        before,
-        limit + 1,
-      ]);
+      const rows = await database.read<AgentRow>(
+        'SELECT * FROM agent WHERE seq < $1 ORDER BY seq DESC LIMIT $2',
+        [before, limit + 1],
+      );
       const items = rows.slice(0, limit);
       return {
         items: items.map(toAgent),
@@ -58,7 +58,14 @@ export function agentMethods(database: PostgresDatabase): AgentStore {
         const changed = await database.run(
           `UPDATE agent SET name = $2, title = $3, scopes = $4, disabled_at = pao_at($5), updated_at = pao_at($6)
             WHERE id = $1`,
-          [agent.id, agent.name, agent.title, JSON.stringify(agent.scopes), agent.disabledAt, agent.updatedAt],
+          [
+            agent.id,
+            agent.name,
+            agent.title,
+            JSON.stringify(agent.scopes),
+            agent.disabledAt,
+            agent.updatedAt,
+          ],
         );
         return changed === 1;
       }),
@@ -67,7 +74,9 @@ export function agentMethods(database: PostgresDatabase): AgentStore {
 
     listTokens: async (agentId) =>
       (
-        await database.read<TokenRow>(`${SELECT_TOKEN} WHERE agent.id = $1 ORDER BY agent_token.seq`, [agentId])
+        await database.read<TokenRow>(`${SELECT_TOKEN} WHERE agent.id = $1 ORDER BY agent_token.seq`, [
+          agentId,
+        ])
       ).map(toToken),
 
     async findToken(hash) {

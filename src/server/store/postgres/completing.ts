@@ -1,6 +1,7 @@
 import { fromJson, toJson } from '../sqlite/json-column.js';
 import type { Completion, HeldKey, StepWrite, WorkStore } from '../store.js';
 import type { PostgresDatabase, Sql } from './database.js';
+import { openWaits } from './approvals.js';
 import { cancelIdle } from './end-run.js';
 import { stepPlaces, storeError } from './enqueue.js';
 import type { Leases } from './leases.js';
@@ -48,7 +49,9 @@ export function completingMethods(
           ? { condition: 'state = 1 AND lease_expires_at <= pao_at($1)', value: now }
           : { condition: 'state = 1 AND lease_owner = $1', value: workerId };
       const result = { requeued: [] as string[], dead: [] as string[], canceled: [] as string[] };
-      const any = await database.read(`SELECT 1 FROM due_work WHERE ${where.condition} LIMIT 1`, [where.value]);
+      const any = await database.read(`SELECT 1 FROM due_work WHERE ${where.condition} LIMIT 1`, [
+        where.value,
+      ]);
       if (any.length === 0) return result;
       return database.transaction(async (sql) => {
         const rows = await sql.rows<LostRow>(
@@ -103,8 +106,21 @@ async function completeBatch(
       given.flatMap(({ steps }, at) => latestSteps(steps).map((step) => ({ owner: at + 1, step }))),
     ),
   ];
-  const row = await database.contending(() => database.row<{ refused: string[] }>(COMPLETE, values));
-  return row?.refused ?? [];
+  const complete = async (sql: Sql) =>
+    (await sql.row<{ refused: string[] }>(COMPLETE, values))?.refused ?? [];
+  const waits = given.filter(
+    ({ approvals, eventWaits }) => approvals !== undefined || eventWaits !== undefined,
+  );
+  if (waits.length === 0) return database.contending(() => complete(database));
+  return database.transaction(async (sql) => {
+    const refused = await complete(sql);
+    await openWaits(
+      sql,
+      waits.filter(({ runId }) => !refused.includes(runId)),
+      now,
+    );
+    return refused;
+  });
 }
 
 async function recordOnce(
@@ -206,9 +222,14 @@ async function takeBack(
   const canceled = living.filter(({ cancel_requested }) => cancel_requested === 1);
   const requeued = living.filter(({ cancel_requested }) => cancel_requested !== 1);
   const idsOf = (some: readonly LostRow[]) => some.map(({ run_id }) => run_id);
-  const runs = (some: readonly LostRow[]) => [some.map(({ seq }) => seq), some.map(({ scheduled_for }) => scheduled_for)];
+  const runs = (some: readonly LostRow[]) => [
+    some.map(({ seq }) => seq),
+    some.map(({ scheduled_for }) => scheduled_for),
+  ];
   const ofRuns = `FROM unnest($1::bigint[], $2::bigint[]) AS one(seq, at)`;
-  await sql.run('UPDATE due_work SET deaths = deaths + 1 WHERE run_id = ANY ($1)', [idsOf([...dead, ...canceled])]);
+  await sql.run('UPDATE due_work SET deaths = deaths + 1 WHERE run_id = ANY ($1)', [
+    idsOf([...dead, ...canceled]),
+  ]);
   if (dead.length > 0) {
     await sql.run(
       `UPDATE step_run SET status = 'unknown', reason = 'lease_lost' ${ofRuns}

@@ -44,6 +44,8 @@ export interface Transaction extends Sql {
 /** Retries of a transaction that lost against another one. */
 const MAX_CONFLICTS = 20;
 const RETRY_MS = 100;
+/** How long a disk that was full is taken for full, until a write tells otherwise. */
+const FULL_MS = 5000;
 /** What a person or a program is told of a client that does not answer comes after the server has given up itself. */
 const CLIENT_GRACE_MS = 5000;
 
@@ -63,6 +65,8 @@ export class PostgresDatabase implements Sql {
   #reached = false;
   /** Connections that broke so far: who asked in between does not know what became of it. */
   breaks = 0;
+  /** When a write last failed for lack of room on the disk of the server, by the monotonic clock. */
+  #fullAt: number | null = null;
 
   constructor(target: PostgresTarget, settings: PostgresSettings, clock: Clock = systemClock) {
     this.#target = target;
@@ -99,6 +103,17 @@ export class PostgresDatabase implements Sql {
     });
   }
 
+  /** The disk of the server is full, as far as was seen in the last seconds. */
+  get isFull(): boolean {
+    return this.#fullAt !== null && this.#clock.monotonic() - this.#fullAt < FULL_MS;
+  }
+
+  /** Connections as they are now. */
+  get usage(): { idle: number; active: number; waiting: number } {
+    const { totalCount, idleCount, waitingCount } = this.#pool;
+    return { idle: idleCount, active: totalCount - idleCount, waiting: waitingCount };
+  }
+
   rows<T>(text: string, values: unknown[] = []): Promise<T[]> {
     return this.#with(async (client) => (await this.#query(client, text, values)).rows as T[]);
   }
@@ -124,7 +139,8 @@ export class PostgresDatabase implements Sql {
         return await attempt();
       } catch (error) {
         const waited = this.#clock.monotonic() - began;
-        if (!isConnectionError(error) || !this.#reached || waited > this.#settings.connectTimeoutMs) throw error;
+        if (!isConnectionError(error) || !this.#reached || waited > this.#settings.connectTimeoutMs)
+          throw error;
         await delay(RETRY_MS);
       }
     }
@@ -193,9 +209,7 @@ export class PostgresDatabase implements Sql {
   async #with<T>(use: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     let client: pg.PoolClient;
     try {
-      client = this.#reached
-        ? await this.#connectPatiently()
-        : await this.#pool.connect();
+      client = this.#reached ? await this.#connectPatiently() : await this.#pool.connect();
     } catch (error) {
       throw this.#isExhausted(error)
         ? poolExhausted(this.#target, this.#settings.poolSize, error)
@@ -206,6 +220,7 @@ export class PostgresDatabase implements Sql {
     try {
       return await use(client);
     } catch (error) {
+      if (sqlState(error) === '53100') this.#fullAt = this.#clock.monotonic();
       if (isConnectionError(error)) {
         broken = error as Error;
         this.breaks += 1;
@@ -287,5 +302,7 @@ export function parseInstant(text: string): number {
       ) + Math.round(fraction)
     );
   }
-  return Date.parse(`${text.slice(0, zone).replace(' ', 'T')}${offset.length === 3 ? `${offset}:00` : offset}`);
+  return Date.parse(
+    `${text.slice(0, zone).replace(' ', 'T')}${offset.length === 3 ? `${offset}:00` : offset}`,
+  );
 }

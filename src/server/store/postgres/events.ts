@@ -6,7 +6,7 @@ import type { EventStore } from '../store.js';
 import { Batcher } from './batcher.js';
 import type { PostgresDatabase, Sql } from './database.js';
 
-type NewEvent = Omit<PublishedEvent, 'sequence' | 'dispatchedAt'>;
+type NewEvent = Parameters<EventStore['publishEvent']>[0];
 type Published = { event: PublishedEvent; duplicate: boolean };
 
 /** How long a dedupe key of an event counts, milliseconds (24 hours). */
@@ -35,7 +35,12 @@ export function eventMethods(database: PostgresDatabase): EventStore {
       const items: PublishedEvent[] = [];
       for (;;) {
         const size = isPattern ? SCAN_ROWS : limit + 1;
-        const rows = await readFrom(database, { topic: isPattern ? null : (topic ?? null), from: place, ascending, size });
+        const rows = await readFrom(database, {
+          topic: isPattern ? null : (topic ?? null),
+          from: place,
+          ascending,
+          size,
+        });
         for (const row of rows) {
           if (isPattern && !topicMatches(topic, row.topic)) continue;
           if (items.length === limit) {
@@ -68,6 +73,7 @@ async function publish(sql: Sql, events: readonly NewEvent[]): Promise<Published
     const written: PublishedEvent = {
       ...event,
       payload: event.payload ?? null,
+      traceId: event.traceId ?? null,
       sequence: last,
       dispatchedAt: null,
     };
@@ -77,10 +83,10 @@ async function publish(sql: Sql, events: readonly NewEvent[]): Promise<Published
   }
   if (fresh.length === 0) return published;
   await sql.run(
-    `INSERT INTO event (sequence, id, topic, payload, dedupe_key, agent_id, created_at)
-      SELECT sequence, id, topic, payload, dedupe_key, agent_id, pao_at(created_at)
-      FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[])
-        AS one(sequence, id, topic, payload, dedupe_key, agent_id, created_at)`,
+    `INSERT INTO event (sequence, id, topic, payload, dedupe_key, agent_id, created_at, trace_id)
+      SELECT sequence, id, topic, payload, dedupe_key, agent_id, pao_at(created_at), trace_id
+      FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[])
+        AS one(sequence, id, topic, payload, dedupe_key, agent_id, created_at, trace_id)`,
     [
       fresh.map(({ sequence }) => sequence),
       fresh.map(({ id }) => id),
@@ -89,6 +95,7 @@ async function publish(sql: Sql, events: readonly NewEvent[]): Promise<Published
       fresh.map(({ dedupeKey }) => dedupeKey),
       fresh.map(({ agentId }) => agentId),
       fresh.map(({ createdAt }) => createdAt),
+      fresh.map(({ traceId }) => traceId),
     ],
   );
   await sql.run('UPDATE event_counter SET last = $1', [last]);
@@ -97,7 +104,8 @@ async function publish(sql: Sql, events: readonly NewEvent[]): Promise<Published
 
 const keyOf = (event: NewEvent) => JSON.stringify([event.agentId, event.topic, event.dedupeKey]);
 
-const isWithinDay = (before: PublishedEvent, event: NewEvent) => before.createdAt > event.createdAt - DEDUPE_MS;
+const isWithinDay = (before: PublishedEvent, event: NewEvent) =>
+  before.createdAt > event.createdAt - DEDUPE_MS;
 
 /** The newest events that the dedupe keys of a batch were used for, by key. */
 async function findFirst(sql: Sql, events: readonly NewEvent[]): Promise<Map<string, PublishedEvent[]>> {
@@ -124,5 +132,9 @@ function readFrom(
   const order = ascending ? 'sequence > $1 ORDER BY sequence' : 'sequence < $1 ORDER BY sequence DESC';
   return topic === null
     ? database.read<EventRow>(`SELECT * FROM event WHERE ${order} LIMIT $2`, [from, size])
-    : database.read<EventRow>(`SELECT * FROM event WHERE topic = $3 AND ${order} LIMIT $2`, [from, size, topic]);
+    : database.read<EventRow>(`SELECT * FROM event WHERE topic = $3 AND ${order} LIMIT $2`, [
+        from,
+        size,
+        topic,
+      ]);
 }

@@ -197,7 +197,10 @@ async function toLeased(
     const spec = parsed[at] as Exclude<(typeof parsed)[number], Error>;
     const fact = facts.get(row.task_seq);
     if (parsed[at] instanceof Error || fact === undefined) {
-      unreadable.push({ row, because: parsed[at] instanceof Error ? parsed[at].message : 'its task is missing' });
+      unreadable.push({
+        row,
+        because: parsed[at] instanceof Error ? parsed[at].message : 'its task is missing',
+      });
       continue;
     }
     leased.push({
@@ -230,7 +233,9 @@ async function failUnreadable(
     [
       given.map(({ row }) => row.id),
       given.length,
-      given.map(({ because }) => storeError('invalid_task', `The stored task or run can not be read: ${because}`)),
+      given.map(({ because }) =>
+        storeError('invalid_task', `The stored task or run can not be read: ${because}`),
+      ),
       now,
     ],
   );

@@ -11,9 +11,13 @@ const LOCK = 7_260_401;
 
 /** The version of the schema a database has; 0 when it is empty. */
 export async function currentVersion(sql: Sql): Promise<number> {
-  const found = await sql.row<{ there: boolean }>("SELECT to_regclass('schema_migration') IS NOT NULL AS there");
+  const found = await sql.row<{ there: boolean }>(
+    "SELECT to_regclass('schema_migration') IS NOT NULL AS there",
+  );
   if (found?.there !== true) return 0;
-  const row = await sql.row<{ version: number | null }>('SELECT max(version) AS version FROM schema_migration');
+  const row = await sql.row<{ version: number | null }>(
+    'SELECT max(version) AS version FROM schema_migration',
+  );
   return row?.version ?? 0;
 }
 
@@ -45,7 +49,7 @@ export async function migratePostgres(
     for (let version = current + 1; version <= wanted; version++) {
       const { name, sql: text } = migrations[version - 1] as Migration;
       await sql.script(text);
-      await sql.run("INSERT INTO schema_migration VALUES ($1, $2, to_timestamp($3::float8 / 1000))", [
+      await sql.run('INSERT INTO schema_migration VALUES ($1, $2, to_timestamp($3::float8 / 1000))', [
         version,
         name,
         now,

@@ -5,7 +5,19 @@ import type { PostgresDatabase } from './database.js';
 
 type OperationMethods = Pick<
   Store,
-  'ping' | 'stats' | 'getMeta' | 'setMeta' | 'heartbeat' | 'listWorkers' | 'forgetWorkers'
+  | 'ping'
+  | 'tendSpace'
+  | 'space'
+  | 'stats'
+  | 'getMeta'
+  | 'setMeta'
+  | 'getAnswer'
+  | 'keepAnswer'
+  | 'swapMeta'
+  | 'listMeta'
+  | 'heartbeat'
+  | 'listWorkers'
+  | 'forgetWorkers'
 >;
 
 interface HeartbeatRow {
@@ -26,19 +38,29 @@ interface HeartbeatRow {
 const RELAXED = "relaxed AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))";
 
 /** What keeps the store itself in order: health, figures, heartbeats. */
-export function operationMethods(
-  database: PostgresDatabase,
-  clock: Clock = systemClock,
-): OperationMethods {
+export function operationMethods(database: PostgresDatabase, clock: Clock = systemClock): OperationMethods {
   return {
     async ping() {
       const start = clock.monotonic();
       await database.rows('SELECT 1 FROM meta LIMIT 1');
       const durationMs = clock.monotonic() - start;
-      const [row] = await database.rows<{ bytes: number }>('SELECT pg_database_size(current_database()) AS bytes');
+      const row = await database.row<{ bytes: number; clock: number }>(
+        'SELECT pg_database_size(current_database()) AS bytes, clock_timestamp() AS clock',
+      );
       // The write-ahead log belongs to the whole server, and not everyone may look at it.
-      return { durationMs, sizeBytes: row?.bytes ?? 0, walBytes: 0 };
+      return {
+        durationMs,
+        sizeBytes: row?.bytes ?? 0,
+        walBytes: 0,
+        clock: row?.clock ?? clock.now(),
+        pool: database.usage,
+      };
     },
+
+    space: async () => ({ full: database.isFull, freeBytes: null }),
+
+    // Its disk is looked after elsewhere; that it is full is seen from writes that fail.
+    tendSpace: async () => ({ full: database.isFull, freeBytes: null }),
 
     stats: (now) => readStats(database, now),
 
@@ -55,6 +77,47 @@ export function operationMethods(
         ),
       );
     },
+
+    async getAnswer(id) {
+      const [row] = await database.read<{ answer: string; at: number }>(
+        'SELECT answer, at FROM kept_answer WHERE id = $1',
+        [id],
+      );
+      return row ?? null;
+    },
+
+    async keepAnswer(id, answer, at) {
+      await database.run(
+        `INSERT INTO kept_answer (id, answer, at) VALUES ($1, $2, pao_at($3))
+          ON CONFLICT (id) DO UPDATE SET answer = excluded.answer, at = excluded.at`,
+        [id, answer, at],
+      );
+    },
+
+    async swapMeta(key, before, after) {
+      if (before === null && after === null)
+        return (await database.rows('SELECT 1 FROM meta WHERE key = $1', [key])).length === 0;
+      const changed =
+        before === null
+          ? await database.run('INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING', [
+              key,
+              after,
+            ])
+          : after === null
+            ? await database.run('DELETE FROM meta WHERE key = $1 AND value = $2', [key, before])
+            : await database.run('UPDATE meta SET value = $3 WHERE key = $1 AND value = $2', [
+                key,
+                before,
+                after,
+              ]);
+      return changed === 1;
+    },
+
+    listMeta: (prefix, limit) =>
+      database.read(
+        'SELECT key, value FROM meta WHERE starts_with(key, $1) AND key >= $1 ORDER BY key LIMIT $2',
+        [prefix, limit],
+      ),
 
     async heartbeat(worker) {
       await database.run(
@@ -81,7 +144,9 @@ export function operationMethods(
     },
 
     async listWorkers() {
-      const rows = await database.read<HeartbeatRow>('SELECT * FROM worker_heartbeat ORDER BY kind, slot, id');
+      const rows = await database.read<HeartbeatRow>(
+        'SELECT * FROM worker_heartbeat ORDER BY kind, slot, id',
+      );
       return rows.map(toHeartbeat);
     },
 
@@ -91,7 +156,9 @@ export function operationMethods(
 }
 
 async function readStats(database: PostgresDatabase, now: number): Promise<StoreStats> {
-  const [row] = await database.read<Record<string, number | null> & { counts: Record<string, number> | null }>(
+  const [row] = await database.read<
+    Record<string, number | null> & { counts: Record<string, number> | null }
+  >(
     `SELECT
       (SELECT jsonb_object_agg(state, total) FROM (
         SELECT state, sum(count) AS total FROM task_count GROUP BY state) AS states) AS counts,

@@ -96,14 +96,18 @@ export async function listPartitions(sql: Sql): Promise<{ week: number; suffix: 
 }
 
 /** Drops the partitions of a week. */
-export async function dropWeek(sql: Transaction, { week, suffix }: { week: number; suffix: string }): Promise<void> {
+export async function dropWeek(
+  sql: Transaction,
+  { week, suffix }: { week: number; suffix: string },
+): Promise<void> {
   await sql.rows('SELECT pg_advisory_xact_lock($1)', [LOCK]);
   const bounds = [week, week + WEEK_MS];
-  await sql.run('DELETE FROM step_key WHERE scheduled_for >= pao_at($1) AND scheduled_for < pao_at($2)', bounds);
-  await sql.run(
-    'DELETE FROM run_exception WHERE scheduled_for >= pao_at($1) AND scheduled_for < pao_at($2)',
-    bounds,
-  );
+  for (const table of ['step_key', 'run_exception', 'approval']) {
+    await sql.run(
+      `DELETE FROM ${table} WHERE scheduled_for >= pao_at($1) AND scheduled_for < pao_at($2)`,
+      bounds,
+    );
+  }
   await sql.script(`DROP TABLE IF EXISTS step_run_p${suffix}`);
   await sql.script(`DROP TABLE IF EXISTS run_p${suffix}`);
 }

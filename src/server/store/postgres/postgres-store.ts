@@ -1,6 +1,7 @@
 import type { Migration } from '../sqlite/migrate.js';
 import type { Store } from '../store.js';
 import { agentMethods } from './agents.js';
+import { approvalMethods } from './approvals.js';
 import { auditMethods } from './audit.js';
 import { completingMethods } from './completing.js';
 import { POSTGRES_DEFAULTS, PostgresDatabase, type PostgresSettings } from './database.js';
@@ -66,6 +67,7 @@ export async function openPostgresStore(
     ...taskMethods(database, specs),
     ...agentMethods(database),
     ...eventMethods(database),
+    ...approvalMethods(database),
     ...toolMethods(database),
     close: () => database.close(),
   };

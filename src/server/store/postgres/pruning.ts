@@ -10,7 +10,7 @@ const PATIENCE_MS = 14 * 86_400_000;
 /** Old history is dropped by the week; what is left of it in small weeks, and old events, a few rows at a time. */
 export function pruningMethods(database: PostgresDatabase): Pick<Store, 'prune'> {
   return {
-    async prune({ runsBefore, eventsBefore, limit }) {
+    async prune({ runsBefore, eventsBefore, answersBefore, limit }) {
       let deleted = 0;
       for (const { week, suffix } of await listPartitions(database)) {
         if (week >= runsBefore || deleted >= limit) break;
@@ -33,7 +33,11 @@ export function pruningMethods(database: PostgresDatabase): Pick<Store, 'prune'>
           SELECT sequence FROM event WHERE dispatched_at IS NOT NULL AND created_at < pao_at($1) ORDER BY created_at LIMIT $2))`,
         [eventsBefore, limit - deleted],
       );
-      return deleted + events;
+      const answers = await database.run(
+        'DELETE FROM kept_answer WHERE id = ANY (ARRAY(SELECT id FROM kept_answer WHERE at < pao_at($1) ORDER BY at LIMIT $2))',
+        [answersBefore, limit - deleted - events],
+      );
+      return deleted + events + answers;
     },
   };
 }

@@ -42,11 +42,7 @@ interface OwningTask {
 }
 
 /** Runs, read and steered from outside of a worker. */
-export function runMethods(
-  database: PostgresDatabase,
-  specs: SpecCache,
-  partitions: Partitions,
-): RunStore {
+export function runMethods(database: PostgresDatabase, specs: SpecCache, partitions: Partitions): RunStore {
   const creator = new Batcher<Wanted, Run>((batch) => createRuns({ database, specs, partitions }, batch));
   return {
     createRun: (wanted) => creator.add(wanted),
@@ -63,7 +59,10 @@ export function runMethods(
 
     cancelRun: (id, reason, now) =>
       database.transaction(async (sql) => {
-        const row = await sql.row<HeldRow>('SELECT run_id, state FROM due_work WHERE run_id = $1 FOR UPDATE', [id]);
+        const row = await sql.row<HeldRow>(
+          'SELECT run_id, state FROM due_work WHERE run_id = $1 FOR UPDATE',
+          [id],
+        );
         if (row?.state === 1) await askToCancel(sql, [id], reason);
         else if (row !== undefined) await cancelIdle(sql, [id], reason, now);
         const [run] = await findRuns(sql, [id]);
@@ -90,12 +89,17 @@ async function createRuns(tools: Tools, batch: readonly Wanted[]): Promise<(Run 
   for (const wanted of batch) {
     const task = tasks.get(wanted.taskId);
     const spec = specOf.get(wanted.taskId);
-    const problem = task === undefined ? notFound('task', wanted.taskId, ['pao task list']) : refusal(task, spec);
+    const problem =
+      task === undefined ? notFound('task', wanted.taskId, ['pao task list']) : refusal(task, spec);
     if (problem !== null) {
       results.set(wanted, problem);
       continue;
     }
-    const ready = { wanted, task: task as OwningTask, owner: ownerOf(task as OwningTask, spec as ParsedSpec) };
+    const ready = {
+      wanted,
+      task: task as OwningTask,
+      owner: ownerOf(task as OwningTask, spec as ParsedSpec),
+    };
     const looks = wanted.run.status === 'queued' && wanted.force !== true && ready.owner.parsed.spec.dedupe;
     (looks ? deduped : plain).push(ready);
   }
@@ -147,7 +151,8 @@ async function outcome(tools: Tools, ready: Ready, run: NewRun | null): Promise<
   const { task, wanted, owner } = ready;
   if (run !== null) return toNewRun(run, task, wanted, owner.parsed.spec.priority);
   const now = (await owningTasks(tools.database, [wanted.taskId])).get(wanted.taskId);
-  if (now !== undefined && now.version !== task.version) return (await createRuns(tools, [wanted]))[0] as Run | Error;
+  if (now !== undefined && now.version !== task.version)
+    return (await createRuns(tools, [wanted]))[0] as Run | Error;
   return conflict(`The task "${task.name}" has a run for this occurrence already.`, [
     `pao run list --task ${task.name}`,
   ]);

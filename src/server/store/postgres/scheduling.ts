@@ -95,9 +95,9 @@ export function schedulingMethods(
 
     async dispatchEvents({ now, limit, match }) {
       const waiting = await database.read('SELECT 1 FROM event WHERE dispatched_at IS NULL LIMIT 1');
-      if (waiting.length === 0) return { ...emptyResult(), events: 0 };
+      if (waiting.length === 0) return { ...emptyResult(), events: 0, woken: 0 };
       return partitions.with(now, async (sql) => {
-        const result = { ...emptyResult(), events: 0 };
+        const result = { ...emptyResult(), events: 0, woken: 0 };
         // Not SKIP LOCKED: events are worked off in their order, by one scheduler at a time.
         const rows = await sql.rows<EventRow>(
           'SELECT * FROM event WHERE dispatched_at IS NULL ORDER BY sequence LIMIT $1 FOR UPDATE',
@@ -127,6 +127,11 @@ export function schedulingMethods(
           }
         }
         await flush(sql, partitions, given, now, result);
+        result.woken = await sql.run(
+          `UPDATE due_work SET run_at = pao_at($1) WHERE state = 0 AND waiting = 1 AND run_at > pao_at($1)
+            AND run_id = ANY (ARRAY(SELECT run_id FROM event_wait WHERE event_key = ANY ($2)))`,
+          [now, [...new Set(rows.flatMap(({ topic }) => eventKeysFor(topic)))]],
+        );
         await sql.run('UPDATE event SET dispatched_at = pao_at($2) WHERE sequence = ANY ($1)', [
           rows.map(({ sequence }) => sequence),
           now,
@@ -196,7 +201,8 @@ async function applyAll(
     decision.runs.map((run) => ({ owner: candidate.owner, run })),
   );
   await flush(sql, partitions, given, now, result);
-  const column = <T>(pick: (decision: DueDecision) => T): T[] => decided.map(({ decision }) => pick(decision));
+  const column = <T>(pick: (decision: DueDecision) => T): T[] =>
+    decided.map(({ decision }) => pick(decision));
   await sql.run(
     `UPDATE task SET next_due_at = pao_at(one.next_due_at),
         state = coalesce(one.state, task.state),

@@ -29,7 +29,9 @@ export function parsePostgresUrl(url: string): PostgresTarget {
   const port = Number(parsed.searchParams.get('port') ?? (parsed.port || 5432));
   if (!Number.isInteger(port) || port < 1 || port > 65_535) throw badUrl('has a port that is none');
   const user = decodeURIComponent(parsed.username) || (process.env.PGUSER ?? process.env.USER ?? 'postgres');
-  const where = host.startsWith('/') ? `/${database}?host=${host}&port=${port}` : `${host}:${port}/${database}`;
+  const where = host.startsWith('/')
+    ? `/${database}?host=${host}&port=${port}`
+    : `${host}:${port}/${database}`;
   return {
     host,
     port,

@@ -71,7 +71,8 @@ export function taskMethods(database: PostgresDatabase, specs: SpecCache): TaskS
         )
       )[0] ?? null,
 
-    findTasksByName: (name) => find("task.name = $1 AND task.state <> 'canceled' ORDER BY task.seq LIMIT 100", name),
+    findTasksByName: (name) =>
+      find("task.name = $1 AND task.state <> 'canceled' ORDER BY task.seq LIMIT 100", name),
 
     listTasks: (query) => listTasks(database, query, toTasks),
 
@@ -110,7 +111,12 @@ export function taskMethods(database: PostgresDatabase, specs: SpecCache): TaskS
     },
 
     async listTaskVersions(taskId) {
-      const rows = await database.read<{ version: number; spec: string; changed_by: string; changed_at: number }>(
+      const rows = await database.read<{
+        version: number;
+        spec: string;
+        changed_by: string;
+        changed_at: number;
+      }>(
         `SELECT task_version.* FROM task_version JOIN task ON task.seq = task_version.task_seq
           WHERE task.id = $1 ORDER BY task_version.version DESC`,
         [taskId],
@@ -181,7 +187,8 @@ async function listTasks(
     values.push(value);
     where.push(condition(`$${values.length}`));
   };
-  if (agentId !== undefined) also((at) => `task.agent_seq = (SELECT seq FROM agent WHERE id = ${at})`, agentId);
+  if (agentId !== undefined)
+    also((at) => `task.agent_seq = (SELECT seq FROM agent WHERE id = ${at})`, agentId);
   if (states !== undefined) also((at) => `task.state = ANY (${at})`, states);
   if (search !== undefined && search !== '')
     also((at) => `strpos(task.search_text, ${at}) > 0`, search.toLowerCase());
@@ -198,4 +205,3 @@ async function listTasks(
     nextCursor: rows.length > limit ? encodeCursor((items.at(-1) as TaskRow).seq) : null,
   };
 }
-

@@ -28,9 +28,10 @@ export function toolMethods(database: PostgresDatabase): ToolStore {
         if (stored.length === 0) return { created: 0, replaced: 0 };
         const version = (await nextVersion(sql, stored.length)) - stored.length + 1;
         const addresses = [...new Set(stored.map(({ tool }) => tool.address))];
-        const [row] = await sql.rows<{ count: number }>('SELECT count(*) FROM tool WHERE address = ANY ($1)', [
-          addresses,
-        ]);
+        const [row] = await sql.rows<{ count: number }>(
+          'SELECT count(*) FROM tool WHERE address = ANY ($1)',
+          [addresses],
+        );
         const created = addresses.length - (row?.count ?? 0);
         const latest = new Map(stored.map((one) => [one.tool.address, one]));
         await put(sql, [...latest.values()], version);
@@ -65,7 +66,9 @@ export function toolMethods(database: PostgresDatabase): ToolStore {
       }),
 
     async toolsVersion() {
-      const [row] = await database.read<{ value: string }>('SELECT value FROM meta WHERE key = $1', [VERSION_KEY]);
+      const [row] = await database.read<{ value: string }>('SELECT value FROM meta WHERE key = $1', [
+        VERSION_KEY,
+      ]);
       return Number(row?.value ?? 0);
     },
   };

@@ -4,7 +4,8 @@ import type { ApprovalStore, NewApproval } from '../store.js';
 import type { Connection, SqliteDatabase } from './database.js';
 import { fromJson, toJson } from './json-column.js';
 
-interface ApprovalRow {
+/** A row of `approval` with the ids people see. */
+export interface ApprovalRow {
   seq: number;
   id: string;
   run_id: string;
@@ -132,7 +133,8 @@ function one(connection: Connection, where: string, ...values: string[]): Approv
   return row === undefined ? null : toApproval(row);
 }
 
-function toApproval(row: ApprovalRow): Approval {
+/** The approval that a row describes. */
+export function toApproval(row: ApprovalRow): Approval {
   return {
     id: row.id,
     runId: row.run_id,

@@ -268,7 +268,8 @@ CREATE TABLE event (
   dedupe_key text COLLATE "C",
   agent_id text COLLATE "C" NOT NULL,
   created_at timestamptz NOT NULL,
-  dispatched_at timestamptz
+  dispatched_at timestamptz,
+  trace_id text
 );
 CREATE INDEX event_undispatched ON event (sequence) WHERE dispatched_at IS NULL;
 CREATE INDEX event_topic ON event (topic, sequence);
@@ -289,21 +290,48 @@ CREATE TABLE tool (
 );
 
 CREATE TABLE approval (
-  id text COLLATE "C" PRIMARY KEY,
+  seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  id text COLLATE "C" NOT NULL UNIQUE,
+  run_id text COLLATE "C" NOT NULL,
   run_seq bigint NOT NULL,
-  step_id text NOT NULL,
-  prompt text,
-  state text NOT NULL CHECK (state IN ('pending', 'approved', 'denied', 'expired', 'canceled')),
+  scheduled_for timestamptz NOT NULL,
+  task_seq bigint NOT NULL REFERENCES task (seq),
+  agent_seq bigint NOT NULL,
+  step_id text COLLATE "C" NOT NULL,
+  message text NOT NULL,
+  data text,
+  state text COLLATE "C" NOT NULL CHECK (state IN ('pending', 'approved', 'denied', 'expired', 'canceled')),
   on_timeout text NOT NULL CHECK (on_timeout IN ('deny', 'approve', 'skip')),
   requested_at timestamptz NOT NULL,
-  expires_at timestamptz,
+  expires_at timestamptz NOT NULL,
   decided_at timestamptz,
   decided_by text,
   comment text,
-  UNIQUE (run_seq, step_id),
   CHECK ((state = 'pending') = (decided_at IS NULL))
 );
-CREATE INDEX approval_pending ON approval (expires_at) WHERE state = 'pending';
+CREATE UNIQUE INDEX approval_run ON approval (run_seq, step_id);
+CREATE UNIQUE INDEX approval_open ON approval (task_seq, step_id) WHERE state = 'pending';
+CREATE INDEX approval_pending ON approval (seq) WHERE state = 'pending';
+CREATE INDEX approval_agent ON approval (agent_seq, seq);
+CREATE INDEX approval_time ON approval (scheduled_for);
+
+-- Runs that wait for an event; the row goes when the run is leased again or ends.
+CREATE TABLE event_wait (
+  run_id text COLLATE "C" NOT NULL,
+  step_id text COLLATE "C" NOT NULL,
+  -- As event_key of a task.
+  event_key text COLLATE "C" NOT NULL,
+  PRIMARY KEY (run_id, step_id)
+);
+CREATE INDEX event_wait_key ON event_wait (event_key);
+
+-- Answers given again for an Idempotency-Key.
+CREATE TABLE kept_answer (
+  id text COLLATE "C" PRIMARY KEY,
+  answer text NOT NULL,
+  at timestamptz NOT NULL
+);
+CREATE INDEX kept_answer_at ON kept_answer (at);
 
 CREATE TABLE worker_heartbeat (
   id text COLLATE "C" PRIMARY KEY,
@@ -387,6 +415,7 @@ DECLARE
   next_set text := '';
   ids text[];
   places integer[];
+  resumed text[];
   blocked text[];
   blocked_on text[];
 BEGIN
@@ -403,7 +432,7 @@ BEGIN
     SELECT row_number() OVER () AS pos, found.* FROM (
       SELECT due.* FROM generate_series(1, 9) AS level(priority), LATERAL (
         SELECT one.* FROM unnest(sets) AS wanted_set(tag_set), LATERAL (
-          SELECT d.run_id, d.seq, d.task_seq, d.lane, d.lane_limit, d.serial, d.serial_holder, d.deaths, d.run_at
+          SELECT d.run_id, d.seq, d.task_seq, d.lane, d.lane_limit, d.serial, d.serial_holder, d.deaths, d.waiting, d.run_at
           FROM due_work d
           WHERE d.state = 0 AND d.tag_set = wanted_set.tag_set AND d.priority = level.priority AND d.run_at <= at
           ORDER BY d.run_at, d.seq LIMIT depth FOR UPDATE SKIP LOCKED
@@ -427,7 +456,7 @@ BEGIN
     SELECT *, row_number() OVER (ORDER BY pos) AS place, min(pos) FILTER (WHERE deaths > 0) OVER () AS suspect
     FROM judged WHERE NOT task_blocked AND NOT lane_blocked
   ), taken AS MATERIALIZED (
-    SELECT pos, run_id, CASE WHEN lane IS NULL THEN NULL ELSE (
+    SELECT pos, run_id, waiting, CASE WHEN lane IS NULL THEN NULL ELSE (
         SELECT free.slot FROM generate_series(1, lane_limit + held) AS free(slot)
         WHERE NOT EXISTS (SELECT FROM due_work h WHERE h.lane = o.lane AND h.lane_slot = free.slot)
         ORDER BY free.slot OFFSET lane_rank - 1 LIMIT 1) END AS lane_slot
@@ -435,10 +464,12 @@ BEGIN
     FROM open o WHERE place <= wanted AND (suspect IS NULL OR pos < suspect OR (pos = suspect AND place = 1))
   )
   SELECT (SELECT array_agg(run_id ORDER BY pos) FROM taken), (SELECT array_agg(lane_slot ORDER BY pos) FROM taken),
-    array_agg(run_id ORDER BY pos),
+    (SELECT array_agg(run_id) FROM taken WHERE waiting = 1), array_agg(run_id ORDER BY pos),
     array_agg(CASE WHEN task_blocked THEN 'task:' || task_seq ELSE 'key:' || lane END ORDER BY pos)
-  INTO ids, places, blocked, blocked_on
+  INTO ids, places, resumed, blocked, blocked_on
   FROM judged WHERE task_blocked OR lane_blocked;
+
+  IF resumed IS NOT NULL THEN DELETE FROM event_wait WHERE run_id = ANY (resumed); END IF;
 
   UPDATE due_work d SET state = 1, waiting = 0, fresh = 0, lease_owner = worker, lease_token = d.lease_token + 1,
     lease_expires_at = until, serial_holder = CASE WHEN d.serial = 1 THEN d.task_seq END,
@@ -503,21 +534,29 @@ CREATE FUNCTION pao_write_steps(runs bigint[], times timestamptz[], owners integ
     idempotency_key = excluded.idempotency_key, usage = excluded.usage
 $$;
 
--- Gives runs their final status, deletes their due work (locked by the caller), frees their keys and wakes who waited
--- behind them.
+-- Makes the runs of tasks that wait due at once: a question was answered, or nobody asks it any more.
+CREATE FUNCTION pao_wake_waiting(tasks bigint[], at timestamptz) RETURNS void LANGUAGE sql AS $$
+  UPDATE due_work SET run_at = at WHERE task_seq = ANY (tasks) AND state = 0 AND waiting = 1 AND run_at > at
+$$;
+
+-- Gives runs their final status, deletes their due work (locked by the caller), frees their keys, withdraws their
+-- questions and wakes who waited behind them.
 CREATE FUNCTION pao_end_runs(ids text[], statuses text[], reasons text[], errors text[], outputs text[], ended timestamptz[])
 RETURNS void
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
   keyed bigint[];
   lanes text[];
+  unasked bigint[];
+  asking bigint[];
+  awaiting text[];
 BEGIN
   WITH gone AS (
     DELETE FROM due_work d USING unnest(ids, statuses, reasons, errors, outputs, ended)
       AS one(run_id, status, reason, error, output, ended)
     WHERE d.run_id = one.run_id
-    RETURNING one.status, one.reason, one.error, one.output, one.ended, d.seq, d.scheduled_for, d.task_seq, d.state,
-      d.serial, d.lane, d.has_keys, d.attempt, d.deaths, d.started_at, d.lease_owner
+    RETURNING one.status, one.reason, one.error, one.output, one.ended, d.run_id, d.seq, d.scheduled_for, d.task_seq,
+      d.state, d.waiting, d.serial, d.lane, d.has_keys, d.attempt, d.deaths, d.started_at, d.lease_owner
   ), written AS (
     UPDATE run r SET status = gone.status, reason = gone.reason, error = gone.error, output = gone.output,
       finished_at = gone.ended, attempt = gone.attempt, deaths = gone.deaths, started_at = gone.started_at,
@@ -531,8 +570,19 @@ BEGIN
   SELECT array_agg(seq) FILTER (WHERE has_keys = 1),
     (SELECT array_agg(DISTINCT name) FROM (
       SELECT 'task:' || task_seq AS name FROM gone WHERE serial = 1 AND state <> 2
-      UNION ALL SELECT 'key:' || lane FROM gone WHERE lane IS NOT NULL AND state <> 2) AS names)
-  INTO keyed, lanes FROM gone;
+      UNION ALL SELECT 'key:' || lane FROM gone WHERE lane IS NOT NULL AND state <> 2) AS names),
+    array_agg(seq) FILTER (WHERE status <> 'succeeded'), array_agg(run_id) FILTER (WHERE waiting = 1)
+  INTO keyed, lanes, unasked, awaiting FROM gone;
+  IF awaiting IS NOT NULL THEN DELETE FROM event_wait WHERE run_id = ANY (awaiting); END IF;
+  -- A run that succeeded has nothing open: the happy path does not look.
+  IF unasked IS NOT NULL THEN
+    WITH withdrawn AS (
+      UPDATE approval SET state = 'canceled', decided_at = ended[1], decided_by = 'run'
+      WHERE run_seq = ANY (unasked) AND state = 'pending' RETURNING task_seq
+    )
+    SELECT array_agg(task_seq) INTO asking FROM withdrawn;
+    IF asking IS NOT NULL THEN PERFORM pao_wake_waiting(asking, ended[1]); END IF;
+  END IF;
   IF keyed IS NOT NULL THEN
     -- A key stays taken when its step did its work, or may have.
     DELETE FROM step_key k WHERE k.run_seq = ANY (keyed) AND NOT EXISTS (
@@ -576,6 +626,7 @@ DECLARE
   times timestamptz[];
   tasks bigint[];
   ends text[];
+  canceled integer[];
   begun timestamptz[];
   more integer;
 BEGIN
@@ -584,8 +635,9 @@ BEGIN
   SELECT array_agg(coalesce(d.seq, -1) ORDER BY one.place), array_agg(d.scheduled_for ORDER BY one.place),
     array_agg(coalesce(d.task_seq, -1) ORDER BY one.place), array_agg(d.started_at ORDER BY one.place),
     array_agg(CASE WHEN d.seq IS NULL THEN NULL WHEN statuses[one.place] NOT IN ('queued', 'waiting') THEN statuses[one.place]
-      WHEN d.cancel_requested = 1 THEN 'canceled' ELSE 'back' END ORDER BY one.place)
-  INTO seqs, times, tasks, begun, ends
+      WHEN d.cancel_requested = 1 THEN 'canceled' ELSE 'back' END ORDER BY one.place),
+    array_agg(d.cancel_requested ORDER BY one.place)
+  INTO seqs, times, tasks, begun, ends, canceled
   FROM unnest(ids, tokens, owners) WITH ORDINALITY AS one(run_id, token, owner, place)
   LEFT JOIN due_work d ON d.run_id = one.run_id AND d.state = 1 AND d.lease_token = one.token
     AND (one.owner IS NULL OR d.lease_owner = one.owner);
@@ -596,7 +648,11 @@ BEGIN
   END IF;
 
   PERFORM pao_end_runs(array_agg(ids[i]), array_agg(ends[i]),
-      array_agg(CASE WHEN ends[i] = statuses[i] THEN reasons[i]
+      array_agg(CASE
+        -- Asked too late: the work was done.
+        WHEN ends[i] = statuses[i] AND canceled[i] = 1 AND statuses[i] IN ('succeeded', 'partial')
+          THEN coalesce(reasons[i], 'cancel_too_late')
+        WHEN ends[i] = statuses[i] THEN reasons[i]
         ELSE (SELECT cancel_reason FROM due_work d WHERE d.run_id = ids[i]) END),
       array_agg(errors[i]), array_agg(outputs[i]), array_agg(pao_at(ended[i])))
     FROM generate_subscripts(ids, 1) AS i WHERE ends[i] <> 'back' HAVING count(*) > 0;
