@@ -24,6 +24,7 @@ const LAYERS = {
     'checks/select-checks.ts',
     'checks/reporters/',
     'server/maintenance/',
+    'server/simulate/',
     'server/store/database-url.ts',
   ],
   'checks/': ['checks/', 'cli/', 'client/', 'domain/', 'demo/'],
@@ -40,6 +41,7 @@ const LAYERS = {
     'server/config.ts',
     'server/store/',
     'server/maintenance/',
+    'server/simulate/',
     'server/telemetry/health.ts',
   ],
   // `pao start --local` is the same command as `pao start local`.

@@ -315,7 +315,7 @@ export interface WorkStore {
   /**
    * Ends attempts, many in one transaction; deletes the due work of final ones. A run that was asked to cancel and comes
    * back `queued` or `waiting` is canceled; one whose work was all done (`succeeded`, `partial`) stays so, with the reason
-   * `cancel_too_late` unless it has one. Idempotency keys whose step failed or was skipped are free again at the end.
+   * `cancel_too_late` unless it has one; one that ends `canceled` has the reason of who asked for it. Idempotency keys whose step failed or was skipped are free again at the end.
    * @returns run ids that were refused (fenced).
    */
   complete(batch: Completion[], now: number): Promise<{ fenced: string[] }>;

@@ -62,11 +62,12 @@ export function exerciseCompleting(subject: Subject): void {
         ['partial', null, 'cancel_too_late'],
         ['partial', 'tool_error', 'tool_error'],
         ['failed', 'tool_error', 'tool_error'],
-        ['canceled', 'canceled', 'canceled'],
+        // The worker knows that it was told to stop, not why.
+        ['canceled', 'canceled', 'overlap'],
       ] as const;
       for (const [status, reason, wanted] of ends) {
         const { leased } = await leaseOne(store);
-        expect(await store.cancelRun(leased.run.id, 'canceled', T0)).toMatchObject({ cancelRequested: true });
+        expect(await store.cancelRun(leased.run.id, 'overlap', T0)).toMatchObject({ cancelRequested: true });
         await store.complete([endOf(leased, { status, reason })], T0);
         expect(await store.getRun(leased.run.id)).toMatchObject({ status, reason: wanted });
       }

@@ -144,8 +144,12 @@ function endAttempt(connection: Connection, row: DueRow, completion: Completion,
   if (isFinal(completion.status)) {
     const { status, finishedAt } = completion;
     const isDone = status === 'succeeded' || status === 'partial';
-    const reason =
-      isDone && row.cancel_requested === 1 ? (completion.reason ?? CANCEL_TOO_LATE) : completion.reason;
+    let { reason } = completion;
+    if (row.cancel_requested === 1) {
+      if (isDone) reason ??= CANCEL_TOO_LATE;
+      // The worker knows that it was told to stop, not why.
+      else if (status === 'canceled') reason = row.cancel_reason ?? reason;
+    }
     endRun(connection, row, { status, reason, error, output, finishedAt });
     return;
   }

@@ -1,0 +1,107 @@
+import type { TaskObject } from '../../client/api-objects.js';
+import { PaoClient, pages } from '../../client/pao-client.js';
+import { tryParseDuration } from '../../domain/duration.js';
+import { invalidInput } from '../../domain/errors.js';
+import { parseYamlDocuments } from '../../domain/json.js';
+import type { Connection } from '../connection.js';
+import type { CliProcess } from '../cli-config.js';
+import { readTextInput } from '../json-input.js';
+import { instantBefore } from './run-since.js';
+import { readTaskDocuments, withFilePositions } from './task-documents.js';
+import { specOf } from './task-spec.js';
+
+/** A task before its schedule is read, with what is known of its runs. */
+export interface TaskToSimulate {
+  id?: string;
+  input: unknown;
+  /** The median of its newest runs, milliseconds. */
+  historyMs?: number;
+  /** What its steps answered in the newest run that came through, by step id. */
+  outputs: Record<string, unknown>;
+  /** Adds the place in its file to an error. */
+  located(error: unknown): unknown;
+}
+
+/** The tasks of files. */
+export async function tasksOfFiles(files: readonly string[], process: CliProcess): Promise<TaskToSimulate[]> {
+  const documents = await readTaskDocuments(files, process);
+  return documents.map((document) => ({
+    input: document.task,
+    outputs: {},
+    located: (error) => withFilePositions(error, document),
+  }));
+}
+
+/** The active tasks of the running system, with what their history tells. */
+export async function tasksOfSystem(connection: Connection, signal: AbortSignal): Promise<TaskToSimulate[]> {
+  const client = new PaoClient(connection);
+  const tasks: TaskToSimulate[] = [];
+  for await (const task of pages((cursor) =>
+    client.listTasks({ state: 'active', limit: 100, cursor, signal }),
+  ))
+    tasks.push({
+      id: task.id,
+      input: specOf(task),
+      ...(await historyOf(task, client, signal)),
+      located: (error) => error,
+    });
+  return tasks;
+}
+
+async function historyOf(
+  { id }: TaskObject,
+  client: PaoClient,
+  signal: AbortSignal,
+): Promise<Pick<TaskToSimulate, 'historyMs' | 'outputs'>> {
+  const { items } = await client.listRuns({ taskId: id, status: 'succeeded,partial', limit: 20, signal });
+  const [newest] = items;
+  if (newest === undefined) return { outputs: {} };
+  const durations = items.flatMap(({ duration_ms: ms }) => ms ?? []).sort((a, b) => a - b);
+  const historyMs = durations[Math.floor(durations.length / 2)];
+  const { steps = [] } = await client.getRun(newest.id, { signal });
+  const outputs: Record<string, unknown> = {};
+  // An item of a foreach is `step[0]`: any of them stands for the others.
+  for (const { id: step, status, output } of steps)
+    if (status === 'succeeded') outputs[step.replace(/\[\d+\]$/, '')] ??= output;
+  return { outputs, ...(historyMs === undefined ? {} : { historyMs }) };
+}
+
+/** `--duration 5m` for all, `--duration NAME=5m` for one. @throws PaoError exit 2 when it is neither. */
+export function readDurations(texts: readonly string[]): (name: string) => number | undefined {
+  const byName = new Map<string, number>();
+  for (const text of texts) {
+    const at = text.lastIndexOf('=');
+    const duration = tryParseDuration(text.slice(at + 1));
+    if (duration === null)
+      throw invalidInput(
+        `--duration ${text.slice(0, 60)} is no duration.`,
+        [],
+        ['--duration 5m', '--duration NAME=5m'],
+      );
+    byName.set(text.slice(0, Math.max(at, 0)), duration);
+  }
+  return (name) => byName.get(name) ?? byName.get('');
+}
+
+/** What tools answer, from a YAML or JSON file: addresses of tools or ids of steps, and an output for each. */
+export async function readMocks(
+  path: string | undefined,
+  process: CliProcess,
+): Promise<Record<string, unknown>> {
+  if (path === undefined) return {};
+  const [document, second] = await parseYamlDocuments(await readTextInput(path, process), path);
+  const value = second === undefined ? document?.value : null;
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
+  throw invalidInput(
+    `${path} is not one list of answers.`,
+    [],
+    ['weather.forecast: { current: { temperature: 4 } }'],
+  );
+}
+
+/** An instant: how long after `base` (`7d`), a date or time on this machine's clock, or RFC 3339. */
+export function momentOf(text: string, base: number): number {
+  const later = tryParseDuration(text);
+  return later === null ? Date.parse(instantBefore(text, base)) : base + later;
+}

@@ -1,0 +1,184 @@
+import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
+import { formatInZone, zoneTransitions } from '../../domain/recurrence/index.js';
+import type { Run } from '../../domain/run.js';
+import type { SimulatedTask, Simulation } from '../../server/simulate/simulate.js';
+import { formatDuration } from '../../domain/duration.js';
+import type { Output } from '../output.js';
+import { visible } from '../visible.js';
+
+/** What `pao simulate --json` prints; times are RFC 3339 UTC. */
+export interface SimulationDocument {
+  from: string;
+  to: string;
+  took_ms: number;
+  runs: {
+    task: string;
+    scheduled_for: string;
+    /** On the clock of the task's zone. */
+    local: string;
+    status: string;
+    reason: string | null;
+    started_at: string | null;
+    finished_at: string | null;
+    /** How long it waited for others, milliseconds. */
+    waited_ms: number;
+    error: string | null;
+  }[];
+  tasks: {
+    name: string;
+    words: string;
+    timezone: string;
+    due: number;
+    ran: number;
+    skipped: number;
+    failed: number;
+    waited: number;
+    longest_wait_ms: number;
+    assumed_duration_ms: number;
+  }[];
+  clock_changes: { timezone: string; at: string; before: string; after: string }[];
+  /** What the changes of the clock do to a task. */
+  effects: { task: string; code: string; message: string; at: string }[];
+  /** Pipelines that were not run, and the tools nobody said an answer for. */
+  assumed: { name: string; tools: string[] }[];
+  left_out: { name: string; why: string }[];
+  truncated: boolean;
+}
+
+const EFFECTS = new Set(['gap_ahead', 'fold_ahead', 'elapsed_time']);
+const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
+
+/** Sums a simulation up. */
+export function simulationDocument(
+  { runs, assumed, leftOut, truncated }: Simulation,
+  tasks: readonly SimulatedTask[],
+  window: { from: number; to: number; tookMs: number },
+): SimulationDocument {
+  const { from, to, tookMs } = window;
+  const out = new Set(leftOut.map(({ name }) => name));
+  const played = tasks.filter(({ spec }) => !out.has(spec.name));
+  const zones = new Map(played.map(({ spec }) => [spec.name, spec.schedule?.timezone ?? 'UTC']));
+  const byTask = new Map<string, Run[]>(played.map(({ spec }) => [spec.name, []]));
+  for (const run of runs) byTask.get(run.taskName)?.push(run);
+  return {
+    from: new Date(from).toISOString(),
+    to: new Date(to).toISOString(),
+    took_ms: tookMs,
+    runs: runs.map((run) => ({
+      task: run.taskName,
+      scheduled_for: new Date(run.scheduledFor).toISOString(),
+      local: formatInZone(zones.get(run.taskName) ?? 'UTC', run.scheduledFor, 'iso'),
+      status: run.status,
+      reason: run.reason,
+      started_at: iso(run.startedAt),
+      finished_at: iso(run.finishedAt),
+      waited_ms: waitOf(run),
+      error: run.error?.message ?? null,
+    })),
+    tasks: played.map((task) => summaryOf(task, byTask.get(task.spec.name) ?? [])),
+    clock_changes: [...new Set(zones.values())].flatMap((timezone) =>
+      zoneTransitions(timezone, from, to).map(({ at }) => ({
+        timezone,
+        at: new Date(at * 1000).toISOString(),
+        before: formatInZone(timezone, at * 1000 - 1000, 'iso').slice(19),
+        after: formatInZone(timezone, at * 1000, 'iso').slice(19),
+      })),
+    ),
+    effects: played.flatMap(({ spec }) =>
+      isTimed(spec.schedule)
+        ? recurrenceOf(spec.schedule)
+            .warnings(from)
+            .flatMap(({ code, message, at }) =>
+              EFFECTS.has(code) && at !== undefined && Date.parse(at) < to
+                ? [{ task: spec.name, code, message, at }]
+                : [],
+            )
+        : [],
+    ),
+    assumed,
+    left_out: leftOut,
+    truncated,
+  };
+}
+
+/** How long a run waited after it could have started; what it was spread by (jitter) is no waiting. */
+const waitOf = ({ startedAt, runAt }: Run): number =>
+  startedAt === null ? 0 : Math.max(0, startedAt - runAt);
+
+function summaryOf(
+  { spec, durationMs }: SimulatedTask,
+  runs: readonly Run[],
+): SimulationDocument['tasks'][0] {
+  const count = (...statuses: string[]) => runs.filter(({ status }) => statuses.includes(status)).length;
+  const waits = runs.map(waitOf).filter((wait) => wait > 0);
+  const { schedule } = spec;
+  return {
+    name: spec.name,
+    words: isTimed(schedule) ? recurrenceOf(schedule).describe() : 'looks at a condition',
+    timezone: schedule?.timezone ?? 'UTC',
+    due: runs.length,
+    ran: count('succeeded', 'partial'),
+    skipped: count('skipped', 'missed'),
+    failed: count('failed', 'dead', 'canceled'),
+    waited: waits.length,
+    longest_wait_ms: Math.max(0, ...waits),
+    assumed_duration_ms: durationMs,
+  };
+}
+
+/** The simulation for people: what fires, then what the clock does, then each task in a line. */
+export function showSimulation(document: SimulationDocument, out: Output, limit: number): void {
+  const { runs, tasks, clock_changes: changes, effects, assumed, left_out: leftOut } = document;
+  out.table(
+    runs.slice(0, limit),
+    [
+      { header: 'LOCAL TIME', value: ({ local }) => personal(local) },
+      { header: 'TASK', value: ({ task }) => task },
+      { header: 'WHAT', value: outcomeText },
+    ],
+    'Nothing comes due in this time.',
+  );
+  if (runs.length > limit) out.note(`${runs.length - limit} more: --limit ${runs.length}, or --json`);
+  if (changes.length > 0) out.line();
+  for (const { timezone, at, before, after } of changes)
+    out.line(`The clock changes in ${timezone} from ${before} to ${after} at ${at}.`);
+  for (const { task, message } of effects) out.line(`  ${task}: ${visible(message)}`);
+  if (tasks.length > 0) out.line();
+  out.table(tasks, [
+    { header: 'TASK', value: ({ name }) => name },
+    { header: 'DUE', value: ({ due }) => due, align: 'right' },
+    { header: 'RAN', value: ({ ran }) => ran, align: 'right' },
+    { header: 'SKIPPED', value: ({ skipped }) => skipped, align: 'right' },
+    { header: 'FAILED', value: ({ failed }) => failed, align: 'right' },
+    { header: 'WAITED', value: ({ waited }) => waited, align: 'right' },
+    { header: 'A RUN TAKES', value: ({ assumed_duration_ms: ms }) => formatDuration(ms), align: 'right' },
+    { header: 'SCHEDULE', value: ({ words }) => words, shrink: true },
+  ]);
+  for (const { name, why } of leftOut) out.note(`${name} is left out: ${visible(why)}.`);
+  for (const { name, tools } of assumed)
+    out.note(`${name}: its runs are taken to succeed; --mock says what ${tools.join(', ')} would answer.`);
+  if (document.truncated) out.warn('There is more than a simulation takes: choose a shorter time.');
+  out.note(`${runs.length} occurrences in ${formatDuration(document.took_ms)}.`);
+}
+
+function personal(local: string): string {
+  const offset = local.slice(19);
+  return `${formatInZone('UTC', Date.parse(`${local.slice(0, 19)}Z`))} ${offset}`;
+}
+
+function outcomeText({
+  status,
+  reason,
+  started_at: start,
+  finished_at: end,
+  waited_ms: waited,
+  error,
+}: SimulationDocument['runs'][0]): string {
+  if (status === 'skipped' || status === 'missed') return `${status} (${reason ?? ''})`;
+  const took = start === null || end === null ? 0 : Date.parse(end) - Date.parse(start);
+  const parts = [status === 'succeeded' ? 'runs' : status];
+  if (took > 0) parts.push(`for ${formatDuration(took)}`);
+  if (waited > 0) parts.push(`after waiting ${formatDuration(waited)}`);
+  if (error !== null) parts.push(`(${visible(error)})`);
+  return parts.join(' ');
+}
