@@ -37,17 +37,17 @@ export default class Simulate extends BaseCommand<typeof Simulate> {
   };
 
   async run(): Promise<SimulationDocument | { ics: string }> {
-    const input = await import('../cli/render/simulation-input.js');
+    const { momentOf } = await import('../cli/render/simulation-input.js');
     const { simulate } = await import('../server/simulate/simulate.js');
-    const from = this.flags.from === undefined ? Date.now() : input.momentOf(this.flags.from, Date.now());
-    const to = input.momentOf(this.flags.to, from);
+    const from = this.flags.from === undefined ? Date.now() : momentOf(this.flags.from, Date.now());
+    const to = momentOf(this.flags.to, from);
     if (to <= from || to - from > LONGEST_MS)
       throw invalidInput(
         'The time must end after it begins, within a year.',
         [],
         ['--from 2027-03-27 --to 7d'],
       );
-    const tasks = await this.#tasks(from, input);
+    const tasks = await this.#tasks(from);
     const began = performance.now();
     const simulation = await simulate({ tasks, from, to, signal: this.signal });
     const tookMs = Math.round(performance.now() - began);
@@ -58,10 +58,8 @@ export default class Simulate extends BaseCommand<typeof Simulate> {
     return document;
   }
 
-  async #tasks(
-    from: number,
-    input: typeof import('../cli/render/simulation-input.js'),
-  ): Promise<SimulatedTask[]> {
+  async #tasks(from: number): Promise<SimulatedTask[]> {
+    const input = await import('../cli/render/simulation-input.js');
     const { file, duration = [], mock } = this.flags;
     const durations = input.readDurations(duration);
     const mocks = await input.readMocks(mock, this.process);
