@@ -13,6 +13,11 @@ export const configSchema = z.strictObject({
   database_url: z.string().min(1).optional(),
   /** `memory://` or `redis://…`. */
   redis_url: z.string().min(1).default('memory://'),
+  /** Begins every key in Redis: systems that share one have different prefixes. */
+  redis_prefix: z
+    .string()
+    .regex(/^[\w:.-]{1,64}$/)
+    .default('pao'),
   host: z.string().min(1).default('127.0.0.1'),
   port: z.int().min(0).max(65535).default(8080),
   /** Further values of the Host header: `pao.example.org` on any port (behind a proxy), `localhost:9000` on that one. */

@@ -2,6 +2,7 @@
 import { systemClock } from '../domain/clock.js';
 import { EXIT, PaoError } from '../domain/errors.js';
 import { IpcBus } from './bus/ipc-bus.js';
+import { openBus } from './bus/open-bus.js';
 import { ServiceClock } from './service-clock.js';
 import type { RunningService } from './services.js';
 import type { FromChild, ServiceInit, ToChild } from './supervisor/service-messages.js';
@@ -16,11 +17,12 @@ const tell = (message: FromChild): Promise<void> =>
   );
 
 async function start(init: ServiceInit): Promise<void> {
-  const bus = new IpcBus();
+  const near = new IpcBus();
   const clock = init.clockOffsetMs === null ? systemClock : new ServiceClock(init.clockOffsetMs);
-  if (clock instanceof ServiceClock) clock.follow(bus);
+  if (clock instanceof ServiceClock) clock.follow(near);
   try {
     const { startService } = await import('./services.js');
+    const bus = await openBus(init.config, near, (isUp, reason) => tellBusState(init.slot, isUp, reason));
     service = await startService(init, bus, clock);
     await tell({ type: 'ready', ...(service.url === undefined ? {} : { url: service.url }) });
   } catch (error) {
@@ -41,6 +43,13 @@ async function start(init: ServiceInit): Promise<void> {
     });
     process.exit(known?.exitCode ?? EXIT.bug);
   }
+}
+
+/** The supervisor writes each line into the log of the system. */
+function tellBusState(slot: string, isUp: boolean, reason: string | null): void {
+  const msg = isUp ? 'Redis is reached' : 'Redis is away: other machines are woken by their polls alone';
+  const line = { level: isUp ? 'info' : 'warn', time: new Date().toISOString(), service: slot, reason, msg };
+  process.stderr.write(`${JSON.stringify(line)}\n`);
 }
 
 async function stop(graceMs: number): Promise<void> {

@@ -239,13 +239,11 @@ export async function audit(
   target: string | null,
   details: Record<string, unknown>,
 ): Promise<void> {
-  await services.store.appendAudit({
-    at: services.clock.now(),
-    actor: caller.actor,
-    action,
-    target,
-    details,
-  });
+  const at = services.clock.now();
+  await services.store.appendAudit({ at, actor: caller.actor, action, target, details });
+  services.bus.record?.([
+    { type: action, at, subject: target ?? '', data: { ...details, by: caller.actor } },
+  ]);
 }
 
 /** @throws PaoError 403 naming the scope. */

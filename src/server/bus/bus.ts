@@ -9,7 +9,23 @@ export interface Bus {
   subscribe<T extends BusTopic>(topic: T, handler: (message: BusMessages[T]) => void): () => void;
   /** Whether what it is made of answers; left out by a bus that can not be down without its process. */
   isUp?(): boolean;
+  /**
+   * Tells readers outside what happened, in order (only Redis has such readers). Building the entries costs something:
+   * ask whether it is there first.
+   */
+  readonly record?: ((entries: readonly LifecycleEntry[]) => void) | undefined;
   close(): Promise<void>;
+}
+
+/** Something that happened to a task, run, event, agent or tool. */
+export interface LifecycleEntry {
+  /** `task.created`, `run.started`, `run.succeeded`, `event.mail.received`, … */
+  type: string;
+  /** Epoch milliseconds. */
+  at: number;
+  /** Id of what it happened to. */
+  subject: string;
+  data: Record<string, unknown>;
 }
 
 export interface BusMessages {

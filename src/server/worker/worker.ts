@@ -1,6 +1,6 @@
 import type { Clock } from '../../domain/clock.js';
 import { isUnavailable } from '../../domain/errors.js';
-import type { Bus } from '../bus/bus.js';
+import type { Bus, LifecycleEntry } from '../bus/bus.js';
 import type { Completion, LeasedRun, Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import { ObservationBuffer } from '../telemetry/observation-buffer.js';
@@ -217,6 +217,7 @@ export class Worker {
     await this.#options.executor.prepare();
     const leased = await store.lease({ workerId, now: clock.now(), limit, leaseMs, tags });
     if (leased.length > 0) this.#options.onLeased(leased.map(({ run }) => run.id));
+    this.#options.bus.record?.(leased.filter(({ run }) => run.attempt === 1).map(startEntry(clock.now())));
     for (const run of leased) {
       // A run that took a worker with it runs alone, so that it can only harm itself the next time.
       if (run.run.deaths > 0) this.#suspect = run;
@@ -310,8 +311,31 @@ export class Worker {
     this.finished += completions.filter((done) => done.interrupted !== true).length;
     this.#report.written(completions);
     bus.publish('run', { runIds: completions.map((done) => done.runId) });
+    bus.record?.(completions.map(endEntry));
     const again = completions.some((done) => done.status === 'queued');
     // A run that ended may have held a key that others wait for; a retry has a new run_at to wait for.
     if (again || this.#room() > 0) this.wake();
   }
 }
+
+const startEntry =
+  (at: number) =>
+  ({ run }: LeasedRun): LifecycleEntry => ({
+    type: 'run.started',
+    at,
+    subject: run.id,
+    data: {
+      task_id: run.taskId,
+      task_name: run.taskName,
+      trigger: run.trigger,
+      scheduled_for: new Date(run.scheduledFor).toISOString(),
+    },
+  });
+
+/** A run that goes back to the queue or waits is told as well: `run.queued`, `run.waiting`. */
+const endEntry = (completion: Completion): LifecycleEntry => ({
+  type: `run.${completion.status}`,
+  at: completion.finishedAt,
+  subject: completion.runId,
+  data: { reason: completion.reason, error: completion.error },
+});

@@ -42,6 +42,14 @@ export const eventOperations: Operation[] = [
           'event published',
         );
         services.bus.publish('schedule', { reason: 'event' });
+        services.bus.record?.([
+          {
+            type: `event.${event.topic}`,
+            at: event.createdAt,
+            subject: event.id,
+            data: { sequence: event.sequence, payload: event.payload, by: caller.actor },
+          },
+        ]);
         services.bus.publish('event', { id: event.id, sequence: event.sequence, topic: event.topic });
       }
       return { status: duplicate ? 200 : 201, body: { ...eventView(event), duplicate } };

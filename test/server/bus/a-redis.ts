@@ -1,0 +1,109 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+
+/** A real Redis of a test's own. */
+export interface RedisServer {
+  url: string;
+  port: number;
+  /** SIGKILL: what was in it is gone. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port, empty. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts `redis-server` on a free port, without persistence. It is looked for on the PATH, else installed from Debian's
+ * packages when we may.
+ * @throws Error that says how to get one.
+ */
+export async function startRedis(options: { password?: string } = {}): Promise<RedisServer> {
+  const program = findRedis();
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), 'pao-redis-'));
+  let child: ChildProcess | null = null;
+  const start = async () => {
+    const own = spawn(
+      program,
+      [
+        ...[
+          '--port',
+          String(port),
+          '--bind',
+          '127.0.0.1',
+          '--save',
+          '',
+          '--appendonly',
+          'no',
+          '--dir',
+          folder,
+        ],
+        ...(options.password === undefined ? [] : ['--requirepass', options.password]),
+      ],
+      { stdio: ['ignore', 'pipe', 'ignore'] },
+    );
+    child = own;
+    await new Promise<void>((resolve, reject) => {
+      own.stdout.setEncoding('utf8').on('data', (text: string) => {
+        if (text.includes('Ready to accept connections')) resolve();
+      });
+      own.once('exit', (code) => reject(new Error(`redis-server ended with ${code}`)));
+    });
+    own.stdout.resume();
+  };
+  const end = async (signal: NodeJS.Signals) => {
+    const own = child;
+    child = null;
+    if (own === null || own.exitCode !== null) return;
+    const gone = new Promise((resolve) => own.once('exit', resolve));
+    own.kill(signal);
+    await gone;
+  };
+  await start();
+  const auth = options.password === undefined ? '' : `:${options.password}@`;
+  return {
+    url: `redis://${auth}127.0.0.1:${port}`,
+    port,
+    kill: () => end('SIGKILL'),
+    restart: start,
+    async stop() {
+      await end('SIGTERM');
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function findRedis(): string {
+  const found = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, 'redis-server'))
+    .find((path) => existsSync(path));
+  if (found !== undefined) return found;
+  if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
+    const install = () =>
+      execFileSync('apt-get', ['install', '-y', '--no-install-recommends', 'redis-server'], {
+        stdio: 'ignore',
+        env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+      });
+    try {
+      install();
+    } catch {
+      execFileSync('apt-get', ['update'], { stdio: 'ignore' });
+      install();
+    }
+    return '/usr/bin/redis-server';
+  }
+  throw new Error('redis-server is not installed: apt-get install redis-server, or put one on the PATH.');
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
