@@ -47,6 +47,8 @@ export async function startDetached(options: {
   /** The built command line (`bin/run.cjs`). */
   bin: string;
   home: string;
+  /** The command and its flags that are no settings. */
+  verb: readonly string[];
   /** Settings given as flags. */
   settings: Partial<ConfigInput>;
   process: Pick<CliProcess, 'env' | 'cwd' | 'signal'>;
@@ -55,7 +57,7 @@ export async function startDetached(options: {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const log = join(folder, 'start.log');
   const descriptor = openSync(log, 'w', 0o600);
-  const child = spawn(process.execPath, [options.bin, 'start', 'local'], {
+  const child = spawn(process.execPath, [options.bin, ...options.verb], {
     detached: true,
     cwd: options.process.cwd,
     env: environment(options),
@@ -95,9 +97,10 @@ function environment({
   settings,
   process: { env },
 }: Parameters<typeof startDetached>[0]): NodeJS.ProcessEnv {
-  const { database_url, host, port, workers, worker_concurrency, log_level } = settings;
+  const { database_url, redis_url, host, port, workers, worker_concurrency, log_level } = settings;
   const given = {
     DATABASE_URL: database_url,
+    REDIS_URL: redis_url,
     PAO_HOST: host,
     PAO_PORT: port,
     PAO_WORKERS: workers,

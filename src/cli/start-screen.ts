@@ -19,6 +19,12 @@ export interface StartedDocument {
     durability: string | null;
     migrated: { from: number; to: number } | null;
   };
+  /** Redis without its password, or `ipc`; null when another command started the system. */
+  bus: string | null;
+  /** What was configured and the system goes on without. */
+  fallbacks: { component: string; message: string; hint: string }[];
+  /** Milliseconds each part took to come up. */
+  timings: Record<string, number>;
   credentials_file: string;
   /** Whether this start made the administrator's token. */
   token_created: boolean;
@@ -68,6 +74,9 @@ export function startScreen(document: StartedDocument, out: Output, homeIsGiven:
     ['Metrics', urls.metrics],
     ['Processes', processes.join(', ')],
     ['Database', `${visible(database.location)}${durable}`],
+    ...(document.bus === null || document.bus === 'ipc'
+      ? []
+      : ([['Redis', visible(document.bus)]] satisfies [string, string][])),
     ['Token', `${visible(document.credentials_file)}${document.token_created ? ' (new)' : ''}`],
     ['Log', visible(document.log_file)],
   ];

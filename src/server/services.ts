@@ -246,6 +246,7 @@ async function startApi(base: Base): Promise<StartedService> {
     home: init.home,
     version: init.version,
     startedAt: init.startedAt,
+    fallbacks: init.fallbacks,
   });
   const { ServiceClock } = await import('./service-clock.js');
   const api = await createApi({

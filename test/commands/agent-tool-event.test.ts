@@ -36,6 +36,7 @@ beforeAll(async () => {
       version: '0.0.0',
       clockOffsetMs: null,
       startedAt: systemClock.now(),
+      fallbacks: [],
     },
     bus,
     systemClock,

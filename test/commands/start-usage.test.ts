@@ -26,24 +26,6 @@ describe('pao start, used wrongly', () => {
     expect(result.stderr).toContain('pao start local --port 8090');
   });
 
-  it('says that --system is not there yet', async () => {
-    const result = await pao(['start', '--system']);
-    expect(result.code).toBe(2);
-    expect(result.stderr).toContain('PostgreSQL');
-  });
-
-  it.each([
-    [['--port', '99999'], '--port'],
-    [['--workers', '100'], '--workers'],
-    [['--concurrency', '0'], '--worker-concurrency'],
-    [['--log-level', 'loud'], '--log-level'],
-  ])('refuses %j and names the setting', async (flags, name) => {
-    const result = await pao(['start', 'local', ...flags]);
-    expect(result.code).toBe(2);
-    expect(result.stderr).toContain(`set by ${name}`);
-    expect(existsSync(join(home, 'run', 'server.json'))).toBe(false);
-  });
-
   it('refuses a test clock that is no instant, before anything runs', async () => {
     const result = await pao(['start', 'local', '--port', '0'], { PAO_TEST_CLOCK: 'yesterday' });
     expect(result.code).toBe(2);

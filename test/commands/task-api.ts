@@ -61,7 +61,7 @@ export async function startTaskApi(): Promise<TaskApi> {
   const shared = { store, bus, clock, logger: silentLogger, config, version: '0.0.0' };
   const api = await createApi({
     ...shared,
-    health: createHealth({ ...shared, home: folder, startedAt: clock.now() }),
+    health: createHealth({ ...shared, home: folder, startedAt: clock.now(), fallbacks: [] }),
     metrics: await createMetrics({ ...shared, workersDesired: 1 }),
     redactor: new Redactor(),
     builtinTools,

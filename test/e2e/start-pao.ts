@@ -30,6 +30,8 @@ export interface StartPaoOptions {
   env?: Record<string, string>;
   /** Worker processes; 1 when left out. */
   workers?: number;
+  /** `start local` or `start system`; local when left out. */
+  verb?: 'local' | 'system';
   /** Further arguments of `start local`. */
   args?: string[];
 }
@@ -88,7 +90,7 @@ export async function startPao(options: StartPaoOptions = {}): Promise<Pao> {
     [
       bin,
       'start',
-      'local',
+      options.verb ?? 'local',
       '--port',
       '0',
       '--workers',

@@ -9,8 +9,9 @@ import {
   whileDownLines,
 } from '../../cli/start-screen.js';
 import { visible } from '../../cli/visible.js';
+import { isRedisUrl, shownRedisUrl } from '../../domain/redis-url.js';
 import type { Config, ConfigInput } from '../../server/config.js';
-import type { StartedSystem, Supervisor } from '../../server/supervisor/supervisor.js';
+import type { StartedSystem, Supervisor, SupervisorOptions } from '../../server/supervisor/supervisor.js';
 
 /** Runs the whole system on this machine until it is told to stop. */
 export default class StartLocal extends BaseCommand<typeof StartLocal> {
@@ -37,6 +38,10 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
     }),
     database: Flags.string({
       summary: 'Database (DATABASE_URL); otherwise orchestrator.db in the data directory',
+      helpValue: 'URL',
+    }),
+    redis: Flags.string({
+      summary: 'Redis for wake-ups and lifecycle events (REDIS_URL); otherwise none',
       helpValue: 'URL',
     }),
     'log-level': Flags.string({ summary: 'What is logged (PAO_LOG_LEVEL; info)', helpValue: 'LEVEL' }),
@@ -67,6 +72,14 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
     }
   }
 
+  /** `pao start system` looks for what it was configured with; here it is taken as it is. */
+  protected reach(): NonNullable<SupervisorOptions['reach']> | null {
+    return null;
+  }
+
+  /** What `--detach` runs in the background. */
+  protected readonly verb: readonly string[] = ['start', 'local'];
+
   async #runHere(
     home: string,
     config: Config,
@@ -85,6 +98,7 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
       serviceEntry: join(this.packageRoot, 'dist', 'service.cjs'),
       env: this.process.env,
       testClockStart: testClockStart(this.process.env),
+      reach: this.reach(),
       onLog: (line) => this.out.note(formatLogLine(readLogLine(line), this.out.paintNote)),
     });
     // The second signal ends the process at once; nothing of it may stay behind.
@@ -98,7 +112,7 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
     const titles = {
       home: `data directory ${visible(home)}`,
       store: 'store',
-      bus: `bus ${config.redis_url}`,
+      bus: `bus ${isRedisUrl(config.redis_url) ? shownRedisUrl(config.redis_url) : 'memory://'}`,
       api: 'API',
       scheduler: 'scheduler',
       workers: `${config.workers} ${config.workers === 1 ? 'worker' : 'workers'}, ${config.worker_concurrency} runs each at once`,
@@ -150,6 +164,7 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
       bin: join(this.packageRoot, 'bin', 'run.cjs'),
       home,
       settings,
+      verb: this.verb,
       process: this.process,
     });
     if (document === null) return this.#tellRunning(home);
@@ -159,6 +174,10 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
   #show(document: StartedDocument): void {
     if (!this.jsonEnabled() && this.out.isInteractive) this.out.note();
     this.stream(document, () => startScreen(document, this.out, Boolean(this.process.env['PAO_HOME'])));
+    for (const { message, hint } of document.fallbacks) {
+      this.out.warn(visible(message));
+      this.out.hint(visible(hint));
+    }
     const { notes, hints } = whileDownLines(document);
     for (const note of notes) this.out.note(visible(note));
     for (const hint of hints) this.out.hint(visible(hint));
@@ -181,6 +200,9 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
       database: { location: running.database, engine: null, durability: null, migrated: null },
       credentials_file: credentialsPath(home),
       token_created: false,
+      bus: null,
+      fallbacks: [],
+      timings: {},
       log_file: running.log_file,
       down_since: null,
       backlog: null,
@@ -193,13 +215,14 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
   }
 
   #settings(): Partial<ConfigInput> {
-    const { port, host, workers, concurrency, database, 'log-level': level } = this.flags;
+    const { port, host, workers, concurrency, database, redis, 'log-level': level } = this.flags;
     const given = {
       port,
       host,
       workers,
       worker_concurrency: concurrency,
       database_url: database,
+      redis_url: redis,
       log_level: level,
     };
     return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
@@ -224,6 +247,9 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
       },
       credentials_file: token.file,
       token_created: token.created,
+      bus: system.bus,
+      fallbacks: system.fallbacks,
+      timings: system.timings,
       log_file: system.logFile,
       down_since: since === null ? null : new Date(since).toISOString(),
       backlog: backlog && {

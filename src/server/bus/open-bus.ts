@@ -1,3 +1,4 @@
+import { isRedisUrl } from '../../domain/redis-url.js';
 import type { Bus } from './bus.js';
 import { LayeredBus } from './layered-bus.js';
 
@@ -21,5 +22,3 @@ export async function openBus(
   redis.connect();
   return new LayeredBus(near, redis);
 }
-
-export const isRedisUrl = (url: string): boolean => /^rediss?:\/\//.test(url);

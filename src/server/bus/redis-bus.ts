@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { EXIT, PaoError } from '../../domain/errors.js';
+import { shownRedisUrl } from '../../domain/redis-url.js';
 import type { Bus, BusMessages, BusTopic, LifecycleEntry } from './bus.js';
 import { MemoryBus } from './memory-bus.js';
 
@@ -222,7 +223,7 @@ export async function probeRedis(url: string, timeoutMs = 3000): Promise<{ versi
       `Redis at ${hostOf(url)} can not be reached (${reasonOf(reason)}).`,
       {
         exitCode: EXIT.unavailable,
-        hints: [`redis-cli -u ${shownRedis(url)} ping`],
+        hints: [`redis-cli -u ${shownRedisUrl(url)} ping`],
         cause: error,
       },
     );
@@ -235,12 +236,4 @@ function hostOf(url: string): string {
   if (!URL.canParse(url)) return 'an invalid URL';
   const { hostname, port } = new URL(url);
   return `${hostname || 'localhost'}:${port || '6379'}`;
-}
-
-/** A Redis URL for people: without its password. */
-export function shownRedis(url: string): string {
-  if (!URL.canParse(url)) return url;
-  const shown = new URL(url);
-  if (shown.password !== '') shown.password = '***';
-  return shown.href;
 }

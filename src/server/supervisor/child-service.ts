@@ -34,6 +34,7 @@ export class ChildService {
   #readyAt = 0;
   #timer: NodeJS.Timeout | null = null;
   #failure: PaoError | null = null;
+  #isEndExpected = false;
   #summary: Record<string, number> = {};
   #url: string | undefined;
 
@@ -87,6 +88,12 @@ export class ChildService {
     }
   }
 
+  /** From now on its end is no crash: a signal to the whole process group reaches it before it is asked to stop. */
+  expectEnd(): void {
+    this.#isEndExpected = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
   /** Asks it to drain. @returns when the process is gone. */
   async stop(graceMs: number): Promise<void> {
     this.state = 'stopping';
@@ -130,7 +137,7 @@ export class ChildService {
   #gone(child: ChildProcess, code: number | null, signal: NodeJS.Signals | null): void {
     if (this.#child !== child) return;
     const wasReady = this.state === 'ready';
-    const expected = this.state === 'stopping';
+    const expected = this.#isEndExpected || this.state === 'stopping';
     this.options.onExit({ workerId: this.#init?.workerId ?? '', code, signal, expected });
     if (expected) {
       this.state = 'stopped';

@@ -1,4 +1,5 @@
 import type { Config } from '../config.js';
+import type { Fallback } from './reach.js';
 
 /** Which service a child process runs. */
 export type ServiceKind = 'api' | 'scheduler' | 'worker';
@@ -18,6 +19,8 @@ export interface ServiceInit {
   clockOffsetMs: number | null;
   /** For the API: when the system started and what it is made of. */
   startedAt: number;
+  /** What the system was configured with and goes on without; health says so. */
+  fallbacks: Fallback[];
 }
 
 export type ToChild = { type: 'init'; init: ServiceInit } | { type: 'stop'; graceMs: number };

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../domain/clock.js';
 import { parseDuration } from '../../domain/duration.js';
 import { EXIT, PaoError } from '../../domain/errors.js';
+import { isRedisUrl, shownRedisUrl } from '../../domain/redis-url.js';
 import { IpcHub } from '../bus/ipc-bus.js';
 import type { Config } from '../config.js';
 import { ServiceClock } from '../service-clock.js';
@@ -14,8 +15,10 @@ import { ObservationBuffer } from '../telemetry/observation-buffer.js';
 import { reportReclaimed } from '../telemetry/report-reclaimed.js';
 import { restartReason } from '../telemetry/restart-reason.js';
 import { ChildService } from './child-service.js';
+import { credentialsFile, writeCredentials } from './credentials-file.js';
 import { lockDataDirectory } from './data-lock.js';
 import { portOwner, portProblem } from './port-owner.js';
+import { type Fallback, reachDatabase, type ReachOptions, reachRedis } from './reach.js';
 import { RotatingLog } from './rotating-log.js';
 import { processStart, removeRunFile, writeRunFile } from './run-file.js';
 import type { ServiceInit, ServiceKind } from './service-messages.js';
@@ -32,6 +35,8 @@ export interface SupervisorOptions {
   testClockStart: number | null;
   /** Warnings and errors of the services, one JSON line each. */
   onLog?: (line: string) => void;
+  /** `pao start system`: what is configured is looked for before anything is built on it; null takes it as it is. */
+  reach?: { waitMs: number; strict: boolean; signal: AbortSignal } | null;
 }
 
 /** The parts of a start, in order; each is shown as it comes up. */
@@ -41,6 +46,11 @@ export interface StartedSystem {
   url: string;
   token: { file: string; created: boolean };
   database: { url: string; engine: string; location: string; migrated: { from: number; to: number } | null };
+  bus: string;
+  /** What the system goes on without. */
+  fallbacks: Fallback[];
+  /** The parts as they came up, milliseconds each. */
+  timings: Record<StartStage, number>;
   logFile: string;
   pids: Record<string, number>;
   /** What had come due while nothing ran, and what became of it. */
@@ -69,6 +79,7 @@ export class Supervisor {
   #databaseUrl: string;
   #tending: NodeJS.Timeout | null = null;
   #isFull = false;
+  readonly #fallbacks: Fallback[] = [];
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -79,9 +90,16 @@ export class Supervisor {
   }
 
   /** @param stage called around each part of the start, so that it can be shown. */
-  async start(stage: <T>(name: StartStage, work: () => Promise<T>) => Promise<T>): Promise<StartedSystem> {
+  async start(show: <T>(name: StartStage, work: () => Promise<T>) => Promise<T>): Promise<StartedSystem> {
     const { home, config, version } = this.#options;
     this.#startedAt = this.#clock.now();
+    const timings = {} as Record<StartStage, number>;
+    const stage = async <T>(name: StartStage, work: () => Promise<T>): Promise<T> => {
+      const began = performance.now();
+      const result = await show(name, work);
+      timings[name] = Math.round(performance.now() - began);
+      return result;
+    };
     try {
       await stage('home', async () => {
         this.#release = lockDataDirectory(home);
@@ -91,9 +109,9 @@ export class Supervisor {
       // The children load their code while the store is brought up to date.
       this.#spawnAll();
       const { migrated, since } = await stage('store', () => this.#prepareStore());
-      await stage('bus', async () => {});
+      await stage('bus', () => this.#reachBus());
       const url = await stage('api', () => this.#begin('api'));
-      const token = await this.#writeCredentials(url as string);
+      const token = this.#writeCredentials(url as string);
       await stage('scheduler', () => this.#begin('scheduler'));
       await stage('workers', () => this.#begin('worker'));
       const whileDown = await readWhileDown(this.#store as Store, since, this.#startedAt);
@@ -116,6 +134,9 @@ export class Supervisor {
           location: (this.#store as Store).location,
           migrated,
         },
+        bus: isRedisUrl(config.redis_url) ? shownRedisUrl(config.redis_url) : 'ipc',
+        fallbacks: this.#fallbacks,
+        timings,
         logFile: (this.#log as unknown as RotatingLog).file,
         pids: Object.fromEntries(this.#children.map(({ slot, service }) => [slot, service.pid ?? 0])),
         whileDown,
@@ -131,6 +152,7 @@ export class Supervisor {
   /** Drains the services in the order workers, scheduler, API, then closes the store. */
   async stop(graceMs = parseDuration(this.#options.config.grace)): Promise<Record<string, number>> {
     this.#stopping = true;
+    for (const { service } of this.#children) service.expectEnd();
     const summary: Record<string, number> = {};
     for (const kind of ['worker', 'scheduler', 'api'] as const) {
       await Promise.all(
@@ -182,7 +204,13 @@ export class Supervisor {
   }
 
   async #prepareStore(): Promise<{ migrated: { from: number; to: number } | null; since: number | null }> {
-    const { config } = this.#options;
+    const { config, home } = this.#options;
+    const reach = this.#reachOptions();
+    if (reach !== null) {
+      const { url, fallback } = await reachDatabase(this.#databaseUrl, home, reach);
+      this.#databaseUrl = url;
+      if (fallback !== null) this.#giveUp(fallback);
+    }
     this.#store = await openStore({ url: this.#databaseUrl, durability: config.durability });
     const now = this.#clock.now();
     const migration = await this.#store.migrate(now);
@@ -193,12 +221,29 @@ export class Supervisor {
     this.#newToken = await bootstrapAdmin({
       store: this.#store,
       clock: this.#clock,
-      hasCredentials: existsSync(this.#credentialsFile),
+      hasCredentials: existsSync(credentialsFile(home)),
     });
     return {
       migrated: migration.from === migration.to ? null : migration,
       since: await lastSignOfLife(this.#store),
     };
+  }
+
+  async #reachBus(): Promise<void> {
+    const reach = this.#reachOptions();
+    const fallback = reach === null ? null : await reachRedis(this.#options.config.redis_url, reach);
+    if (fallback !== null) this.#giveUp(fallback);
+  }
+
+  #reachOptions(): ReachOptions | null {
+    const { reach = null } = this.#options;
+    if (reach === null) return null;
+    return { ...reach, say: (message, fields) => this.#say('warn', message, fields) };
+  }
+
+  #giveUp(fallback: Fallback): void {
+    this.#fallbacks.push(fallback);
+    this.#say('warn', fallback.message, { component: fallback.component, hint: fallback.hint });
   }
 
   /** Says it once when new work is refused for lack of room, and when it is taken again. */
@@ -226,20 +271,12 @@ export class Supervisor {
 
   #newToken: string | null = null;
 
-  get #credentialsFile(): string {
-    return join(this.#options.home, 'credentials.json');
-  }
-
   /** The secret of a new admin token is written once; later starts only correct the URL. */
-  async #writeCredentials(url: string): Promise<{ file: string; created: boolean }> {
-    const file = this.#credentialsFile;
-    let token = this.#newToken;
-    const created = token !== null;
-    token ??= (JSON.parse(readFileSync(file, 'utf8')) as { token: string }).token;
-    writeFileSync(`${file}.new`, `${JSON.stringify({ url, token }, null, 2)}\n`, { mode: 0o600 });
-    chmodSync(`${file}.new`, 0o600);
-    renameSync(`${file}.new`, file);
-    return { file, created };
+  #writeCredentials(url: string): { file: string; created: boolean } {
+    const { home } = this.#options;
+    const created = this.#newToken !== null;
+    const kept = () => (JSON.parse(readFileSync(credentialsFile(home), 'utf8')) as { token: string }).token;
+    return { file: writeCredentials(home, { url, token: this.#newToken ?? kept() }), created };
   }
 
   #spawnAll(): void {
@@ -262,6 +299,7 @@ export class Supervisor {
       version,
       clockOffsetMs: this.#clock instanceof ServiceClock ? this.#clock.offset : null,
       startedAt: this.#startedAt,
+      fallbacks: this.#fallbacks,
     });
     const service = new ChildService({
       entry: serviceEntry,

@@ -34,6 +34,7 @@ export function createHealth(options: {
   home: string;
   version: string;
   startedAt: number;
+  fallbacks: readonly { component: string; message: string; hint: string }[];
 }): HealthSource {
   const { store, bus, clock, config, home } = options;
   const since = new Map<string, { status: HealthStatus; at: number }>();
@@ -42,6 +43,8 @@ export function createHealth(options: {
   const looks: Record<string, () => Promise<Finding>> = {
     async store() {
       const ping = await store.ping();
+      const fallback = options.fallbacks.find(({ component }) => component === 'store');
+      if (fallback !== undefined) return { status: 'warn', message: fallback.message, hint: fallback.hint };
       return {
         status: 'pass',
         message: `${store.engine} answers`,
@@ -49,7 +52,16 @@ export function createHealth(options: {
       };
     },
     async bus() {
-      return { status: 'pass', message: `${bus.backend} bus`, details: { backend: bus.backend } };
+      const details = { backend: bus.backend };
+      if (bus.isUp === false) {
+        return {
+          status: 'warn',
+          message: `${bus.backend} is away: other machines are woken by their polls alone`,
+          hint: 'pao logs --level warn',
+          details,
+        };
+      }
+      return { status: 'pass', message: `${bus.backend} bus`, details };
     },
     async scheduler() {
       return heartbeatOf('scheduler', 1);

@@ -58,7 +58,7 @@ export async function startTestApi(
   const shared = { store, bus, clock, logger, config, version: '0.0.0' };
   const api = await createApi({
     ...shared,
-    health: createHealth({ ...shared, home: folder, startedAt: clock.now() }),
+    health: createHealth({ ...shared, home: folder, startedAt: clock.now(), fallbacks: [] }),
     metrics: await createMetrics({ ...shared, workersDesired: 0 }),
     redactor: new Redactor(),
     builtinTools,
