@@ -53,7 +53,7 @@ export function createHealth(options: {
     },
     async bus() {
       const details = { backend: bus.backend };
-      if (bus.isUp === false) {
+      if (bus.isUp?.() === false) {
         return {
           status: 'warn',
           message: `${bus.backend} is away: other machines are woken by their polls alone`,
