@@ -28,9 +28,11 @@ const LAYERS = {
     'server/store/database-url.ts',
   ],
   'checks/': ['checks/', 'cli/', 'client/', 'domain/', 'demo/'],
-  // A check sees the system as a user does; these two kinds look inside by their nature.
+  // A check sees the system as a user does; these kinds look inside by their nature.
   'checks/lint/': ['checks/', 'cli/', 'domain/', 'server/'],
   'checks/in-process/': ['checks/', 'domain/', 'server/'],
+  // Doctor needs nothing running: it looks where the services would.
+  'checks/doctor/': ['checks/', 'cli/', 'client/', 'domain/', 'server/'],
   'commands/': [
     'cli/',
     'client/',

@@ -2,5 +2,6 @@ import type { Suite } from './check.js';
 
 /** Every suite by its id. `test/sabotage` must prove each check of each of them. */
 export const SUITES: Readonly<Record<string, () => Promise<Omit<Suite<never>, 'setUp'>>>> = {
+  doctor: async () => (await import('./doctor/suite.js')).doctor,
   'test-system': async () => (await import('./test-system/suite.js')).testSystem,
 };

@@ -70,6 +70,9 @@ const ENVIRONMENT: Record<string, { key: keyof Config; read: (text: string) => u
   PAO_TIMEZONE: { key: 'timezone', read: String },
 };
 
+/** Environment variables that are settings. */
+export const KNOWN_ENVIRONMENT: readonly string[] = Object.keys(ENVIRONMENT);
+
 /** Text that is no number stays text, so that the schema names the mistake. */
 function numeric(text: string): unknown {
   return /^-?\d+$/.test(text.trim()) ? Number(text) : text;

@@ -24,6 +24,10 @@ export interface Inspection {
   prunable(bounds: PruneBounds): Promise<Prunable>;
   /** Rows written after an instant: what going back to it would lose. */
   writtenAfter(at: number): Promise<{ runs: number; tasks: number; events: number }>;
+  /** Runs whose lease ran out before an instant and that nobody took back. */
+  expiredLeases(before: number): Promise<number>;
+  /** When the newest row was written, by the clock of whoever wrote it, epoch milliseconds; null when there is none. */
+  newestRowAt(): Promise<number | null>;
   /**
    * Copies one state of the database, in which others may write meanwhile, into a new file (mode 0600).
    * @param takenAt noted in the copy.

@@ -99,6 +99,19 @@ export function inspectSqlite(
         tasks: number('SELECT count(*) FROM task WHERE updated_at > ?', at),
         events: number('SELECT count(*) FROM event WHERE created_at > ?', at),
       })),
+    expiredLeases: (before) =>
+      look(() => number('SELECT count(*) FROM due_work WHERE state = 1 AND lease_expires_at < ?', before)),
+    newestRowAt: () =>
+      look(
+        () =>
+          connection
+            .sql(`SELECT max(at) FROM (
+              SELECT max(at) AS at FROM audit_log
+              UNION ALL SELECT created_at FROM run WHERE seq = (SELECT max(seq) FROM run)
+              UNION ALL SELECT max(last_seen_at) FROM worker_heartbeat)`)
+            .pluck()
+            .get() as number | null,
+      ),
     backUp: (file: string, options: BackupOptions) => backUpSqlite(raw, file, options),
     close: async () => {
       if (raw.open) raw.close();

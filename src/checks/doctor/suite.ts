@@ -1,0 +1,72 @@
+import { homedir } from 'node:os';
+import type { Suite, SuiteOptions } from '../check.js';
+import { accessChecks } from './access.js';
+import { configurationChecks } from './configuration.js';
+import { DoctorContext } from './context.js';
+import { databaseChecks } from './database.js';
+import { fileChecks } from './files.js';
+import { processChecks } from './processes.js';
+import { offsetAt, runtimeChecks } from './runtime.js';
+import { serviceChecks } from './services.js';
+import { shellChecks } from './shell.js';
+import { toolChecks } from './tools.js';
+import { workChecks } from './work.js';
+
+const MIB = 1024 * 1024;
+
+export interface DoctorOptions extends SuiteOptions {
+  home: string;
+  userHome: string;
+  cwd: string;
+  /** Given the context once it is there: what it found to put right. */
+  onContext?: (context: DoctorContext) => void;
+}
+
+/** `pao doctor`: what is wrong here and what to type. Needs nothing running and changes nothing. */
+export const doctor: Suite<DoctorContext, DoctorOptions> = {
+  id: 'doctor',
+  title: 'What is wrong here and what to type',
+  command: 'pao doctor',
+  checks: [
+    ...runtimeChecks,
+    ...fileChecks,
+    ...configurationChecks,
+    ...databaseChecks,
+    ...processChecks,
+    ...workChecks,
+    ...accessChecks,
+    ...serviceChecks,
+    ...shellChecks,
+    ...toolChecks,
+  ],
+  async setUp(options) {
+    const context = new DoctorContext({
+      home: options.home,
+      userHome: options.userHome || homedir(),
+      cwd: options.cwd,
+      env: options.env,
+      packageRoot: options.packageRoot,
+      version: options.version,
+      nodeVersion: process.version,
+      limitsFile: '/proc/self/limits',
+      offsetAt,
+      lowDisk: { warn: 256 * MIB, fail: 32 * MIB },
+      now: Date.now,
+    });
+    options.onContext?.(context);
+    const running = context.running();
+    const loaded = await context.config().catch(() => null);
+    const url = await context.databaseUrl().catch(() => '');
+    return {
+      context,
+      target: {
+        url: running?.url ?? null,
+        store: url.startsWith('postgres') ? 'postgres' : 'sqlite',
+        bus: loaded?.config.redis_url.startsWith('redis') ? 'redis' : 'memory',
+        ephemeral: false,
+      },
+      has: new Set(),
+      dispose: () => context.close(),
+    };
+  },
+};
