@@ -4,6 +4,7 @@ import { EXIT, PaoError } from '../domain/errors.js';
 import { BaseCommand, LOCAL_FLAGS } from './base-command.js';
 import { Interruption } from './cli-config.js';
 import { findConnection } from './connection.js';
+import type { SuiteProgress } from './suite-progress.js';
 
 /** What the shared flags of a suite came to; commands without some of them leave those out. */
 interface SuiteFlagValues {
@@ -50,16 +51,15 @@ export abstract class SuiteCommand<T extends typeof Command> extends BaseCommand
     const flags = this.flags as SuiteFlagValues;
     const selection = { only: flags.only ?? [], skip: flags.skip ?? [] };
     if (flags.list) return this.#list(suite, selection);
-    const [{ runSuite }, { openReportFiles, writeReportFiles }, { showSuite }] = await Promise.all([
+    const [{ runSuite }, { openReportFiles, writeReportFiles }] = await Promise.all([
       import('../checks/runner.js'),
       import('./report-files.js'),
-      import('./suite-progress.js'),
     ]);
     const files = openReportFiles(flags, this.process.cwd);
-    const options = { ...own, ...selection, ...this.#shared(flags) } as unknown as Options;
-    const { out, signal } = this;
+    const options = this.suiteOptions<Options>(own);
+    const { signal } = this;
     const { env } = this.process;
-    const progress = showSuite({ out, env, signal });
+    const progress = await this.showProgress();
     const { report, failure, wasInterrupted } = await runSuite(suite, options, progress).finally(() =>
       progress.close(),
     );
@@ -70,10 +70,8 @@ export abstract class SuiteCommand<T extends typeof Command> extends BaseCommand
       this.process.stderr.write(REPORTERS.github(report));
     }
     if (failure !== null) throw failure;
-    const { showSuiteSummary } = await import('./suite-summary.js');
-    showSuiteSummary(
+    await this.showSummary(
       report,
-      out,
       files.map(({ path }) => path),
     );
     if (wasInterrupted) {
@@ -84,8 +82,24 @@ export abstract class SuiteCommand<T extends typeof Command> extends BaseCommand
     return report;
   }
 
-  #shared(flags: SuiteFlagValues): Omit<SuiteOptions, 'only' | 'skip'> {
-    return {
+  /** How the suite is shown while it runs. */
+  protected async showProgress(): Promise<SuiteProgress> {
+    const { showSuite } = await import('./suite-progress.js');
+    return showSuite({ out: this.out, env: this.process.env, signal: this.signal });
+  }
+
+  /** What is shown at the end. @param files the reports that were written. */
+  protected async showSummary(report: SuiteReport, files: readonly string[]): Promise<void> {
+    const { showSuiteSummary } = await import('./suite-summary.js');
+    showSuiteSummary(report, this.out, files);
+  }
+
+  /** What the flags ask of the suite, and what it takes besides. */
+  protected suiteOptions<Options extends SuiteOptions>(own: Omit<Options, keyof SuiteOptions>): Options {
+    const flags = this.flags as SuiteFlagValues;
+    const shared: SuiteOptions = {
+      only: flags.only ?? [],
+      skip: flags.skip ?? [],
       packageRoot: this.packageRoot,
       version: this.config.version,
       target: this.#target(flags),
@@ -97,6 +111,7 @@ export abstract class SuiteCommand<T extends typeof Command> extends BaseCommand
       signal: this.signal,
       env: this.process.env,
     };
+    return { ...own, ...shared } as unknown as Options;
   }
 
   #target(flags: SuiteFlagValues): SuiteOptions['target'] {

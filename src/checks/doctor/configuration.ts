@@ -241,8 +241,7 @@ const isLoopback = (host: string): boolean => /^(localhost|127\.|\[?::1\]?$)/.te
 
 function isZone(zone: string): boolean {
   try {
-    new Intl.DateTimeFormat('en', { timeZone: zone });
-    return true;
+    return new Intl.DateTimeFormat('en', { timeZone: zone }).format(0) !== '';
   } catch {
     return false;
   }

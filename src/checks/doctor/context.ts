@@ -42,6 +42,8 @@ export interface DoctorPlace {
   offsetAt(instant: string, timeZone: string): number | null;
   /** Bytes free below which there is a warning, and a failure. */
   lowDisk: { warn: number; fail: number };
+  /** Bytes of the write-ahead log, and unused in the database, above which there is a warning. */
+  muchSpace: { log: number; unused: number };
   now(): number;
 }
 

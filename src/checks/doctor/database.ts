@@ -10,11 +10,9 @@ import { LAST_BACKUP } from '../../server/store/inspect.js';
 import { CheckSkipped } from '../check.js';
 import { broken, type DoctorCheck, doubtful } from './finding.js';
 
-const WAL_LIMIT = 64 * 1024 * 1024;
 const BACKUP_MAX_AGE_MS = 26 * 3_600_000;
 /** Above it only the quick check is made: the full one reads every page. */
 const FULL_CHECK_BYTES = 256 * 1024 * 1024;
-const MUCH_UNUSED = 128 * 1024 * 1024;
 
 export const databaseChecks: readonly DoctorCheck[] = [
   {
@@ -114,8 +112,9 @@ export const databaseChecks: readonly DoctorCheck[] = [
       const database = await context.database();
       const { sizeBytes, walBytes, freeBytes } = await database.sizes();
       const evidence = { size_bytes: sizeBytes, wal_bytes: walBytes, free_bytes: freeBytes };
-      const isLong = walBytes > WAL_LIMIT;
-      if (!isLong && !(freeBytes > MUCH_UNUSED && freeBytes > sizeBytes / 2)) return evidence;
+      const { muchSpace } = context.place;
+      const isLong = walBytes > muchSpace.log;
+      if (!isLong && !(freeBytes > muchSpace.unused && freeBytes > sizeBytes / 2)) return evidence;
       const url = await context.databaseUrl();
       if (context.running() === null) {
         context.offer({

@@ -34,8 +34,8 @@ export const fileChecks: readonly DoctorCheck[] = [
       const isThere = existsSync(home);
       const nearest = nearestFolder(home);
       try {
-        accessSync(nearest, constants.W_OK | constants.X_OK);
         if (!statSync(nearest).isDirectory()) throw Object.assign(new Error(), { code: 'ENOTDIR' });
+        accessSync(nearest, constants.W_OK | constants.X_OK);
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
         throw broken({

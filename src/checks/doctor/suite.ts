@@ -51,6 +51,7 @@ export const doctor: Suite<DoctorContext, DoctorOptions> = {
       limitsFile: '/proc/self/limits',
       offsetAt,
       lowDisk: { warn: 256 * MIB, fail: 32 * MIB },
+      muchSpace: { log: 64 * MIB, unused: 128 * MIB },
       now: Date.now,
     });
     options.onContext?.(context);
