@@ -74,7 +74,8 @@ function showSkipped(report: SuiteReport, out: Output): void {
   );
 }
 
-function closingLine({ totals, duration_ms: ms }: SuiteReport, { paint }: Output): string {
+/** How many problems there are, in one sentence. */
+export function closingLine({ totals, duration_ms: ms }: SuiteReport, { paint }: Output): string {
   const took = `${counted(totals.passed + totals.failed + totals.warned, 'check')} in ${formatDuration(ms)}`;
   const parts = [
     ...(totals.failed > 0 ? [counted(totals.failed, 'problem')] : []),

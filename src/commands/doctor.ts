@@ -97,19 +97,20 @@ export default class Doctor extends SuiteCommand<typeof Doctor> {
     else this.out.warn(`Could not ${what}: ${error}`);
   }
 
-  /** Looks again at what was mended: the report tells how things are now. */
+  /** Looks again at what was mended, and at what could not be looked at: the report tells how things are now. */
   async #again(report: SuiteReport, fixes: readonly AppliedFix[]): Promise<SuiteReport> {
-    const [{ runSuite }, { doctor }, { mergeReports }] = await Promise.all([
+    const [{ runSuite }, { doctor }, { mergeReports }, { closingLine }] = await Promise.all([
       import('../checks/runner.js'),
       import('../checks/doctor/suite.js'),
       import('../checks/doctor/merge-reports.js'),
+      import('../cli/doctor-summary.js'),
     ]);
-    const only = [...new Set(fixes.map(({ check }) => check))];
+    const skipped = report.checks.filter(({ status }) => status === 'skipped').map(({ id }) => id);
+    const only = [...new Set([...fixes.map(({ check }) => check), ...skipped])];
     const options = { ...this.suiteOptions<DoctorOptions>(this.#place()), only, skip: [] };
     const after = mergeReports(report, (await runSuite(doctor, options)).report, options.strict);
     process.exitCode = after.status === 'failed' ? EXIT.failed : EXIT.ok;
-    const left = after.totals.failed + after.totals.warned;
-    this.out.line(left === 0 ? 'Now nothing is wrong.' : `Now ${left} of them are left.`);
+    this.out.line(`Now: ${closingLine(after, this.out)}`);
     return after;
   }
 

@@ -5,8 +5,9 @@ import { gunzipSync } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SuiteReport } from '../../src/checks/check.js';
-import { createToken } from '../../src/server/api/tokens.js';
-import { CRON, seed } from '../contract/fixtures.js';
+import { createToken, hashToken } from '../../src/server/api/tokens.js';
+import { agentOf, CRON, seed, T0 } from '../contract/fixtures.js';
+import type { Store } from '../../src/server/store/store.js';
 import { aDatabase, type TestDatabase } from '../server/maintenance/a-database.js';
 import { runCommand } from './run-command.js';
 
@@ -42,9 +43,28 @@ function everything(): Record<string, string> {
 async function withTwoProblems() {
   await database.use((store) => seed(store, { schedule: CRON }));
   const credentials = join(database.home, 'credentials.json');
-  writeFileSync(credentials, JSON.stringify({ url: 'http://127.0.0.1:1', token: createToken('o') }));
+  const token = createToken('o');
+  await database.use((store) => bootstrap(store, token));
+  writeFileSync(credentials, JSON.stringify({ url: 'http://127.0.0.1:1', token }));
   chmodSync(credentials, 0o644);
   return credentials;
+}
+
+/** The operator and the token of the data directory. */
+function bootstrap(store: Store, token: string): Promise<void> {
+  const agent = agentOf('admin', { scopes: ['admin'] });
+  return store.createAgent(agent, {
+    id: 'tok_1',
+    agentId: agent.id,
+    hash: hashToken(token),
+    prefix: token.slice(0, 12),
+    label: 'credentials.json',
+    scopes: ['admin'],
+    createdAt: T0,
+    expiresAt: null,
+    revokedAt: null,
+    lastUsedAt: null,
+  });
 }
 
 describe('pao doctor', () => {
@@ -66,7 +86,7 @@ describe('pao doctor', () => {
     expect(stdout).toContain(`→ chmod go= ${credentials}`);
     expect(stdout).toContain('1 active task has no due time: a-task.');
     expect(stdout).toContain('They look alive and never run.');
-    expect(stdout).toMatch(/Found 2 problems/);
+    expect(stdout).toMatch(/Found 2 problems and 1 warning/);
     expect(stderr).toContain('→ pao doctor --fix (would make');
     expect(everything()).toEqual(before);
   });
@@ -79,11 +99,15 @@ describe('pao doctor', () => {
     expect(report).toMatchObject({ suite: 'doctor', status: 'passed', totals: { failed: 0 } });
     expect(report.fixes.map(({ check, status }: Record<string, string>) => [check, status])).toEqual([
       ['files.private', 'done'],
+      ['database.backup', 'done'],
       ['work.without_due', 'done'],
     ]);
     expect(statSync(credentials).mode & 0o777).toBe(0o600);
     expect(statSync(report.backup).size).toBeGreaterThan(0);
-    expect((await run()).exitCode).toBe(1);
+    await database.use(async (store) => {
+      const { items } = await store.listTasks({ limit: 1 });
+      expect(items[0]?.nextDueAt).toBeGreaterThan(Date.now() - 1000);
+    });
   });
 
   it('--fix asks first, and without a terminal it wants --yes', async () => {

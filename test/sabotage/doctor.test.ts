@@ -1,13 +1,4 @@
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { doctor } from '../../src/checks/doctor/suite.js';
@@ -93,18 +84,16 @@ describe('files', () => {
     chmodSync(place.path, 0o660);
     const context = place.look();
     await fails(context, /Others on this machine may read .*credentials\.json, .*orchestrator\.db/);
-    for (const fix of context.fixes) await fix.run();
-    expect([path, place.path].map((one) => statSync(one).mode & 0o777)).toEqual([0o600, 0o600]);
+    await place.mend('files.private', context);
   });
 
   sabotage(doctor, 'files.left', 'a run file of a process that is gone, and half a backup', async (fails) => {
     mkdirSync(join(place.home, 'run'));
-    const run = file('run/server.json', JSON.stringify({ pid: 2 ** 22 + 1, process_start: null }));
-    const half = file('copy.db.partial');
+    file('run/server.json', JSON.stringify({ pid: 2 ** 22 + 1, process_start: null }));
+    file('copy.db.partial');
     const context = place.look();
     await fails(context, /server\.json are left of something/, { status: 'warned' });
-    for (const fix of context.fixes) await fix.run();
-    expect([run, half].filter(existsSync)).toEqual([]);
+    await place.mend('files.left', context);
   });
 
   sabotage(doctor, 'files.logs', 'a log directory that grew', (fails) => {
@@ -164,7 +153,7 @@ describe('database', () => {
     place.raw('DELETE FROM schema_migration WHERE version > 1');
     const context = place.look();
     await fails(context, /has schema 1, and this pao wants/, { status: 'warned' });
-    expect(context.fixes).toMatchObject([{ check: 'database.schema', touchesDatabase: true }]);
+    if (context.fixes[0]?.touchesDatabase !== true) throw new Error('A migration is not offered.');
   });
 
   sabotage(doctor, 'database.integrity', 'a damaged page, and rows that refer to nothing', async (fails) => {
@@ -198,9 +187,7 @@ describe('database', () => {
     writer.close();
     const context = place.look();
     await fails(context, /MiB of .* MiB are unused/, { status: 'warned' });
-    await context.close();
-    for (const fix of context.fixes) await fix.run();
-    expect(statSync(place.path).size).toBeLessThan(1024 * 1024);
+    await place.mend('database.log', context);
   });
 
   sabotage(doctor, 'database.backup', 'a missing backup, an old one, and one that is gone', async (fails) => {
@@ -213,8 +200,7 @@ describe('database', () => {
     rmSync(join(place.home, 'copy.db'));
     const context = place.look();
     await fails(context, /copy\.db, is not there any more/, { status: 'warned' });
-    for (const fix of context.fixes) await fix.run();
-    expect(existsSync(join(place.home, 'backups'))).toBe(true);
+    await place.mend('database.backup', context);
   });
 
   sabotage(doctor, 'database.clock', 'rows from the future', async (fails) => {
@@ -254,11 +240,10 @@ describe('work', () => {
   });
 
   sabotage(doctor, 'work.without_due', 'an active task that lost its due time', async (fails) => {
-    const { task } = await place.use((store) => seed(store, { schedule: CRON }));
+    await place.use((store) => seed(store, { schedule: CRON }));
     const context = place.look();
     await fails(context, /1 active task has no due time: a-task/);
-    for (const fix of context.fixes) await fix.run();
-    await place.use(async (store) => expect((await store.getTask(task.id))?.nextDueAt).toBe(T0 + 60_000));
+    await place.mend('work.without_due', context);
   });
 
   sabotage(doctor, 'work.never', 'a schedule that is over, and a tag no worker has', async (fails) => {

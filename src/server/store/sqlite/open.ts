@@ -69,7 +69,8 @@ export function openConnection(options: SqliteOpenOptions): SqliteConnection {
   let raw: RawDatabase | undefined;
   try {
     refuseUnfit(location, options.readonly);
-    raw = new Driver(location, { readonly: options.readonly, timeout: BUSY_TIMEOUT_MS });
+    const readonly = options.readonly && !leavesNothing(location);
+    raw = new Driver(location, { readonly, timeout: BUSY_TIMEOUT_MS });
     if (options.readonly) raw.pragma('query_only = ON');
     else configure(raw, synchronous);
     refuseForeign(raw, location);
@@ -140,6 +141,21 @@ function refuseUnfit(location: string, readonly: boolean): void {
   }
   // Tokens and personal data are in it: only its owner may read it.
   if (!exists) closeSync(openSync(location, 'a', 0o600));
+}
+
+/**
+ * Whether a connection that could write, and is kept from it, changes nothing by being opened and closed. One that can
+ * only read can not remove the log it has to make.
+ */
+function leavesNothing(location: string): boolean {
+  if (existsSync(`${location}-journal`) || fileSizes(location).walBytes > 0) return false;
+  try {
+    accessSync(dirname(location), constants.W_OK);
+    accessSync(location, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** A database of another program must not get our tables. */
