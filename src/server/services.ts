@@ -9,6 +9,7 @@ import { openStore } from './store/open.js';
 import type { Store } from './store/store.js';
 import type { ServiceInit } from './supervisor/service-messages.js';
 import { createLogger, type Logger } from './telemetry/logger.js';
+import { LoopLag } from './telemetry/loop-lag.js';
 import { measureStore } from './telemetry/measured-store.js';
 import { ObservationBuffer } from './telemetry/observation-buffer.js';
 import { createTracer, type Tracer } from './telemetry/tracing.js';
@@ -30,6 +31,10 @@ interface Base {
   /** What this process says about itself; it goes to the registry, wherever that is. */
   observations: ObservationBuffer;
   tracer: Tracer | null;
+  /** How late the event loop is; a service that wants to know starts it. */
+  lag: LoopLag;
+  /** The longest call of the store since it was asked for the last time, milliseconds. */
+  takeSlowestMs: () => number;
 }
 
 const HEARTBEAT_MS = 5000;
@@ -69,8 +74,22 @@ export async function startService(
       observer: observations,
     }),
   ]);
-  const store = measureStore(opened, observations, () => clock.monotonic());
-  const base: Base = { init, store, bus, clock, logger, redactor, observations, tracer };
+  let slowestMs = 0;
+  const store = measureStore(
+    opened,
+    observations,
+    () => clock.monotonic(),
+    (ms) => {
+      slowestMs = Math.max(slowestMs, ms);
+    },
+  );
+  const takeSlowestMs = () => {
+    const ms = slowestMs;
+    slowestMs = 0;
+    return ms;
+  };
+  const lag = new LoopLag(() => clock.monotonic());
+  const base: Base = { init, store, bus, clock, logger, redactor, observations, tracer, lag, takeSlowestMs };
   const starters = { api: startApi, scheduler: startScheduler, worker: startWorker };
   const service = await starters[init.kind](base);
   const beat = startHeartbeat(base, service);
@@ -78,6 +97,7 @@ export async function startService(
     ...service,
     async stop(graceMs) {
       clearInterval(beat.timer);
+      lag.stop();
       const summary = await service.stop(graceMs);
       observations.flush();
       await tracer?.close().catch((error: unknown) => logger.warn({ err: error }, 'spans could not be sent'));
@@ -153,8 +173,9 @@ async function startScheduler(base: Base): Promise<StartedService> {
 
 async function startWorker(base: Base): Promise<StartedService> {
   const { init, store, bus, clock, logger, redactor, observations, tracer } = base;
-  const [{ Worker }, { RunExecutor }, { ToolCatalog }, keeper, tools] = await Promise.all([
+  const [{ Worker }, { startAdapting }, { RunExecutor }, { ToolCatalog }, keeper, tools] = await Promise.all([
     import('./worker/worker.js'),
+    import('./worker/adapt-concurrency.js'),
     import('./worker/run-executor.js'),
     import('./worker/tool-catalog.js'),
     import('./worker/lease-keeper.js'),
@@ -208,9 +229,18 @@ async function startWorker(base: Base): Promise<StartedService> {
       });
   bus.subscribe('clock', ({ offsetMs }) => leases.setClockOffset(offsetMs));
   worker.start();
+  const stopAdapting = startAdapting({
+    worker,
+    max: config.worker_concurrency,
+    lag: base.lag,
+    takeSlowestMs: base.takeSlowestMs,
+    clock,
+    logger,
+  });
   return {
-    slots: () => ({ total: config.worker_concurrency, busy: worker.busy }),
+    slots: () => ({ total: worker.concurrency, busy: worker.busy }),
     async stop(graceMs) {
+      stopAdapting();
       const summary = await worker.stop(graceMs);
       await leases.stop();
       await tools.callers.close();
@@ -221,8 +251,9 @@ async function startWorker(base: Base): Promise<StartedService> {
 
 async function startApi(base: Base): Promise<StartedService> {
   const { init, store, bus, clock, logger, redactor, observations, tracer } = base;
-  const [{ createApi }, { createMetrics }, { createHealth }, tools] = await Promise.all([
+  const [{ createApi }, { LoadLimit }, { createMetrics }, { createHealth }, tools] = await Promise.all([
     import('./api/create-api.js'),
+    import('./api/load-limit.js'),
     import('./telemetry/metrics.js'),
     import('./telemetry/health.js'),
     loadTools(base),
@@ -238,7 +269,9 @@ async function startApi(base: Base): Promise<StartedService> {
     workersDesired: config.workers,
     own: observations,
   });
+  const load = new LoadLimit({ lag: base.lag.start(), monotonic: () => clock.monotonic() });
   const health = createHealth({
+    load: () => load.report(),
     store,
     bus,
     clock,
@@ -250,6 +283,7 @@ async function startApi(base: Base): Promise<StartedService> {
   });
   const { ServiceClock } = await import('./service-clock.js');
   const api = await createApi({
+    load,
     store,
     bus,
     clock,

@@ -84,6 +84,7 @@ export async function createApi(services: ApiServices): Promise<Api> {
     });
     observer.set('http_requests_in_flight', {}, ++inFlight);
     reply.raw.once('close', () => observer.set('http_requests_in_flight', {}, --inFlight));
+    services.load?.admit(request.raw, reply.raw);
     if (request.raw.rawHeaders.length > 2 * MAX_HEADERS)
       throw new PaoError('PAO_HEADERS', 'The request has too many headers.', { status: 431 });
     checkBrowserWall(request.raw, config.allowed_hosts);

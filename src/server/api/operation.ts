@@ -7,6 +7,7 @@ import type { Tool } from '../../domain/tool.js';
 import type { Bus } from '../bus/bus.js';
 import type { Config } from '../config.js';
 import type { Store } from '../store/store.js';
+import type { LoadLimit } from './load-limit.js';
 import type { HealthSource } from '../telemetry/health.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
@@ -22,6 +23,8 @@ export interface ApiServices {
   config: Config;
   version: string;
   health: HealthSource;
+  /** Turns requests away when there are too many; none are when it is left out. */
+  load?: LoadLimit;
   metrics: Metrics;
   /** Where spans go; none when no collector is configured. */
   tracer?: Tracer | null;

@@ -31,6 +31,8 @@ export function createHealth(options: {
   bus: Bus;
   clock: Clock;
   config: Config;
+  /** How busy the API is. */
+  load?: () => { inFlight: number; maxInFlight: number; lagMs: number; refused: number };
   home: string;
   version: string;
   startedAt: number;
@@ -98,6 +100,23 @@ export function createHealth(options: {
       }
       return { status: 'pass', message: `${stats.due} due, ${stats.leased} running`, details };
     },
+    async api() {
+      const load = options.load?.();
+      if (load === undefined) return { status: 'pass', message: 'answers' };
+      const details = {
+        in_flight: load.inFlight,
+        max_in_flight: load.maxInFlight,
+        event_loop_lag_seconds: load.lagMs / 1000,
+      };
+      if (load.refused === 0)
+        return { status: 'pass', message: `${load.inFlight} requests under way`, details };
+      return {
+        status: 'warn',
+        message: `${load.refused} requests were turned away in the last 10 s: more than it can answer`,
+        hint: 'pao logs --level warn',
+        details,
+      };
+    },
     async disk() {
       const space = await store.space();
       const { bavail, bsize } = await statfs(home);
@@ -138,6 +157,13 @@ export function createHealth(options: {
         hint: 'pao logs --level warn',
         details,
       };
+    const slots = alive.reduce((sum, one) => sum + one.slotsTotal, 0);
+    const configured = alive.length * config.worker_concurrency;
+    // Adapting is what it should do then; it is said, and no fault.
+    if (kind === 'worker' && slots < configured) {
+      const message = `${alive.length} alive, under pressure: ${slots} of ${configured} runs at once`;
+      return { status: 'pass', message, details: { ...details, slots, slots_configured: configured } };
+    }
     return { status: 'pass', message: `${alive.length} alive`, details };
   }
 

@@ -20,6 +20,7 @@ const OPERATIONS: Partial<Record<keyof Store, DatabaseOperation | null>> = {
   ping: 'read',
   toolsVersion: 'read',
   schemaVersion: 'read',
+  space: 'read',
   migrate: null,
   close: null,
 };
@@ -31,7 +32,13 @@ const operationOf = (method: string): DatabaseOperation | null => {
 };
 
 /** The same store; every call of it is timed, and what fails in the database is counted by its kind. */
-export function measureStore(store: Store, observations: ObservationBuffer, monotonic: () => number): Store {
+export function measureStore(
+  store: Store,
+  observations: ObservationBuffer,
+  monotonic: () => number,
+  /** Told how long each call took, milliseconds. */
+  onDuration: (ms: number) => void = () => {},
+): Store {
   const measured = new Map<PropertyKey, unknown>();
   return new Proxy(store, {
     get(target, property) {
@@ -53,7 +60,9 @@ export function measureStore(store: Store, observations: ObservationBuffer, mono
       const began = monotonic();
       try {
         const result = await call(...given);
-        observations.observe('database_query_duration_seconds', { operation }, (monotonic() - began) / 1000);
+        const took = monotonic() - began;
+        onDuration(took);
+        observations.observe('database_query_duration_seconds', { operation }, took / 1000);
         if (isPublish) observations.add('events_published_total', { outcome: 'ok' });
         return result;
       } catch (error) {

@@ -58,6 +58,8 @@ export class Worker {
   #suspect: LeasedRun | null = null;
   #idle: (() => void)[] = [];
   readonly #observations: ObservationBuffer;
+  /** Runs executed at once, now. */
+  #concurrency: number;
   #rate = 0;
   #rateSince = 0;
   #rateCount = 0;
@@ -66,6 +68,7 @@ export class Worker {
 
   constructor(options: WorkerOptions) {
     this.#options = { pollMs: 1000, onLeased: () => {}, ...options };
+    this.#concurrency = options.concurrency;
     this.#observations =
       options.observations ??
       new ObservationBuffer((observations) => options.bus.publish('metrics', { observations }));
@@ -89,6 +92,18 @@ export class Worker {
 
   get busy(): number {
     return this.#active.size;
+  }
+
+  /** Runs executed at once, now; {@link setConcurrency} may have lowered it. */
+  get concurrency(): number {
+    return this.#concurrency;
+  }
+
+  /** Does fewer runs at once, or more again. What runs goes on. */
+  setConcurrency(concurrency: number): void {
+    this.#concurrency = concurrency;
+    this.#pump();
+    if (this.#room() > 0) this.wake();
   }
 
   /** Ids of the runs it has: those that wait for their turn, those that run, and those whose end is not written yet. */
@@ -199,14 +214,14 @@ export class Worker {
   #room(): number {
     if (this.#stopping || !this.#healthy || this.#suspect !== null || this.#writer.size > 4 * MAX_BATCH)
       return 0;
-    const target = Math.max(
-      this.#options.concurrency,
-      Math.min(MAX_BATCH, Math.ceil(this.#rate * HORIZON_MS)),
-    );
+    // Under pressure nothing is taken ahead.
+    const ahead =
+      this.#concurrency < this.#options.concurrency
+        ? 0
+        : Math.min(MAX_BATCH, Math.ceil(this.#rate * HORIZON_MS));
+    const target = Math.max(this.#concurrency, ahead);
     const held = this.#waiting.length + this.#active.size;
-    return held > target / 2 && this.#active.size >= this.#options.concurrency
-      ? 0
-      : Math.max(0, target - held);
+    return held > target / 2 && this.#active.size >= this.#concurrency ? 0 : Math.max(0, target - held);
   }
 
   async #lease(): Promise<number> {
@@ -219,6 +234,7 @@ export class Worker {
     if (leased.length > 0) this.#options.onLeased(leased.map(({ run }) => run.id));
     this.#options.bus.record?.(leased.filter(({ run }) => run.attempt === 1).map(startEntry(clock.now())));
     for (const run of leased) {
+      this.#supersede(run.run.id);
       // A run that took a worker with it runs alone, so that it can only harm itself the next time.
       if (run.run.deaths > 0) this.#suspect = run;
       else this.#waiting.push(run);
@@ -227,8 +243,16 @@ export class Worker {
     return leased.length;
   }
 
+  /** A run that is leased anew while it is executed here was lost meanwhile (a long pause): what goes on of it counts for nothing. */
+  #supersede(runId: string): void {
+    const active = this.#active.get(runId);
+    if (active === undefined) return;
+    this.#active.delete(runId);
+    active.controller.abort('lease_lost');
+  }
+
   #pump(): void {
-    while (!this.#stopping && this.#active.size < this.#options.concurrency) {
+    while (!this.#stopping && this.#active.size < this.#concurrency) {
       const next = this.#waiting.shift() ?? this.#takeSuspect();
       if (next === undefined) return;
       this.#execute(next);
@@ -279,6 +303,7 @@ export class Worker {
   }
 
   #ended(leased: LeasedRun, completion: Completion | null): void {
+    if (this.#active.get(leased.run.id)?.leased !== leased) return;
     this.#active.delete(leased.run.id);
     if (this.#suspect?.run.id === leased.run.id) {
       this.#suspect = null;

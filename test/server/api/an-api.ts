@@ -6,6 +6,7 @@ import { type Clock, systemClock } from '../../../src/domain/clock.js';
 import { Redactor } from '../../../src/domain/redact.js';
 import { bootstrapAdmin } from '../../../src/server/api/bootstrap-admin.js';
 import { createApi } from '../../../src/server/api/create-api.js';
+import type { LoadLimit } from '../../../src/server/api/load-limit.js';
 import { MemoryBus } from '../../../src/server/bus/memory-bus.js';
 import { configSchema } from '../../../src/server/config.js';
 import { openStore } from '../../../src/server/store/open.js';
@@ -45,7 +46,7 @@ export interface TestApi {
 
 /** Starts it. */
 export async function startTestApi(
-  options: { clock?: Clock; logger?: Logger; config?: Record<string, unknown> } = {},
+  options: { clock?: Clock; logger?: Logger; config?: Record<string, unknown>; load?: LoadLimit } = {},
 ): Promise<TestApi> {
   const folder = mkdtempSync(join(tmpdir(), 'pao-api-'));
   const clock = options.clock ?? systemClock;
@@ -56,9 +57,17 @@ export async function startTestApi(
   const bus = new MemoryBus();
   const config = configSchema.parse({ port: 0, ...options.config });
   const shared = { store, bus, clock, logger, config, version: '0.0.0' };
+  const { load } = options;
   const api = await createApi({
     ...shared,
-    health: createHealth({ ...shared, home: folder, startedAt: clock.now(), fallbacks: [] }),
+    ...(load === undefined ? {} : { load }),
+    health: createHealth({
+      ...shared,
+      home: folder,
+      startedAt: clock.now(),
+      fallbacks: [],
+      ...(load === undefined ? {} : { load: () => load.report() }),
+    }),
     metrics: await createMetrics({ ...shared, workersDesired: 0 }),
     redactor: new Redactor(),
     builtinTools,

@@ -368,10 +368,12 @@ describe('a worker that dies', () => {
       ],
     });
     // Its lease is never renewed: to the store it is as dead as a killed process.
-    system.startWorker({ leaseMs: 1000 });
+    const first = system.startWorker({ leaseMs: 1000 });
     const { id } = await system.runNow(task);
     await reached;
     answers['b.read'] = () => ({ second: true });
+    // What is dead leases nothing.
+    first.setConcurrency(0);
     system.clock.advance(2000);
     await system.scheduler.runOnce();
     system.startWorker();
@@ -398,6 +400,8 @@ describe('a worker that dies', () => {
     const first = system.startWorker({ leaseMs: 1000 });
     const { id } = await system.runNow(task);
     await hasAsked(1);
+    // What is dead leases nothing.
+    first.setConcurrency(0);
     system.clock.advance(2000);
     await system.scheduler.runOnce();
     void first.stop(0);
@@ -408,6 +412,38 @@ describe('a worker that dies', () => {
     expect(await stopped).toEqual({ finished: 1, handedBack: 0 });
     expect(await system.store.getRun(id)).toMatchObject({ status: 'succeeded', deaths: 1, attempt: 2 });
     expect(asked).toBe(2);
+  });
+
+  it('takes up its own run again after a pause longer than its lease, and drops what it had begun', async () => {
+    await aSystem();
+    let late: (value: unknown) => void = () => {};
+    const reached = new Promise<void>((resolve) => {
+      answers['b.read'] = () => {
+        resolve();
+        return new Promise((settle) => {
+          late = settle;
+        });
+      };
+    });
+    const task = await system.addTask({
+      name: 'paused',
+      pipeline: [
+        { id: 'one', uses: 'b.read' },
+        { id: 'two', uses: 'c.send' },
+      ],
+    });
+    system.startWorker({ leaseMs: 1000 });
+    const { id } = await system.runNow(task);
+    await reached;
+    answers['b.read'] = () => ({ second: true });
+    system.clock.advance(2000);
+    await system.scheduler.runOnce();
+    // The only worker there is takes it again, while its first call still hangs.
+    expect((await system.until(id, 'succeeded')).deaths).toBe(1);
+    late({ late: true });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect((await system.steps(id)).one?.output).toEqual({ second: true });
+    expect(calls.filter((call) => call.tool === 'c.send')).toHaveLength(1);
   });
 
   it('leaves a send of unknown outcome unsent', async () => {
@@ -426,6 +462,8 @@ describe('a worker that dies', () => {
     const first = system.startWorker({ leaseMs: 1000 });
     const { id } = await system.runNow(task);
     await reached;
+    // What is dead leases nothing.
+    first.setConcurrency(0);
     system.clock.advance(2000);
     await system.scheduler.runOnce();
     system.startWorker();
