@@ -235,7 +235,14 @@ export interface ExplanationObject {
   task: { id: string; name: string; state: TaskState; timezone: string | null; words: string };
   at: string | null;
   /** Sentences, in the order they should be read. */
-  lines: { at: string; text: string }[];
+  lines: {
+    at: string;
+    text: string;
+    /** `due`, `gated`, `skipped`, `missed`, `leased`, `step`, `delivered`, `ended`, `next`, `note`. */
+    kind?: string;
+    /** A moment of this run; only of the one that was asked about. */
+    run_id?: string;
+  }[];
   runs: RunObject[];
 }
 

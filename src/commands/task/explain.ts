@@ -24,8 +24,8 @@ export default class TaskExplain extends BaseCommand<typeof TaskExplain> {
     const { task, lines, runs } = explanation;
     this.out.note(`${task.name}: ${task.words}`);
     // Each sentence names the time in the zone of the task; --verbose adds the instant on this machine's clock.
-    for (const { at, text } of lines) {
-      this.out.line(`${this.out.symbols.bullet} ${visible(text)}`);
+    for (const { at, text, run_id: run } of lines) {
+      this.out.line(`${run === undefined ? this.out.symbols.bullet : '   '} ${visible(text)}`);
       this.out.detail(`    ${machineTime(at)}`);
     }
     const last = runs.at(-1);

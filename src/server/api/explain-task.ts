@@ -2,10 +2,25 @@ import { formatDuration } from '../../domain/duration.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
 import { REASON_WORDS } from '../../domain/reason-words.js';
 import type { Run } from '../../domain/run.js';
+import { formatInZone } from '../../domain/recurrence/index.js';
 import type { Task } from '../../domain/task.js';
+import { lastZoneChange } from '../../domain/zone-change.js';
+import type { Store } from '../store/store.js';
 import type { ApiServices } from './operation.js';
+import { runTimeline, type TimelineKind } from './run-timeline.js';
 import { nextNotLeftOut } from './task-service.js';
 import { instant, localTime, runView, scheduleWords } from './views.js';
+
+/** An occurrence this near to the instant that is asked about is the one that is meant. */
+const SAME_MS = 60_000;
+
+/** One line of an explanation; with `run_id`, a moment of that run. */
+interface Line {
+  at: string | null;
+  kind: TimelineKind;
+  text: string;
+  run_id?: string;
+}
 
 /** One timeline of a task around an instant, in plain words: what was due, what ran, what did not and why. */
 export async function explainTask(task: Task, at: number | null, { store, clock }: ApiServices) {
@@ -20,9 +35,18 @@ export async function explainTask(task: Task, at: number | null, { store, clock 
     limit: at === null ? 10 : 50,
   });
   const runs = page.items.sort((a, b) => a.scheduledFor - b.scheduledFor);
-  const lines = runs.map((run) => ({ at: instant(run.scheduledFor), text: sentence(run, zone) }));
+  const lines: Line[] = [];
+  for (const run of runs) {
+    lines.push({ at: instant(run.scheduledFor), kind: 'due', text: sentence(run, zone) });
+    // What was asked for is told moment by moment.
+    if (at !== null && Math.abs(run.scheduledFor - at) < SAME_MS)
+      lines.push(...(await momentsOf(run, task, zone, store)));
+  }
+  const moved = await movedByZones(task, store, zone);
+  if (moved !== null) lines.push(moved);
   if (task.state !== 'active') {
     lines.push({
+      kind: 'note',
       at: instant(task.updatedAt),
       text: `The task is ${task.state}${task.stateReason === null ? '' : `: ${task.stateReason}`}.`,
     });
@@ -30,10 +54,11 @@ export async function explainTask(task: Task, at: number | null, { store, clock 
   if (at !== null && isTimed(task.spec.schedule)) {
     const recurrence = recurrenceOf(task.spec.schedule);
     const due = recurrence.next(at - 1);
-    if (due !== at && !runs.some((run) => Math.abs(run.scheduledFor - at) < 60_000)) {
+    if (due !== at && !runs.some((run) => Math.abs(run.scheduledFor - at) < SAME_MS)) {
       const after =
         due === null ? 'there is none after it' : `the next one after it is ${localTime(due, zone)}`;
       lines.push({
+        kind: 'note',
         at: instant(at),
         text: `The schedule names no occurrence at ${localTime(at, zone)}; ${after}.`,
       });
@@ -41,6 +66,7 @@ export async function explainTask(task: Task, at: number | null, { store, clock 
   }
   if (task.snoozedUntil !== null && task.snoozedUntil > now) {
     lines.push({
+      kind: 'note',
       at: instant(task.snoozedUntil),
       text: `Occurrences before ${localTime(task.snoozedUntil, zone)} are skipped (snoozed).`,
     });
@@ -48,12 +74,13 @@ export async function explainTask(task: Task, at: number | null, { store, clock 
   const next = nextNotLeftOut(task);
   if (next !== null && task.state === 'active') {
     lines.push({
+      kind: 'next',
       at: instant(next),
       text: `Next: ${localTime(next, zone)}, in ${formatDuration(Math.max(0, next - now))}.`,
     });
   }
   if (lines.length === 0)
-    lines.push({ at: instant(now), text: 'Nothing was due and nothing ran in this time.' });
+    lines.push({ at: instant(now), kind: 'note', text: 'Nothing was due and nothing ran in this time.' });
   return {
     task: {
       id: task.id,
@@ -65,6 +92,29 @@ export async function explainTask(task: Task, at: number | null, { store, clock 
     at: instant(at),
     lines,
     runs: runs.map((run) => runView(run)),
+  };
+}
+
+async function momentsOf(run: Run, task: Task, zone: string, store: Store): Promise<Line[]> {
+  const steps = await store.listSteps(run.id);
+  return runTimeline(run, steps, task.spec, zone).map(({ at, kind, text }) => ({
+    at: instant(at),
+    kind,
+    text: `${formatInZone(zone, Math.floor(at / 1000) * 1000, 'time')}  ${text}`,
+    run_id: run.id,
+  }));
+}
+
+/** Its due time was moved by the newest change of the zone database. */
+async function movedByZones(task: Task, store: Store, zone: string): Promise<Line | null> {
+  const change = await lastZoneChange(store);
+  const moved = change?.tasks.find(({ id }) => id === task.id);
+  if (change === null || moved === undefined) return null;
+  const to = moved.to === null ? 'nowhere: there is no occurrence any more' : localTime(moved.to, zone);
+  return {
+    at: instant(change.at),
+    kind: 'note',
+    text: `The time zone database went from ${change.from} to ${change.to}: ${localTime(moved.from, zone)} moved to ${to}.`,
   };
 }
 

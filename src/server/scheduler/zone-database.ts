@@ -1,28 +1,15 @@
 import type { Clock } from '../../domain/clock.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
 import type { Task } from '../../domain/task.js';
+import { ZONE_CHANGE_KEY, type ZoneChange } from '../../domain/zone-change.js';
 import type { Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 
 const VERSION_KEY = 'zone_database';
-/** Key of the store's meta table under which the newest change of the zone database is kept, as JSON. */
-export const ZONE_CHANGE_KEY = 'zone_database_change';
 const HOUR = 3_600_000;
 /** No zone ever moved its clock by more; an occurrence that moved is looked for this far before its old time. */
 const FURTHEST = 26 * HOUR;
 const LISTED = 100;
-
-/** A change of the zone database, and what it did to the due times. */
-export interface ZoneChange {
-  from: string;
-  to: string;
-  /** Epoch milliseconds. */
-  at: number;
-  /** Tasks whose due time moved. */
-  moved: number;
-  /** The first hundred of them; times in epoch milliseconds, null for none. */
-  tasks: { id: string; name: string; from: number; to: number | null }[];
-}
 
 /**
  * Compares the zone database of this process (`process.versions.tz`, with Node) with the one the due times in the store
@@ -73,12 +60,6 @@ export async function applyZoneDatabase(options: {
   await store.setMeta(VERSION_KEY, version);
   logger.warn(counts, 'the zone database changed; due times were computed anew');
   return change;
-}
-
-/** The newest change; null when there never was one. */
-export async function lastZoneChange(store: Pick<Store, 'getMeta'>): Promise<ZoneChange | null> {
-  const text = await store.getMeta(ZONE_CHANGE_KEY);
-  return text === null ? null : (JSON.parse(text) as ZoneChange);
 }
 
 /** The instant after which the next occurrence is still open: what came before has its row, or was never due. */

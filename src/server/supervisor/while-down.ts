@@ -1,5 +1,5 @@
+import { lastZoneChange, type ZoneChange } from '../../domain/zone-change.js';
 import { BACKLOG_KEY, type BacklogSummary } from '../scheduler/backlog.js';
-import { lastZoneChange, type ZoneChange } from '../scheduler/zone-database.js';
 import type { Store } from '../store/store.js';
 
 /** What a start says about the time before it. */

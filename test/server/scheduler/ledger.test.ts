@@ -2,9 +2,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { withResumeOrder } from '../../../src/domain/resume-order.js';
 import type { Run } from '../../../src/domain/run.js';
 import type { TaskInput } from '../../../src/domain/task.js';
+import { lastZoneChange } from '../../../src/domain/zone-change.js';
 import { BACKLOG_KEY, type BacklogSummary } from '../../../src/server/scheduler/backlog.js';
 import { Scheduler } from '../../../src/server/scheduler/scheduler.js';
-import { applyZoneDatabase, lastZoneChange } from '../../../src/server/scheduler/zone-database.js';
+import { applyZoneDatabase } from '../../../src/server/scheduler/zone-database.js';
 import { silentLogger } from '../../../src/server/telemetry/logger.js';
 import { startTestSystem, type TestSystem } from '../a-system.js';
 
