@@ -29,8 +29,8 @@ export interface ErrorSituation {
 /** Turns anything thrown into words, hints and an exit code. */
 export function describeError(error: unknown, situation: ErrorSituation = {}): ErrorDescription {
   if (error instanceof PaoError) {
-    const { code, message, hints, problems, exitCode } = error;
-    return { code, message, hints, problems, exitCode };
+    const { code, hints, problems, exitCode } = error;
+    return { code, message: plainUsage(error.message), hints, problems, exitCode };
   }
   if (situation.interruptedBy && isAbort(error)) return interrupted(situation.interruptedBy);
   return describeUsage(error, situation) ?? describeSystem(error) ?? describeBug(error);
@@ -72,7 +72,7 @@ function describeUsage(error: unknown, { command }: ErrorSituation): ErrorDescri
   const known = Object.keys(usage.parse?.input?.flags ?? {});
   const help = command ? `pao ${command} --help` : 'pao --help';
   const { flags, args } = usage;
-  let message = usage.message.replace(/\nSee more help with --help$/, '');
+  let message = plainUsage(usage.message);
   if (isWords(flags)) {
     const near = flags.map((flag) => nearestFlag(flag, known)).filter((flag) => flag !== null);
     const question = near.length === 0 ? '' : ` Did you mean ${near.join(' ')}?`;
@@ -84,6 +84,15 @@ function describeUsage(error: unknown, { command }: ErrorSituation): ErrorDescri
     message = `${names.join(' and ')} ${names.length === 1 ? 'is' : 'are'} missing.`;
   }
   return { code: 'PAO_USAGE', message, hints: [help], problems: [], exitCode: EXIT.usage };
+}
+
+/** What the parser says, in one plain line: it puts the flag, tabs and a reference to its own help around the message. */
+function plainUsage(message: string): string {
+  return message
+    .replace(/\s*\nSee more help with --help$/, '')
+    .replace(/^The following errors? occurred:\s*/, '')
+    .replace(/^Parsing (--[\w-]+)\s*\n\s*/, '$1: ')
+    .replace(/\n\s+/g, '; ');
 }
 
 const SYSTEM: Record<string, { code: string; text: string; hint: string }> = {

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT, PaoError } from '../domain/errors.js';
 import type { ConfigInput } from '../server/config.js';
+import { makeFolder } from '../server/supervisor/make-folder.js';
 import type { CliProcess } from './cli-config.js';
 import type { StartedDocument } from './start-screen.js';
 
@@ -54,7 +55,7 @@ export async function startDetached(options: {
   process: Pick<CliProcess, 'env' | 'cwd' | 'signal'>;
 }): Promise<StartedDocument | null> {
   const folder = join(options.home, 'logs');
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder);
   const log = join(folder, 'start.log');
   const descriptor = openSync(log, 'w', 0o600);
   const child = spawn(process.execPath, [options.bin, ...options.verb], {

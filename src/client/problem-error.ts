@@ -39,7 +39,8 @@ export function problemError(status: number, body: string, headers: Record<strin
     status,
     {
       exitCode: exitCodeOf(status),
-      hints: [...texts(document.hints), ...hintsOf(status)].slice(0, 5),
+      // What the server says of headers is not for who types commands.
+      hints: [...(status === 401 ? [] : texts(document.hints)), ...hintsOf(status)].slice(0, 5),
       problems: problemsOf(document.errors),
     },
     firstText(document.request_id, headers['x-request-id']),
@@ -59,7 +60,11 @@ export function exitCodeOf(status: number): number {
 }
 
 function hintsOf(status: number): string[] {
-  if (status === 401) return ['pao start local leaves a token in PAO_HOME; or set PAO_TOKEN'];
+  if (status === 401)
+    return [
+      'pao start local leaves a token in PAO_HOME; or set PAO_TOKEN',
+      'pao agent rotate NAME makes a new one',
+    ];
   if (status === 403) return ['pao agent list shows which scopes an agent has'];
   if (status === 503) return ['pao status'];
   if (status === 507) return ['df -h'];

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { cut } from './errors.js';
+import { nearest } from './nearest.js';
 import { label, taskNameSchema } from './task.js';
 
 /** Scopes with a fixed name (interfaces.md); `secrets:use:<name>` and `tool:<address or prefix*>` come on top. */
@@ -33,15 +35,20 @@ export const DEFAULT_SCOPES: string[] = [
 export const scopeSchema = z
   .string()
   .max(200)
-  .refine(
-    (scope) =>
+  .superRefine((scope, context) => {
+    const isKnown =
       (FIXED_SCOPES as readonly string[]).includes(scope) ||
       /^secrets:use:[A-Za-z_][A-Za-z0-9_]*$/.test(scope) ||
-      /^tool:(\*|[a-z][A-Za-z0-9_.-]*\*?)$/.test(scope),
-    {
-      message: `is not a scope; scopes are ${FIXED_SCOPES.join(', ')}, secrets:use:<name>, tool:<address or prefix*>`,
-    },
-  );
+      /^tool:(\*|[a-z][A-Za-z0-9_.-]*\*?)$/.test(scope);
+    if (isKnown) return;
+    const near = nearest(scope, FIXED_SCOPES);
+    const all = `Scopes are ${FIXED_SCOPES.join(', ')}, secrets:use:<name>, tool:<address or prefix*>`;
+    context.addIssue({
+      code: 'custom',
+      message: `"${cut(scope, 60)}" is not a scope`,
+      params: { hint: near === null ? all : `Did you mean "${near}"?` },
+    });
+  });
 
 export const agentInputSchema = z.strictObject({
   name: taskNameSchema,

@@ -5,6 +5,15 @@ export const topicSchema = z
   .max(200)
   .regex(/^[a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)*$/, 'is not a topic, such as mail.received');
 
+/** A topic, or a pattern of topics: `*` is one word, `#` any number of words. */
+export const topicPatternSchema = z
+  .string()
+  .max(200)
+  .regex(
+    /^(\*|#|[a-zA-Z0-9_-]+)(\.(\*|#|[a-zA-Z0-9_-]+))*$/,
+    'is not a topic pattern, such as mail.received or mail.*',
+  );
+
 export const eventInputSchema = z.strictObject({
   topic: topicSchema,
   payload: z.unknown().optional(),

@@ -58,6 +58,8 @@ function fromIssue(issue: Issue, base: PropertyKey[], source: unknown, schema?: 
       });
     }
     case 'invalid_type':
+      // zod says "Invalid input: …" when the schema has no words of its own.
+      if (!issue.message.startsWith('Invalid input')) return [{ pointer, message: issue.message }];
       if (written === undefined) return [{ pointer, message: 'is required' }];
       return [{ pointer, message: `must be ${article(issue.expected)}, not ${describe(written)}` }];
     case 'invalid_value': {
@@ -88,6 +90,10 @@ function fromIssue(issue: Issue, base: PropertyKey[], source: unknown, schema?: 
         : [{ pointer, message: 'has a key that is not allowed' }];
     case 'not_multiple_of':
       return [{ pointer, message: `must be a multiple of ${issue.divisor}` }];
+    case 'custom': {
+      const hint = issue.params?.['hint'];
+      return [{ pointer, message: messageOf(issue), ...(typeof hint === 'string' ? { hint } : {}) }];
+    }
     default:
       return [{ pointer, message: messageOf(issue) }];
   }

@@ -1,17 +1,19 @@
 import { z } from 'zod';
-import { tryParseDuration } from './duration.js';
+import { formatDuration, tryParseDuration } from './duration.js';
+import { topicPatternSchema } from './event.js';
 import { intervalRule } from './recurrence/interval.js';
+
+const NO_DURATION = 'is not a duration; write a number and a unit: 30s, 5m, 1h30m, 2d';
 
 /** A duration as text (`30s`, `1h30m`), between two bounds in milliseconds. */
 export const durationText = (minMs = 0, maxMs = 366 * 86_400_000) =>
   z
-    .string()
+    // A bare number would leave open what it counts.
+    .string({ error: ({ input }) => (typeof input === 'number' ? NO_DURATION : undefined) })
     .max(40)
-    .refine((text) => tryParseDuration(text) !== null, {
-      message: 'is not a duration; write a number and a unit: 30s, 5m, 1h30m, 2d',
-    })
+    .refine((text) => tryParseDuration(text) !== null, { message: NO_DURATION })
     .refine((text) => ((ms) => ms === null || (ms >= minMs && ms <= maxMs))(tryParseDuration(text)), {
-      message: `is out of range (${minMs} ms to ${maxMs} ms)`,
+      message: `must be between ${formatDuration(minMs)} and ${formatDuration(maxMs)}`,
     });
 
 /** What happens to occurrences that came due while nothing could run them. */
@@ -75,13 +77,7 @@ export const onceScheduleSchema = z.strictObject({
 export const eventScheduleSchema = z.strictObject({
   kind: z.literal('event'),
   /** Topic pattern: `mail.received`, `mail.*` (one word), `mail.#` (any number of words). */
-  topic: z
-    .string()
-    .max(200)
-    .regex(
-      /^(\*|#|[a-zA-Z0-9_-]+)(\.(\*|#|[a-zA-Z0-9_-]+))*$/,
-      'is not a topic pattern, such as mail.received or mail.*',
-    ),
+  topic: topicPatternSchema,
   /** JMESPath over `{topic, payload}`; the task is triggered when it is true. */
   filter: z.string().max(2000).optional(),
   timezone: z.string().min(1).max(64).default('UTC'),

@@ -16,7 +16,7 @@ export const label = (max: number) =>
 
 export const taskNameSchema = z
   .string()
-  .min(1)
+  .min(1, { abort: true })
   .max(100)
   .regex(
     /^[a-z0-9][a-z0-9._-]*$/i,

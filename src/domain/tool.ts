@@ -32,7 +32,7 @@ const durationSchema = z
 export const grantSchema = z
   .string()
   .max(260)
-  .regex(GRANT, 'must be an exact host:port, for example 127.0.0.1:4101')
+  .regex(GRANT, { error: 'must be an exact host:port, for example 127.0.0.1:4101', abort: true })
   .refine(
     (text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535,
     'the port must be at most 65535',

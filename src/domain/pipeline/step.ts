@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { FORBIDDEN_KEYS } from '../forbidden-keys.js';
+import { tryParseDuration } from '../duration.js';
 import { durationText } from '../schedule.js';
 
 /** Most steps of a pipeline, those inside `parallel` included. */
@@ -9,12 +10,17 @@ const MAX_WAIT_MS = 366 * 86_400_000;
 const MAX_TEMPLATE = 65_536;
 
 /** How a failed call is made again; `max` counts the retries after the first attempt. */
-export const retrySchema = z.strictObject({
-  max: z.int().min(0).max(20).default(2),
-  backoff: z.enum(['fixed', 'exponential', 'exponential_jitter']).default('exponential_jitter'),
-  base: durationText(10, 86_400_000).default('2s'),
-  cap: durationText(10, 86_400_000).default('60s'),
-});
+export const retrySchema = z
+  .strictObject({
+    max: z.int().min(0).max(20).default(2),
+    backoff: z.enum(['fixed', 'exponential', 'exponential_jitter']).default('exponential_jitter'),
+    base: durationText(10, 86_400_000).default('2s'),
+    cap: durationText(10, 86_400_000).default('60s'),
+  })
+  .refine(({ base, cap }) => (tryParseDuration(cap) ?? 0) >= (tryParseDuration(base) ?? 0), {
+    path: ['cap'],
+    message: 'must not be shorter than base',
+  });
 
 const name = z
   .string()

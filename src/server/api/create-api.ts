@@ -54,6 +54,8 @@ export async function createApi(services: ApiServices): Promise<Api> {
   const { observer } = services.metrics;
   let inFlight = 0;
   const app = fastify({
+    // What is refused before there is a route, such as a URL that can not be decoded.
+    frameworkErrors: (error, request, reply) => fail(error, request as FastifyRequest, reply as FastifyReply),
     requestTimeout: 30_000,
     connectionTimeout: 0,
     keepAliveTimeout: 72_000,
@@ -96,7 +98,7 @@ export async function createApi(services: ApiServices): Promise<Api> {
     accessLog(services, (request) => ({ caller: callers.get(request), trace: traces.get(request) })),
   );
   const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
-    const problem = problemOf(error, request.id, request.routeOptions.bodyLimit);
+    const problem = problemOf(error, request.id, request.routeOptions?.bodyLimit ?? BODY_LIMIT);
     countRefusal(problem, request, services);
     if (problem.status >= 500 && problem.code === 'PAO_INTERNAL')
       services.logger.error({ err: error, request_id: request.id }, 'request failed');

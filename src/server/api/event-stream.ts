@@ -1,7 +1,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { topicMatches } from '../../domain/event.js';
+import { z } from 'zod';
+import { topicMatches, topicPatternSchema } from '../../domain/event.js';
 import type { ApiServices } from './operation.js';
+import { checkInput } from './operation-runner.js';
 import { eventView } from './views.js';
+
+const querySchema = z.strictObject({
+  topic: topicPatternSchema.optional(),
+  after: z.string().regex(/^\d+$/, 'must be the sequence of an event').optional(),
+});
 
 /**
  * Server-sent events (WHATWG HTML 9.2) of what is published: resumable by `Last-Event-ID` or `?after=`, woken by the bus,
@@ -13,7 +20,7 @@ export async function streamEvents(
   services: ApiServices,
   closing: AbortSignal,
 ): Promise<void> {
-  const query = request.query as { topic?: string; after?: string };
+  const query = checkInput(querySchema, request.query, 'query') as z.infer<typeof querySchema>;
   const from = request.headers['last-event-id'] ?? query.after;
   const newest = await services.store.listEvents({ limit: 1 });
   let after = from === undefined ? (newest.items[0]?.sequence ?? 0) : Number(from) || 0;

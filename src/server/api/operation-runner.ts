@@ -30,8 +30,8 @@ export class OperationRunner {
 
   /** @throws PaoError 422 with every problem of the input, 409 while the same key is under way, and what the operation throws. */
   async run(one: Operation, request: OperationRequest): Promise<OperationResult> {
-    const query = check(one.query, request.query, 'query');
-    const body = check(one.body, request.body, 'body');
+    const query = checkInput(one.query, request.query, 'query');
+    const body = checkInput(one.body, request.body, 'body');
     const { params, caller, ifMatch, signal, requestId = null } = request;
     const trace = request.trace ?? traceOfRequest(undefined);
     const call = () =>
@@ -59,7 +59,8 @@ export class OperationRunner {
   }
 }
 
-function check(schema: Operation['body'], value: unknown, what: 'query' | 'body'): unknown {
+/** @throws PaoError 422 with every problem. */
+export function checkInput(schema: Operation['body'], value: unknown, what: 'query' | 'body'): unknown {
   if (schema === undefined) return value;
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;

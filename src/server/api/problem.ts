@@ -75,6 +75,15 @@ function fromFastify(error: unknown, bodyLimit: number): PaoError | null {
       hints: ['Content-Type: application/json'],
     });
   }
+  if (code === 'FST_ERR_BAD_URL')
+    return new PaoError(
+      'PAO_REQUEST_INVALID',
+      'The URL is not valid: "%" must be followed by two hex digits.',
+      {
+        status: 400,
+        exitCode: EXIT.usage,
+      },
+    );
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new PaoError('PAO_REQUEST_INVALID', 'The request is not valid.', { status: statusCode });
   return null;

@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT, PaoError } from '../../domain/errors.js';
 import { holdExclusively } from '../store/sqlite/exclusive-file.js';
+import { makeFolder } from './make-folder.js';
 
 /**
  * Takes the data directory for this process: an exclusive transaction on `run/lock.db`. The operating system frees it
@@ -12,7 +12,7 @@ import { holdExclusively } from '../store/sqlite/exclusive-file.js';
 export function lockDataDirectory(home: string): () => void {
   const folder = join(home, 'run');
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
   } catch (error) {
     throw new PaoError(
       'PAO_HOME_UNWRITABLE',

@@ -11,6 +11,7 @@ import {
 import { schemaProblems } from '../../domain/tool-schemas.js';
 import { ToolError } from '../../domain/tool-error.js';
 import { parseYamlDocuments } from '../../domain/yaml-position.js';
+import { connectorProblems } from './check-connector.js';
 import { openapiTools } from './openapi-import.js';
 import type { DiscoveredTool } from './mcp-tool.js';
 import type { ToolCallers } from './tool-callers.js';
@@ -81,7 +82,7 @@ function complete(found: { pointer: string; tool: ToolInput }[], problems: Probl
     if (!parsed.success) {
       own.push(...problemsFromZod(parsed.error));
     } else {
-      own.push(...schemaProblems(parsed.data));
+      own.push(...schemaProblems(parsed.data), ...connectorProblems(parsed.data));
       if (tools.has(parsed.data.address))
         own.push({ pointer: '/address', message: 'is there twice in this catalog' });
       else if (own.length === 0) tools.set(parsed.data.address, parsed.data);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { eventInputSchema } from '../../../domain/event.js';
+import { eventInputSchema, topicPatternSchema } from '../../../domain/event.js';
 import { newId } from '../../../domain/ids.js';
 import { SPAN, spanIdFor } from '../../../domain/observability/trace.js';
 import { type Operation, operation } from '../operation.js';
@@ -62,7 +62,7 @@ export const eventOperations: Operation[] = [
     summary: 'List events, newest first',
     scope: 'events:read',
     status: 200,
-    query: z.strictObject({ ...pageQuery, topic: z.string().max(200).optional() }),
+    query: z.strictObject({ ...pageQuery, topic: topicPatternSchema.optional() }),
     async handle({ query, services }) {
       const page = await services.store.listEvents(query);
       return { body: { items: page.items.map(eventView), next_cursor: page.nextCursor } };

@@ -5,7 +5,6 @@ import { canonicalJson } from '../../../domain/json.js';
 import { isTimed, recurrenceOf } from '../../../domain/recurrence-of.js';
 import type { ScheduleWarning } from '../../../domain/recurrence/index.js';
 import { withResumeOrder } from '../../../domain/resume-order.js';
-import { type Schedule, scheduleSchema } from '../../../domain/schedule.js';
 import { TASK_STATES, type Task, type TaskState, taskSpecSchema } from '../../../domain/task.js';
 import { type ApiServices, type Caller, type Operation, operation } from '../operation.js';
 import { explainTask } from '../explain-task.js';
@@ -433,15 +432,9 @@ export const taskOperations: Operation[] = [
         schedule: nested,
         ...flat
       } = (body ?? {}) as { count?: number; schedule?: unknown };
-      const schedule = scheduleSchema.safeParse(nested ?? flat);
-      // One check for all surfaces: the schedule of a task that does nothing.
-      const { spec, warnings } = await checkTask(
-        { name: 'preview', schedule: nested ?? flat, pipeline: [{ id: 'none', uses: 'debug.echo' }] },
-        services,
-        { scopes: ['admin'] },
-      );
+      const { spec, warnings } = await checkSchedule(nested ?? flat, services, nested === undefined);
       const now = services.clock.now();
-      const given = (schedule.success ? spec.schedule : undefined) as Schedule | undefined;
+      const given = spec.schedule;
       const next = isTimed(given)
         ? recurrenceOf(given).take(now, Math.min(100, Math.max(1, Number(count) || 10)))
         : [];
@@ -458,6 +451,24 @@ export const taskOperations: Operation[] = [
     },
   }),
 ];
+
+/**
+ * Checks a schedule as that of a task that does nothing: one check for all surfaces.
+ * @param flat whether its fields are those of the body itself.
+ */
+async function checkSchedule(schedule: unknown, services: ApiServices, flat: boolean) {
+  const task = { name: 'preview', schedule, pipeline: [{ id: 'none', uses: 'debug.echo' }] };
+  try {
+    return await checkTask(task, services, { scopes: ['admin'] });
+  } catch (error) {
+    if (!(error instanceof PaoError) || error.problems.length === 0) throw error;
+    const cut = flat ? /^\/schedule/ : /^/;
+    throw invalidInput(
+      'The schedule is not valid.',
+      error.problems.map((one) => ({ ...one, pointer: one.pointer.replace(cut, '') })),
+    );
+  }
+}
 
 async function cancelTask(task: Task, services: ApiServices, caller: Caller, reason: string): Promise<Task> {
   if (task.state === 'canceled') return task;

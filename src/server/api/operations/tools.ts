@@ -4,7 +4,9 @@ import { conflict, EXIT, forbidden, invalidInput, notFound, PaoError } from '../
 import { ToolError } from '../../../domain/tool-error.js';
 import { secretNamesIn } from '../../../domain/tool-secrets.js';
 import { type Tool, toolSchema } from '../../../domain/tool.js';
+import { checkSchema } from '../../../domain/pipeline/schema-check.js';
 import { readTool } from '../../../domain/tool-schemas.js';
+import { connectorProblems } from '../../tools/check-connector.js';
 import { type ApiServices, type Caller, type Operation, operation } from '../operation.js';
 import { pageQuery } from './list-query.js';
 import { audit, requireScope } from '../task-service.js';
@@ -32,13 +34,14 @@ function requireRightsFor(tool: Tool, services: ApiServices, caller: Caller): vo
  * @throws PaoError 422 with every problem, 409 when it is built in, 403 when the caller may not add it.
  */
 function checkTool(input: unknown, services: ApiServices, caller: Caller, address?: string): Tool {
-  const { tool, problems } = readTool(input);
+  const { tool, problems: faults } = readTool(input);
+  const problems = tool === null ? faults : connectorProblems(tool);
   const given = (input as { address?: unknown } | null)?.address;
   const wrongAddress =
     address === undefined || given === address
       ? []
       : [{ pointer: '/address', message: `must be ${address}, as in the path` }];
-  if (tool === null || wrongAddress.length > 0)
+  if (tool === null || problems.length + wrongAddress.length > 0)
     throw invalidInput('The tool is not valid.', [...wrongAddress, ...problems]);
   requireRightsFor(tool, services, caller);
   return tool;
@@ -189,8 +192,14 @@ export const toolOperations: Operation[] = [
         throw forbidden(`The token lacks the scope tool:${tool.address}.`, [
           `Ask an operator for the scope tool:${tool.address}`,
         ]);
+      const input = body?.input ?? {};
+      const problems = checkSchema(tool.input_schema, input);
+      if (problems.length > 0)
+        throw invalidInput(`The input of ${tool.address} is not valid.`, problems, [
+          `pao tool show ${tool.address}`,
+        ]);
       try {
-        const result = await services.callTool(tool, body?.input ?? {}, {
+        const result = await services.callTool(tool, input, {
           signal,
           timeoutMs: body?.timeout_ms ?? 60_000,
           agent: caller.agent.name,
