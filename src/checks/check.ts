@@ -37,7 +37,7 @@ export interface Check<Context> {
   /** A sentence that is true when it passes: "A worker that dies is replaced". */
   title: string;
   group: string;
-  /** Milliseconds; 30 s when left out. */
+  /** Milliseconds; 60 s when left out. */
   timeoutMs?: number;
   /** Ids of checks of the same suite that must have passed; else this one is skipped and says so. */
   needs?: readonly string[];

@@ -47,6 +47,8 @@ export class EphemeralSystem {
   /** The temporary directory: data below `data/`, room for files of a check beside it. */
   readonly directory: string;
   readonly home: string;
+  /** Where it puts its temporary files. */
+  readonly temporary: string;
   #child: ChildProcess | null = null;
   #started: Started | null = null;
   #client: PaoClient | null = null;
@@ -58,6 +60,7 @@ export class EphemeralSystem {
   private constructor(private readonly options: EphemeralSystemOptions) {
     this.directory = mkdtempSync(join(tmpdir(), 'pao-check-'));
     this.home = join(this.directory, 'data');
+    this.temporary = join(this.directory, 'tmp');
     process.once('exit', this.#atExit);
   }
 
@@ -69,6 +72,7 @@ export class EphemeralSystem {
     const system = new EphemeralSystem(options);
     try {
       mkdirSync(system.home, { mode: 0o700 });
+      mkdirSync(system.temporary, { mode: 0o700 });
       if (options.config) writeFileSync(join(system.directory, 'pao.config.yaml'), stringify(options.config));
       if (options.secrets) system.writeSecrets(options.secrets);
       await system.startAgain();
@@ -132,12 +136,13 @@ export class EphemeralSystem {
     await this.client.request({ method: 'POST', path: '/v1/clock/advance', body: { ms } });
   }
 
-  /** Starts it on the same data, after {@link stop} or {@link kill}. */
+  /** Starts it on the same data and the same port, after {@link stop} or {@link kill}. */
   async startAgain(): Promise<void> {
     const { options } = this;
     options.signal.throwIfAborted();
     const bin = join(options.packageRoot, 'bin', 'run.cjs');
-    const args = ['start', 'local', '--json', '--port', '0', '--workers', String(options.workers ?? 1)];
+    const port = this.#started === null ? '0' : new URL(this.#started.url).port;
+    const args = ['start', 'local', '--json', '--port', port, '--workers', String(options.workers ?? 1)];
     const child = spawn(process.execPath, [bin, ...args, ...(options.args ?? [])], {
       cwd: this.directory,
       env: this.#environment(),
@@ -226,6 +231,7 @@ export class EphemeralSystem {
     return {
       ...Object.fromEntries(own),
       PAO_HOME: this.home,
+      TMPDIR: this.temporary,
       NO_COLOR: '1',
       FORCE_COLOR: '0',
       ...(this.options.clock === undefined ? {} : { PAO_TEST_CLOCK: this.options.clock }),

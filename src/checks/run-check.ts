@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { formatDuration } from '../domain/duration.js';
 import { PaoError } from '../domain/errors.js';
 import { Redactor } from '../domain/redact.js';
@@ -12,7 +13,7 @@ import {
 } from './check.js';
 
 /** How long a check may take that says nothing else, milliseconds. */
-export const DEFAULT_TIMEOUT_MS = 30_000;
+export const DEFAULT_TIMEOUT_MS = 60_000;
 
 /** What {@link runCheck} needs besides the check and its context. */
 export interface RunCheckOptions {
@@ -38,6 +39,8 @@ export async function runCheck<Context>(
   const began = performance.now();
   const overtime = new AbortController();
   const ends = AbortSignal.any([signal, overtime.signal]);
+  // Each of many requests at once listens to it.
+  setMaxListeners(0, ends);
   const timer = setTimeout(() => overtime.abort(new Overtime()), timeoutMs);
   const end = (
     status: CheckResult['status'],

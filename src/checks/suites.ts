@@ -4,4 +4,5 @@ import type { Suite } from './check.js';
 export const SUITES: Readonly<Record<string, () => Promise<Omit<Suite<never>, 'setUp'>>>> = {
   doctor: async () => (await import('./doctor/suite.js')).doctor,
   'test-system': async () => (await import('./test-system/suite.js')).testSystem,
+  'final-validation': async () => (await import('./final-validation/suite.js')).finalValidation('full', true),
 };

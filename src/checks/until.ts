@@ -3,7 +3,7 @@ import { formatDuration } from '../domain/duration.js';
 import { CheckFailure, type Evidence } from './check.js';
 
 /** How long something may take that is waited for, milliseconds. */
-export const PATIENCE_MS = 20_000;
+export const PATIENCE_MS = 30_000;
 
 /**
  * Waits until something is there: asks again and again until it is not null, undefined or false.

@@ -102,7 +102,7 @@ export abstract class SuiteCommand<T extends typeof Command> extends BaseCommand
       skip: flags.skip ?? [],
       packageRoot: this.packageRoot,
       version: this.config.version,
-      target: this.#target(flags),
+      target: this.target(),
       failFast: flags['fail-fast'] ?? false,
       timeoutMs: flags.timeout ?? null,
       concurrency: flags.concurrency,
@@ -114,7 +114,12 @@ export abstract class SuiteCommand<T extends typeof Command> extends BaseCommand
     return { ...own, ...shared } as unknown as Options;
   }
 
-  #target(flags: SuiteFlagValues): SuiteOptions['target'] {
+  /**
+   * The running system that `--target` names; null without it.
+   * @throws PaoError PAO_TOKEN_MISSING (exit 4) when there is no token for it.
+   */
+  protected target(): SuiteOptions['target'] {
+    const flags = this.flags as SuiteFlagValues;
     if (flags.target === undefined) return null;
     const { url, token } = findConnection({
       ...this.process,

@@ -68,25 +68,27 @@ export const workChecks: Check<LiveSystem>[] = [
       return { topic, run: run.status, lateness_ms: run.lateness_ms };
     },
   },
-  {
-    id: 'stop.graceful',
-    title: 'It stops when it is told to, and leaves no process behind',
-    group: 'Stop',
-    requires: ['ephemeral-server'],
-    isExclusive: true,
-    timeoutMs: 60_000,
-    async run({ own }, tools) {
-      ensure(own, 'There is no system of its own.', tools.rerun);
-      const { code, duration_ms, orphans } = await own.stop();
-      const evidence = { exit_code: code, duration_ms, orphans };
-      ensureEqual('The exit code of pao start local', code, 0, tools.rerun, {
-        ...evidence,
-        output: tail(own.output),
-      });
-      ensureEqual('The processes that are left', orphans, [], 'ps -ef | grep pao', evidence);
-      return evidence;
-    },
-  },
 ];
+
+/** The end of a suite's own system; the last check of all. */
+export const stopCheck: Check<LiveSystem> = {
+  id: 'stop.graceful',
+  title: 'It stops when it is told to, and leaves no process behind',
+  group: 'Stop',
+  requires: ['ephemeral-server'],
+  isExclusive: true,
+  timeoutMs: 60_000,
+  async run({ own }, tools) {
+    ensure(own, 'There is no system of its own.', tools.rerun);
+    const { code, duration_ms, orphans } = await own.stop();
+    const evidence = { exit_code: code, duration_ms, orphans };
+    ensureEqual('The exit code of pao start local', code, 0, tools.rerun, {
+      ...evidence,
+      output: tail(own.output),
+    });
+    ensureEqual('The processes that are left', orphans, [], 'ps -ef | grep pao', evidence);
+    return evidence;
+  },
+};
 
 const tail = (text: string) => text.trimEnd().split('\n').slice(-10);

@@ -22,7 +22,7 @@ import {
 import type { ToolCatalog } from './tool-catalog.js';
 import { WaitingSteps } from './waiting-steps.js';
 
-export interface RunExecutorOptions extends Omit<StepCallerOptions, 'findTool' | 'now'> {
+export interface RunExecutorOptions extends Omit<StepCallerOptions, 'findTool' | 'findNewTool' | 'now'> {
   store: Store;
   clock: Clock;
   logger: Logger;
@@ -45,6 +45,7 @@ export class RunExecutor {
       ...options,
       now: () => options.clock.now(),
       findTool: (address) => options.catalog.find(address),
+      findNewTool: (address) => options.catalog.findNew(address),
     });
   }
 

@@ -32,6 +32,8 @@ export type StopCause = 'canceled' | 'interrupted' | 'lease_lost' | 'timeout';
 
 export interface StepCallerOptions {
   findTool: (address: string) => Tool | null;
+  /** Looks again for a tool that was not there. */
+  findNewTool: (address: string) => Promise<Tool | null>;
   callTool: (tool: Tool, input: unknown, context: ToolCallContext) => Promise<ToolResult>;
   secrets: SecretSource;
   now: () => number;
@@ -70,7 +72,7 @@ export class StepCaller {
     if (settled !== null) return settled;
     const address = planned.tool as string;
     const record = before ?? state.begin(stepId, planned.position, address);
-    const tool = this.options.findTool(address);
+    const tool = this.options.findTool(address) ?? (await this.options.findNewTool(address));
     if (tool === null) {
       return this.#fail(
         frame,

@@ -21,8 +21,22 @@ export class ToolCatalog {
 
   /** Brings the copy up to date when it may be stale; called once a batch. */
   async refresh(): Promise<void> {
+    const age = this.options.monotonic() - this.#checkedAt;
+    if (age >= (this.options.maxAgeMs ?? 100)) await this.#look();
+  }
+
+  find(address: string): Tool | null {
+    return this.#tools.get(address) ?? null;
+  }
+
+  /** A tool that the copy does not have: it may be a moment old. */
+  async findNew(address: string): Promise<Tool | null> {
+    await this.#look();
+    return this.find(address);
+  }
+
+  async #look(): Promise<void> {
     const now = this.options.monotonic();
-    if (now - this.#checkedAt < (this.options.maxAgeMs ?? 100)) return;
     const version = await this.options.store.toolsVersion();
     this.#checkedAt = now;
     if (version === this.#version) return;
@@ -35,9 +49,5 @@ export class ToolCatalog {
     } while (cursor !== undefined);
     this.#tools = tools;
     this.#version = version;
-  }
-
-  find(address: string): Tool | null {
-    return this.#tools.get(address) ?? null;
   }
 }
