@@ -444,6 +444,8 @@ export const taskOperations: Operation[] = [
           valid: true,
           words: scheduleWords(given, now),
           timezone: zone,
+          // As it would be stored: `every` as a rule, with the start that it is counted from.
+          schedule: given ?? null,
           items: next.map((at) => ({ at: instant(at), local: localTime(at, zone) })),
           warnings,
         },
