@@ -26,9 +26,9 @@ export async function applyFixes(
   let noBackup: string | null = null;
   if (context.fixes.some(({ touchesDatabase }) => touchesDatabase)) {
     const { home, now } = context.place;
-    const file = join(backupFolder(home), backupName(now()));
     try {
       const url = await context.databaseUrl();
+      const file = join(backupFolder(home), backupName(now(), url));
       await makeBackup({ url, file, now: now(), replace: true, signal });
       backup = file;
     } catch (error) {

@@ -166,7 +166,7 @@ export const databaseChecks: readonly DoctorCheck[] = [
         what: 'make a backup',
         touchesDatabase: false,
         run: async () => {
-          const target = join(backupFolder(home), backupName(now()));
+          const target = join(backupFolder(home), backupName(now(), url));
           const { signal } = new AbortController();
           await makeBackup({ url, file: target, now: now(), replace: true, signal });
         },

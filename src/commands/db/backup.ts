@@ -37,7 +37,7 @@ export default class DbBackup extends BaseCommand<typeof DbBackup> {
       this.args.file === undefined ? backupFolder(home) : resolve(this.process.cwd, this.args.file);
     const isFolder =
       this.args.file === undefined || statSync(named, { throwIfNoEntry: false })?.isDirectory();
-    const file = isFolder ? join(named, backupName(now)) : named;
+    const file = isFolder ? join(named, backupName(now, url)) : named;
     const began = performance.now();
     const { drawProgress } = await import('../../cli/draw-progress.js');
     const progress = drawProgress(this.out, this.process.env, `copying to ${file}`);
@@ -64,7 +64,11 @@ export default class DbBackup extends BaseCommand<typeof DbBackup> {
       this.out.warn(
         `The chain of the audit log breaks at entry ${backup.auditBrokenAt}, in the database as well.`,
       );
-    this.out.hint(`pao db restore ${file}`);
+    this.out.hint(
+      file.endsWith('.dump')
+        ? `pg_restore --clean --if-exists --single-transaction --dbname "$DATABASE_URL" ${file}`
+        : `pao db restore ${file}`,
+    );
     return {
       file,
       size_bytes: backup.sizeBytes,

@@ -17,11 +17,18 @@ const DAMAGED = ['PAO_STORE_CORRUPT', 'PAO_STORE_NOT_A_DATABASE', 'PAO_STORE_IO'
  * @returns a function that lets others in again.
  * @throws PaoError PAO_ALREADY_RUNNING (exit 3) or PAO_STORE_IN_USE (exit 3), which name who has it.
  */
-export async function takeAlone(options: { home: string; url: string; now: number }): Promise<() => void> {
+export async function takeAlone(options: {
+  home: string;
+  /** One database, or several. */
+  url: string | readonly string[];
+  now: number;
+}): Promise<() => void> {
   const release = lockDataDirectory(options.home);
   try {
-    const user = await userOf(options.url, options.now);
-    if (user !== null) throw inUse(options.url, user);
+    for (const url of [options.url].flat()) {
+      const user = await userOf(url, options.now);
+      if (user !== null) throw inUse(url, user);
+    }
     return release;
   } catch (error) {
     release();

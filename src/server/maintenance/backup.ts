@@ -2,8 +2,10 @@ import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { EXIT, PaoError } from '../../domain/errors.js';
 import { verifyAudit } from '../store/audit-chain.js';
-import { inspectDatabase, LAST_BACKUP, TAKEN_AT } from '../store/inspect.js';
+import { readDatabaseUrl } from '../store/database-url.js';
+import { type Inspection, inspectDatabase, LAST_BACKUP, TAKEN_AT } from '../store/inspect.js';
 import { openStore } from '../store/open.js';
+import { readDump } from '../store/postgres/dump.js';
 
 /** What is known of a backup after it was opened and read through. */
 export interface VerifiedBackup {
@@ -22,9 +24,10 @@ export function backupFolder(home: string): string {
   return join(home, 'backups');
 }
 
-/** A name that sorts by time: `orchestrator-20261125T170900Z.db`. */
-export function backupName(now: number): string {
-  return `orchestrator-${new Date(now).toISOString().replace(/[-:]|\.\d+/g, '')}.db`;
+/** A name that sorts by time: `orchestrator-20261125T170900Z.db`; `.dump` for what pg_dump writes. */
+export function backupName(now: number, url: string): string {
+  const ending = readDatabaseUrl(url)?.engine === 'postgres' ? 'dump' : 'db';
+  return `orchestrator-${new Date(now).toISOString().replace(/[-:]|\.\d+/g, '')}.${ending}`;
 }
 
 /**
@@ -51,16 +54,20 @@ export async function makeBackup(options: {
   }
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const database = await inspectDatabase(url);
+  let verified: VerifiedBackup;
   try {
     await database.backUp(file, {
       takenAt: now,
       signal,
       ...(options.onProgress ? { onProgress: options.onProgress } : {}),
     });
+    verified =
+      database.engine === 'postgres'
+        ? await verifyDump(file, database, now, signal)
+        : await verifyBackup(file);
   } finally {
     await database.close();
   }
-  const verified = await verifyBackup(file);
   return { ...verified, notNoted: await note(url, file, now) };
 }
 
@@ -98,10 +105,26 @@ export async function verifyBackup(file: string): Promise<VerifiedBackup> {
   }
 }
 
+/** A dump is read through by pg_restore; how many rows are in it is known of the database it was made of. */
+async function verifyDump(
+  file: string,
+  database: Inspection,
+  now: number,
+  signal: AbortSignal,
+): Promise<VerifiedBackup> {
+  const tables = await readDump(file, signal);
+  const rows = await database.rows();
+  // A table that is partitioned is in it by its partitions.
+  const missing = ['agent', 'task', 'meta', 'due_work'].filter((name) => !tables.includes(name));
+  if (missing.length > 0) throw unfit(file, `${missing.join(', ')} is not in it`);
+  const { current } = await database.schema();
+  return { file, sizeBytes: statSync(file).size, schema: current, takenAt: now, rows, auditBrokenAt: null };
+}
+
 /** Deletes the oldest backups of a folder that {@link backupName} named, all but some. @returns what was deleted. */
 export function keepNewest(folder: string, count: number): string[] {
   const names = readdirSync(folder)
-    .filter((name) => /^orchestrator-\d{8}T\d{6}Z\.db$/.test(name))
+    .filter((name) => /^orchestrator-\d{8}T\d{6}Z\.(db|dump)$/.test(name))
     .sort();
   const old = names.slice(0, Math.max(0, names.length - count));
   for (const name of old) rmSync(join(folder, name));

@@ -52,7 +52,8 @@ export async function migrateDatabase(options: {
  */
 export async function tryMigration(url: string, now: number, signal: AbortSignal): Promise<Migrated> {
   const plan = await planOf(url);
-  if (plan.steps.length === 0 || plan.from === 0) return plan;
+  // A PostgreSQL migration is one transaction: one that fails changes nothing.
+  if (plan.steps.length === 0 || plan.from === 0 || readDatabaseUrl(url)?.engine === 'postgres') return plan;
   const folder = mkdtempSync(join(tmpdir(), 'pao-migrate-'));
   try {
     const copy = join(folder, 'copy.db');

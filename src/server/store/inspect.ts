@@ -56,15 +56,15 @@ export interface BackupOptions {
  */
 export async function inspectDatabase(url: string): Promise<Inspection> {
   const read = readDatabaseUrl(url);
-  if (read?.engine !== 'sqlite') {
-    throw new PaoError(
-      'PAO_STORE_URL',
-      `${shownDatabase(url)} is not a database that pao db can look into.`,
-      {
-        exitCode: EXIT.usage,
-        hints: ['Write for example DATABASE_URL=sqlite:./orchestrator.db'],
-      },
-    );
+  if (read === null) {
+    throw new PaoError('PAO_STORE_URL', `${shownDatabase(url)} is no database that pao knows.`, {
+      exitCode: EXIT.usage,
+      hints: ['Write for example DATABASE_URL=sqlite:./orchestrator.db'],
+    });
+  }
+  if (read.engine === 'postgres') {
+    const { inspectPostgres } = await import('./postgres/inspection.js');
+    return inspectPostgres(read.url);
   }
   if (read.path === ':memory:') {
     throw new PaoError('PAO_STORE_MEMORY', 'A database in memory is gone with its process.', {
