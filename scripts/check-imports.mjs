@@ -30,6 +30,7 @@ const LAYERS = {
   'checks/': ['checks/', 'cli/', 'client/', 'domain/', 'demo/'],
   // A check sees the system as a user does; these kinds look inside by their nature.
   'checks/lint/': ['checks/', 'cli/', 'domain/', 'server/'],
+  'checks/validate-scheduler/': ['checks/', 'cli/', 'domain/', 'server/'],
   'checks/in-process/': ['checks/', 'domain/', 'server/'],
   // Doctor needs nothing running: it looks where the services would.
   'checks/doctor/': ['checks/', 'cli/', 'client/', 'domain/', 'server/'],

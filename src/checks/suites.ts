@@ -5,4 +5,5 @@ export const SUITES: Readonly<Record<string, () => Promise<Omit<Suite<never>, 's
   doctor: async () => (await import('./doctor/suite.js')).doctor,
   'test-system': async () => (await import('./test-system/suite.js')).testSystem,
   'final-validation': async () => (await import('./final-validation/suite.js')).finalValidation('full', true),
+  'validate-scheduler': async () => (await import('./validate-scheduler/suite.js')).validateScheduler,
 };

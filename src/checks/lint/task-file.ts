@@ -1,6 +1,9 @@
 import { parseYamlDocuments, type YamlDocument, YamlSyntaxError } from '../../domain/yaml-position.js';
 import { type TaskSpec, taskSpecSchema } from '../../domain/task.js';
+import { dirname } from 'node:path';
 import type { z } from 'zod';
+import { takeInDates } from '../../cli/render/task-documents.js';
+import type { Problem } from '../../domain/errors.js';
 import { SourceText } from './source-text.js';
 import type { ToolKnowledge } from './tool-knowledge.js';
 
@@ -15,6 +18,8 @@ export interface TaskDocument {
   spec: TaskSpec | null;
   /** What the schema says about it. */
   error: z.ZodError | null;
+  /** What is wrong with the file of its holidays. */
+  datesProblem: Problem | null;
   /** Where the value at a JSON Pointer is written, as offsets. */
   span(pointer: string): { start: number; end: number };
 }
@@ -53,7 +58,8 @@ export async function readTaskFile(
     return { ...file, error: { message, hint: error.hints[0] ?? null, start, end: start + 1 } };
   }
   for (const document of documents) {
-    if (looksLikeTask(document.value, isTasks)) file.tasks.push(readTask(document.value, document, source));
+    if (looksLikeTask(document.value, isTasks))
+      file.tasks.push(await readTask(document.value, document, file));
     else file.others.push(document.value);
   }
   return file;
@@ -74,12 +80,19 @@ export function isCatalog(value: unknown): boolean {
   );
 }
 
-function readTask(raw: Record<string, unknown>, document: YamlDocument, source: SourceText): TaskDocument {
+async function readTask(
+  raw: Record<string, unknown>,
+  document: YamlDocument,
+  { path, source }: TaskFile,
+): Promise<TaskDocument> {
+  // As `pao task apply` does it: the server gets the dates, not the file.
+  const datesProblem = await takeInDates(raw, dirname(path));
   const parsed = taskSpecSchema.safeParse(raw);
   return {
     raw,
     spec: parsed.success ? parsed.data : withoutUnknownKeys(raw, parsed.error),
     error: parsed.success ? null : parsed.error,
+    datesProblem,
     span: (pointer) => spanAt(document, pointer, source),
   };
 }

@@ -81,7 +81,10 @@ function faultOf(value: unknown): Problem | null {
  * another machine. The file has one date on each line; blank lines and what follows a `#` do not count.
  * @param folder the file's path is from there.
  */
-async function takeInDates(task: TaskInput, folder: string): Promise<Problem | null> {
+export async function takeInDates(
+  task: Pick<TaskInput, 'schedule'>,
+  folder: string,
+): Promise<Problem | null> {
   const days = (task.schedule as { business_days?: { dates_file?: unknown; dates?: unknown } } | undefined)
     ?.business_days;
   if (typeof days !== 'object' || days === null || days.dates_file === undefined) return null;

@@ -280,6 +280,19 @@ describe('task files', () => {
     expect(findings[1]?.hint).toBe('Did you mean "weather.forecast"?');
   });
 
+  it('take the dates of holidays from the file that is named', async () => {
+    const task = put(
+      'timezone: UTC',
+      'timezone: UTC\n  business_days: { calendar: none, dates_file: days.txt }',
+    );
+    const days = { 'task.yaml': task, 'days.txt': '2026-12-24 # the day before\n' };
+    expect((await lintTexts(days, { paths: ['task.yaml'] })).findings).toEqual([]);
+    const { findings } = await lintTexts({ ...days, 'days.txt': 'Christmas\n' }, { paths: ['task.yaml'] });
+    expect(findings).toMatchObject([
+      { rule: 'task-schema', line: 6, message: expect.stringMatching(/days\.txt:1 is not a date/) },
+    ]);
+  });
+
   it('that can not be read say where', async () => {
     const { findings } = await lintTexts({ 'task.yaml': 'name: x\npipeline: [\n' });
     expect(findings).toMatchObject([{ rule: 'syntax', line: 3 }]);

@@ -1,9 +1,8 @@
 import { formatDuration, parseDuration } from '../../../domain/duration.js';
 import { PaoError } from '../../../domain/errors.js';
 import { nearest } from '../../../domain/nearest.js';
-import { defaultStart, isTimeZone, type Recurrence } from '../../../domain/recurrence/index.js';
-import { isTimed, recurrenceOf } from '../../../domain/recurrence-of.js';
-import type { TimedSchedule } from '../../../domain/schedule.js';
+import { isTimeZone, type Recurrence } from '../../../domain/recurrence/index.js';
+import { anchored, isTimed, recurrenceOf } from '../../../domain/recurrence-of.js';
 import type { TaskRule } from '../rule.js';
 import type { TaskDocument } from '../task-file.js';
 
@@ -93,16 +92,9 @@ function compile({ spec }: TaskDocument, now: number): Recurrence | PaoError | n
   const schedule = spec?.schedule;
   if (!isTimed(schedule) || !isTimeZone(schedule.timezone)) return null;
   try {
-    return recurrenceOf(anchored(schedule, now));
+    return recurrenceOf(anchored(schedule, undefined, now));
   } catch (error) {
     if (error instanceof PaoError) return error;
     throw error;
   }
-}
-
-/** With the start that the server would give it. */
-function anchored(schedule: TimedSchedule, now: number): TimedSchedule {
-  if (schedule.kind !== 'rrule' || schedule.dtstart !== undefined || /DTSTART/i.test(schedule.expr))
-    return schedule;
-  return { ...schedule, dtstart: defaultStart(schedule.timezone, now) };
 }

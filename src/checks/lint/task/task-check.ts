@@ -82,7 +82,9 @@ function say(problem: Problem, task: TaskDocument, tell: Tell, fix?: Edit[]): vo
   });
 }
 
-function schemaProblems({ error, raw }: TaskDocument): Problem[] {
+function schemaProblems({ error, raw, datesProblem }: TaskDocument): Problem[] {
+  // What can not be read stays in the task, where it is a key that nobody knows.
+  if (datesProblem !== null) return [datesProblem];
   return error === null ? [] : problemsFromZod(error, raw, taskSpecSchema);
 }
 

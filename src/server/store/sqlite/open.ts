@@ -29,6 +29,11 @@ export interface SqliteConnection {
   synchronous: 'FULL' | 'NORMAL' | 'OFF';
 }
 
+/** The package of the SQLite driver for this Node. */
+export function sqliteDriverName(): 'better-sqlite3' | 'better-sqlite3-v13' {
+  return Number(process.versions.node.split('.')[0]) >= 22 ? 'better-sqlite3-v13' : 'better-sqlite3';
+}
+
 /**
  * Loads the SQLite driver that fits this Node (style.md D.4): version 12 aborts on Node 24, version 13 needs Node 22.
  * Through `require`, so that the native module stays outside of the bundle.
@@ -36,7 +41,7 @@ export interface SqliteConnection {
  */
 export function loadDriver(): Driver {
   const require = createRequire(import.meta.url);
-  const name = Number(process.versions.node.split('.')[0]) >= 22 ? 'better-sqlite3-v13' : 'better-sqlite3';
+  const name = sqliteDriverName();
   try {
     return require(name) as Driver;
   } catch (error) {
