@@ -305,6 +305,15 @@ cases('swallowed-error', [
     /^3: /,
   ],
   ['lets .catch say what it does', 'work().catch((error) => log(error));\nwork().catch(() => fallback());'],
+  [
+    'lets something be asked',
+    'function f() { try { access(a); access(b); return true; } catch { return false; } }',
+  ],
+  [
+    'lets the end of a kept promise be waited for',
+    'const next = this.#before.catch(() => {}).then(go);\nawait before.catch(() => {});',
+  ],
+  ['does not let a call be waited for so', 'await work().catch(() => {});', /^1: /],
 ]);
 
 cases('error-context', [
@@ -381,6 +390,15 @@ cases('open-transaction', [
   [
     'passes a transaction that is closed in a finally',
     "function f(db: Db) { db.exec('BEGIN'); try { work(); db.exec('COMMIT'); } finally { if (db.inTransaction) db.exec('ROLLBACK'); } }",
+  ],
+  [
+    'leaves a savepoint to the transaction around it when something throws',
+    "async function f(sql: Sql) { await sql.run('SAVEPOINT part'); await job(); await sql.run('RELEASE part'); }",
+  ],
+  [
+    'finds a savepoint that is not released',
+    "async function f(sql: Sql) { await sql.run('SAVEPOINT part'); await job(); }",
+    /left open at the end of the function/,
   ],
 ]);
 

@@ -26,7 +26,11 @@ export const openTransaction: CodeRule = {
         .insideWithoutFunctions(body)
         .find((node) => node.type === 'CallExpression' && stepOf(node, prepared) === 'opens');
       if (opener === undefined) continue;
-      const left = flowOf(body, (call) => stepOf(call, prepared), file).find(({ state }) => state === 'open');
+      // An error that leaves through a savepoint ends the transaction around it, and the savepoint with it.
+      const isPart = /SAVEPOINT/i.test(file.textOf(opener));
+      const left = flowOf(body, (call) => stepOf(call, prepared), file).find(
+        ({ state, how }) => state === 'open' && !(isPart && how === 'throw'),
+      );
       if (left === undefined) continue;
       tell(opener, `The transaction is left open ${whereLeft(left, owner, file)}`, {
         hint: 'Commit at the end of a try, and roll back in its catch or finally',

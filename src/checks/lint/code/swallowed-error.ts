@@ -1,4 +1,4 @@
-import type { CatchClause, Node } from 'oxc-parser';
+import type { BlockStatement, CallExpression, CatchClause, Node } from 'oxc-parser';
 import { type CodeFile, type FunctionNode, isFunction } from '../code-file.js';
 import { keyName } from '../names.js';
 import type { CodeRule } from '../rule.js';
@@ -20,7 +20,7 @@ export const swallowedError: CodeRule = {
       const handler = call.arguments[0];
       if (handler === undefined)
         tell(call.callee.property, '.catch() without a handler drops the error', { hint: HINT });
-      else if (isFunction(handler) && dropsError(handler, file)) {
+      else if (isFunction(handler) && dropsError(handler, file) && !isOnlyAwaited(call)) {
         tell(handler, '.catch(…) drops the error', { hint: HINT });
       }
     }
@@ -43,6 +43,14 @@ function whySwallowed(clause: CatchClause, file: CodeFile): string | null {
   return 'The catch drops the error: it is neither looked at, nor recorded, nor thrown on';
 }
 
+/** `before.catch(() => {}).then(next)`: waits for a promise that somebody else holds, whose error is theirs. */
+function isOnlyAwaited({ callee, parent }: CallExpression): boolean {
+  const object = callee.type === 'MemberExpression' ? callee.object : null;
+  const isKept = object?.type === 'Identifier' || object?.type === 'MemberExpression';
+  const then = parent?.type === 'MemberExpression' ? keyName(parent.property) : null;
+  return isKept && (parent?.type === 'AwaitExpression' || then === 'then' || then === 'finally');
+}
+
 function dropsError(handler: FunctionNode, file: CodeFile): boolean {
   const [param] = handler.params;
   if (handler.body === null) return false;
@@ -60,18 +68,21 @@ function saysSo(body: Node, file: CodeFile): boolean {
 }
 
 /**
- * One thing was tried, and there is another way: `try { return JSON.parse(text) } catch { return null }`,
- * `try { linkSync(a, b) } catch { copyFileSync(a, b) }`. Without a binding the clause says that the reason does not matter.
+ * Something was asked, and the answer is no: `try { accessSync(path); return true } catch { return false }`. Or one thing
+ * was tried, and there is another way: `try { linkSync(a, b) } catch { copyFileSync(a, b) }`. Without a binding the
+ * clause says that the reason does not matter.
  */
 function isAlternative({ parent, body }: CatchClause, file: CodeFile): boolean {
-  if (parent?.type !== 'TryStatement' || parent.block.body.length !== 1) return false;
+  if (parent?.type !== 'TryStatement') return false;
   const tried = file.insideWithoutFunctions(parent.block);
   if (tried.some(({ type }) => type === 'AwaitExpression')) return false;
-  return file
-    .insideWithoutFunctions(body)
-    .some(
-      (node) => (node.type === 'ReturnStatement' && node.argument !== null) || node.type === 'CallExpression',
-    );
+  const answers = (block: BlockStatement) => {
+    const last = block.body.at(-1);
+    return last?.type === 'ReturnStatement' && last.argument !== null;
+  };
+  if (answers(parent.block) && answers(body)) return true;
+  const acts = file.insideWithoutFunctions(body).some(({ type }) => type === 'CallExpression');
+  return parent.block.body.length === 1 && (acts || answers(body));
 }
 
 function isNothing(node: Node): boolean {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { type Clock, systemClock } from '../../../domain/clock.js';
+import { waitInRealTime } from '../wait-in-real-time.js';
 import { explainPostgresError, isConnectionError, poolExhausted, sqlState } from './errors.js';
 import type { PostgresTarget } from './target.js';
 
@@ -141,7 +141,7 @@ export class PostgresDatabase implements Sql {
         const waited = this.#clock.monotonic() - began;
         if (!isConnectionError(error) || !this.#reached || waited > this.#settings.connectTimeoutMs)
           throw error;
-        await delay(RETRY_MS);
+        await waitInRealTime(RETRY_MS);
       }
     }
   }
@@ -171,7 +171,7 @@ export class PostgresDatabase implements Sql {
         });
       } catch (error) {
         if (!isConflict(error) || conflicts === MAX_CONFLICTS) throw error;
-        await delay(conflicts * Math.random() * 5);
+        await waitInRealTime(conflicts * Math.random() * 5);
       }
     }
   }
@@ -183,7 +183,7 @@ export class PostgresDatabase implements Sql {
         return await attempt();
       } catch (error) {
         if (!isConflict(error) || conflicts === MAX_CONFLICTS) throw error;
-        await delay(conflicts * Math.random() * 5);
+        await waitInRealTime(conflicts * Math.random() * 5);
       }
     }
   }
@@ -247,7 +247,7 @@ export class PostgresDatabase implements Sql {
       } catch (error) {
         if (!isConnectionError(error) || this.#isExhausted(error) || this.#pool.ending) throw error;
         if (this.#clock.monotonic() - began > this.#settings.connectTimeoutMs) throw error;
-        await delay(RETRY_MS);
+        await waitInRealTime(RETRY_MS);
       }
     }
   }

@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type BetterSqlite3 from 'better-sqlite3';
 import { type Clock, systemClock } from '../../../domain/clock.js';
+import { waitInRealTime } from '../wait-in-real-time.js';
 import { explainSqliteError, isBusy, sqliteCode } from './errors.js';
 import { fileSizes, type RawDatabase, type SqliteConnection } from './open.js';
 
@@ -146,8 +146,7 @@ export class SqliteDatabase {
 
   /** Waits for what is being written, merges the log into the file and closes. */
   async close(beforeClosing?: (connection: Connection) => void): Promise<void> {
-    // pao-lint-disable-next-line injected-timers -- waits for the disk of this machine, whatever time it is said to be
-    while (this.#flushing) await delay(1);
+    while (this.#flushing) await waitInRealTime(1);
     const { raw } = this.#connection;
     if (!raw.open) return;
     try {
@@ -213,8 +212,7 @@ export class SqliteDatabase {
         if (!isBusy(error)) throw explainSqliteError(error, this.location);
         since ??= this.#clock.monotonic();
         if (this.#clock.monotonic() - since > LOCK_WAIT_MS) throw explainSqliteError(error, this.location);
-        // pao-lint-disable-next-line injected-timers -- another process holds the lock, and it lives in real time
-        await delay(RETRY_MS * (0.5 + Math.random()));
+        await waitInRealTime(RETRY_MS * (0.5 + Math.random()));
       }
     }
   }

@@ -101,8 +101,8 @@ export class DiskReserve {
       }
       truncateSync(this.#path, RESERVE_BYTES);
       return true;
-      // pao-lint-disable-next-line swallowed-error -- whatever it was: without a reserve there is no room for new work
     } catch {
+      // Whatever it was: without a reserve there is no room for new work.
       if (this.#size() !== null) truncateSync(this.#path, 0);
       return false;
     }
