@@ -82,7 +82,9 @@ const LAYERS = {
 
 /** Packages that only some folders may use. */
 const PACKAGES = [
-  { names: ['better-sqlite3', 'better-sqlite3-v13', 'pg'], folders: ['server/store/'] },
+  { names: ['better-sqlite3', 'better-sqlite3-v13'], folders: ['server/store/'] },
+  // The bus listens on the database (LISTEN); it knows no table.
+  { names: ['pg'], folders: ['server/store/', 'server/bus/'] },
   { names: ['ioredis'], folders: ['server/bus/'] },
   {
     names: ['undici', '@modelcontextprotocol/client'],

@@ -1,9 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
+import { parseDuration } from '../domain/duration.js';
 import { EXIT, invalidInput, PaoError, type Problem } from '../domain/errors.js';
 import { problemsFromZod } from '../domain/problems-from-zod.js';
 import { durationText } from '../domain/schedule.js';
+import type { OpenStoreOptions } from './store/open.js';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
@@ -11,6 +13,21 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as cons
 export const configSchema = z.strictObject({
   /** `sqlite:PATH`, `sqlite::memory:`, `postgres://…`; `orchestrator.db` in the data directory when left out. */
   database_url: z.string().min(1).optional(),
+  /** The database itself, where `database_url` names a pooler: wake-ups (LISTEN) need a connection of their own. */
+  database_direct_url: z.string().min(1).optional(),
+  /** How PostgreSQL is used by each process. */
+  postgres: z
+    .strictObject({
+      /** Connections at most. */
+      pool_size: z.int().min(2).max(500).default(8),
+      /** How long a connection is waited for; also how long a database that went away is. */
+      connect_timeout: durationText(100, 60_000).default('5s'),
+      statement_timeout: durationText(100, 600_000).default('15s'),
+      lock_timeout: durationText(100, 600_000).default('5s'),
+      /** `auto`: used, unless a pooler stands between. */
+      prepared_statements: z.enum(['auto', 'on', 'off']).default('auto'),
+    })
+    .prefault({}),
   /** `memory://` or `redis://…`. */
   redis_url: z.string().min(1).default('memory://'),
   /** Begins every key in Redis: systems that share one have different prefixes. */
@@ -61,6 +78,7 @@ export type ConfigSource = 'flag' | 'environment' | 'file' | 'default';
 
 const ENVIRONMENT: Record<string, { key: keyof Config; read: (text: string) => unknown }> = {
   DATABASE_URL: { key: 'database_url', read: String },
+  DATABASE_DIRECT_URL: { key: 'database_direct_url', read: String },
   REDIS_URL: { key: 'redis_url', read: String },
   PAO_HOST: { key: 'host', read: String },
   PAO_PORT: { key: 'port', read: numeric },
@@ -76,6 +94,20 @@ export const KNOWN_ENVIRONMENT: readonly string[] = Object.keys(ENVIRONMENT);
 /** Text that is no number stays text, so that the schema names the mistake. */
 function numeric(text: string): unknown {
   return /^-?\d+$/.test(text.trim()) ? Number(text) : text;
+}
+
+/** What opening the store takes from the configuration. */
+export function storeSettings({ durability, postgres }: Config): Omit<OpenStoreOptions, 'url'> {
+  return {
+    durability,
+    postgres: {
+      poolSize: postgres.pool_size,
+      connectTimeoutMs: parseDuration(postgres.connect_timeout),
+      statementTimeoutMs: parseDuration(postgres.statement_timeout),
+      lockTimeoutMs: parseDuration(postgres.lock_timeout),
+      preparedStatements: postgres.prepared_statements,
+    },
+  };
 }
 
 export interface LoadedConfig {

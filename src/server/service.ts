@@ -1,8 +1,11 @@
 // The entry point of a child process: light, and not through oclif (architecture.md).
 import { systemClock } from '../domain/clock.js';
+import { parseDuration } from '../domain/duration.js';
 import { EXIT, PaoError } from '../domain/errors.js';
+import { isRedisUrl } from '../domain/redis-url.js';
 import { IpcBus } from './bus/ipc-bus.js';
 import { openBus } from './bus/open-bus.js';
+import { readDatabaseUrl } from './store/database-url.js';
 import { ServiceClock } from './service-clock.js';
 import type { RunningService } from './services.js';
 import type { FromChild, ServiceInit, ToChild } from './supervisor/service-messages.js';
@@ -22,7 +25,14 @@ async function start(init: ServiceInit): Promise<void> {
   if (clock instanceof ServiceClock) clock.follow(near);
   try {
     const { startService } = await import('./services.js');
-    const bus = await openBus(init.config, near, (isUp, reason) => tellBusState(init.slot, isUp, reason));
+    const { database_direct_url: direct, postgres } = init.config;
+    const bus = await openBus(init.config, near, {
+      postgres:
+        readDatabaseUrl(init.databaseUrl)?.engine === 'postgres'
+          ? { url: direct ?? init.databaseUrl, connectTimeoutMs: parseDuration(postgres.connect_timeout) }
+          : undefined,
+      onState: (isUp, reason) => tellBusState(init, isUp, reason),
+    });
     service = await startService(init, bus, clock);
     await tell({ type: 'ready', ...(service.url === undefined ? {} : { url: service.url }) });
   } catch (error) {
@@ -46,8 +56,9 @@ async function start(init: ServiceInit): Promise<void> {
 }
 
 /** The supervisor writes each line into the log of the system. */
-function tellBusState(slot: string, isUp: boolean, reason: string | null): void {
-  const msg = isUp ? 'Redis is reached' : 'Redis is away: other machines are woken by their polls alone';
+function tellBusState({ slot, config }: ServiceInit, isUp: boolean, reason: string | null): void {
+  const what = isRedisUrl(config.redis_url) ? 'Redis' : 'PostgreSQL (LISTEN)';
+  const msg = isUp ? `${what} is reached` : `${what} is away: other machines are woken by their polls alone`;
   const line = { level: isUp ? 'info' : 'warn', time: new Date().toISOString(), service: slot, reason, msg };
   process.stderr.write(`${JSON.stringify(line)}\n`);
 }

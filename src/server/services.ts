@@ -5,6 +5,7 @@ import type { Clock } from '../domain/clock.js';
 import { parseDuration } from '../domain/duration.js';
 import { Redactor } from '../domain/redact.js';
 import type { Bus } from './bus/bus.js';
+import { storeSettings } from './config.js';
 import { openStore } from './store/open.js';
 import type { Store } from './store/store.js';
 import type { ServiceInit } from './supervisor/service-messages.js';
@@ -65,7 +66,7 @@ export async function startService(
       },
       onLine: (level) => observations.add('log_messages_total', { level }),
     }),
-    shared ?? openStore({ url: init.databaseUrl, durability: init.config.durability }),
+    shared ?? openStore({ url: init.databaseUrl, ...storeSettings(init.config) }),
     createTracer({
       service: init.slot,
       version: init.version,
@@ -224,6 +225,7 @@ async function startWorker(base: Base): Promise<StartedService> {
         ...common,
         entry: leaseKeeperEntry(),
         databaseUrl: init.databaseUrl,
+        postgres: { ...storeSettings(config).postgres, poolSize: 1 },
         stuckAfterMs: 120_000,
         clockOffsetMs: init.clockOffsetMs ?? 0,
       });

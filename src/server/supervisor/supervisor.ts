@@ -6,7 +6,7 @@ import { parseDuration } from '../../domain/duration.js';
 import { EXIT, PaoError } from '../../domain/errors.js';
 import { isRedisUrl, shownRedisUrl } from '../../domain/redis-url.js';
 import { IpcHub } from '../bus/ipc-bus.js';
-import type { Config } from '../config.js';
+import { type Config, storeSettings } from '../config.js';
 import { ServiceClock } from '../service-clock.js';
 import { openStore } from '../store/open.js';
 import { diskFull } from '../store/sqlite/errors.js';
@@ -211,7 +211,7 @@ export class Supervisor {
       this.#databaseUrl = url;
       if (fallback !== null) this.#giveUp(fallback);
     }
-    this.#store = await openStore({ url: this.#databaseUrl, durability: config.durability });
+    this.#store = await openStore({ url: this.#databaseUrl, ...storeSettings(config) });
     const now = this.#clock.now();
     const migration = await this.#store.migrate(now);
     await this.#tendSpace();
@@ -323,7 +323,7 @@ export class Supervisor {
     const { env } = this.#options;
     const kept: NodeJS.ProcessEnv = {};
     for (const [name, value] of Object.entries(env)) {
-      if (name === 'DATABASE_URL' || name === 'PAO_TOKEN') continue;
+      if (name === 'DATABASE_URL' || name === 'DATABASE_DIRECT_URL' || name === 'PAO_TOKEN') continue;
       if (kind === 'scheduler' && (name.startsWith('PAO_SECRET_') || name === 'NODE_EXTRA_CA_CERTS'))
         continue;
       kept[name] = value;

@@ -5,12 +5,14 @@ import {
   Worker as Thread,
   workerData,
 } from 'node:worker_threads';
+import type { OpenStoreOptions } from '../store/open.js';
 import type { Store } from '../store/store.js';
 import { STUCK_SIGNAL } from '../telemetry/restart-reason.js';
 
 /** What the renewing thread is told. */
 export interface KeeperData {
   databaseUrl: string;
+  postgres?: OpenStoreOptions['postgres'];
   workerId: string;
   leaseMs: number;
   /** One 32-bit counter that the main thread moves; see {@link startLeaseKeeper}. */
@@ -121,7 +123,8 @@ export function startInProcessKeeper(options: {
 
 async function keepLeases(data: KeeperData): Promise<void> {
   const { openStore } = await import('../store/open.js');
-  const store = await openStore({ url: data.databaseUrl, durability: 'normal' });
+  const open = () => openStore({ url: data.databaseUrl, durability: 'normal', postgres: data.postgres });
+  let store = await open().catch(() => null);
   const { workerId, leaseMs } = data;
   const pulse = new Int32Array(data.pulse);
   const tell = (message: FromKeeper) => parentPort?.postMessage(message);
@@ -149,6 +152,8 @@ async function keepLeases(data: KeeperData): Promise<void> {
     if (held.size === 0) return;
     try {
       const now = Date.now() + offsetMs;
+      // A database that was away when this thread began is looked for until it is there.
+      store ??= await open();
       const { renewed, cancelRequested } = await store.renewLeases({
         workerId,
         now,

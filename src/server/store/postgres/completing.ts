@@ -4,6 +4,7 @@ import type { PostgresDatabase, Sql } from './database.js';
 import { openWaits } from './approvals.js';
 import { cancelIdle } from './end-run.js';
 import { stepPlaces, storeError } from './enqueue.js';
+import { isConnectionError } from './errors.js';
 import type { Leases } from './leases.js';
 import { latestSteps, stepColumns } from './step-columns.js';
 
@@ -16,6 +17,8 @@ export function completingMethods(
   leases: Leases,
   options: { durable: boolean },
 ): Pick<WorkStore, 'recordSteps' | 'complete' | 'reclaim'> {
+  /** Runs whose end was asked for, and the connection lost before the answer. */
+  const unsure = new Set<string>();
   return {
     async recordSteps(batch, now) {
       // Two writes of one run in a batch are written one after the other, as one statement can not write a row twice.
@@ -38,7 +41,21 @@ export function completingMethods(
     async complete(batch, now) {
       const ends = new Map(batch.map((completion) => [completion.runId, completion]));
       const given = [...ends.values()];
-      const fenced = await completeBatch(database, leases, given, now, options.durable);
+      let fenced: string[];
+      try {
+        fenced = await completeBatch(database, leases, given, now, options.durable);
+      } catch (error) {
+        // With the connection went the answer: it may have been written.
+        if (isConnectionError(error)) for (const { runId } of given) unsure.add(runId);
+        throw error;
+      }
+      if (unsure.size > 0 && fenced.length > 0) {
+        const refused = new Set(fenced);
+        const asked = given.filter(({ runId }) => refused.has(runId) && unsure.has(runId));
+        for (const id of await writtenBefore(database, leases, asked)) refused.delete(id);
+        fenced = [...refused];
+      }
+      for (const { runId } of given) unsure.delete(runId);
       leases.end(given.map(({ runId }) => runId));
       return { fenced };
     },
@@ -121,6 +138,27 @@ async function completeBatch(
     );
     return refused;
   });
+}
+
+/** Ends that this worker wrote itself, though it never heard so. */
+async function writtenBefore(
+  database: PostgresDatabase,
+  leases: Leases,
+  asked: readonly Completion[],
+): Promise<string[]> {
+  if (asked.length === 0) return [];
+  const rows = await database.read<{ id: string }>(
+    `SELECT run.id FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS one(id, status, owner, ended)
+      JOIN run ON run.id = one.id AND run.status = one.status AND run.worker_id = one.owner
+        AND run.finished_at = pao_at(one.ended)`,
+    [
+      asked.map(({ runId }) => runId),
+      asked.map(({ status }) => status),
+      asked.map(({ runId }) => leases.ownerOf(runId)),
+      asked.map(({ finishedAt }) => finishedAt),
+    ],
+  );
+  return rows.map(({ id }) => id);
 }
 
 async function recordOnce(

@@ -1,4 +1,4 @@
-import { EXIT, invalidInput, PaoError } from '../../../domain/errors.js';
+import { EXIT, PaoError } from '../../../domain/errors.js';
 import type { PostgresTarget } from './target.js';
 
 /** The SQLSTATE of an error of PostgreSQL (also below a PaoError that explains it), or null. */
@@ -104,7 +104,11 @@ export function explainPostgresError(error: unknown, target: PostgresTarget): un
       ]);
     case '22021':
     case '22P05':
-      return invalidInput('A text holds the character U+0000, which PostgreSQL can not keep.', []);
+      return new PaoError(
+        'PAO_INPUT_INVALID',
+        'A text holds the character U+0000, which PostgreSQL can not keep.',
+        { exitCode: EXIT.usage, status: 422, hints: ['Leave the character out'], cause: error },
+      );
     case '42P01':
       return fail('PAO_STORE_NOT_MIGRATED', `The database ${location} does not have pao's tables.`, [
         'pao start local',

@@ -63,25 +63,36 @@ export function leasingMethods(
   let strandedAfter = '';
   /** How many connections had been lost when the leases were known to be in order. */
   let inOrder = 0;
+  /** Leases under way: what they got is not lost. */
+  let asking = 0;
+  const leaseSome = async (options: LeaseOptions): Promise<LeasedRun[]> => {
+    let depth = options.limit;
+    for (;;) {
+      const rows = await database.contending(() => leaseRows(database, options, depth));
+      const blocked = rows.filter(({ waits_for }) => waits_for !== null);
+      if (blocked.length > 0) await park(database, blocked);
+      const runs = await toLeased(database, specs, leases, rows, options);
+      if (runs.length > 0) return runs;
+      if (rows.length > blocked.length || blocked.length > 0) {
+        depth = Math.min(MAX_DEPTH, Math.max(MIN_DEPTH, depth * 4));
+        continue;
+      }
+      const found = await findStranded(database, strandedAfter);
+      strandedAfter = found.next;
+      if (found.stranded.length === 0) return [];
+      await database.rows('SELECT pao_wake($1)', [found.stranded]);
+    }
+  };
   return {
     async lease(options) {
       // A lease whose answer was lost with its connection would be renewed with the others, and its run never be done.
-      if (database.breaks !== inOrder) inOrder = await giveBackUnheard(database, leases, options);
-      let depth = options.limit;
-      for (;;) {
-        const rows = await database.contending(() => leaseRows(database, options, depth));
-        const blocked = rows.filter(({ waits_for }) => waits_for !== null);
-        if (blocked.length > 0) await park(database, blocked);
-        const runs = await toLeased(database, specs, leases, rows, options);
-        if (runs.length > 0) return runs;
-        if (rows.length > blocked.length || blocked.length > 0) {
-          depth = Math.min(MAX_DEPTH, Math.max(MIN_DEPTH, depth * 4));
-          continue;
-        }
-        const found = await findStranded(database, strandedAfter);
-        strandedAfter = found.next;
-        if (found.stranded.length === 0) return [];
-        await database.rows('SELECT pao_wake($1)', [found.stranded]);
+      if (database.breaks !== inOrder && asking === 0)
+        inOrder = await giveBackUnheard(database, leases, options);
+      asking += 1;
+      try {
+        return await leaseSome(options);
+      } finally {
+        asking -= 1;
       }
     },
 
@@ -175,11 +186,28 @@ async function toLeased(
   specs: SpecCache,
   leases: Leases,
   rows: readonly LeaseRow[],
-  { workerId, now, leaseMs }: LeaseOptions,
+  options: LeaseOptions,
 ): Promise<LeasedRun[]> {
+  const { workerId } = options;
   const taken = rows.filter(({ waits_for }) => waits_for === null);
   if (taken.length === 0) return [];
   for (const { id } of taken) leases.add(id, workerId);
+  try {
+    return await readLeased(database, specs, leases, taken, options);
+  } catch (error) {
+    // Nobody hears of these: they are given back, or run out.
+    leases.end(taken.map(({ id }) => id));
+    throw error;
+  }
+}
+
+async function readLeased(
+  database: PostgresDatabase,
+  specs: SpecCache,
+  leases: Leases,
+  taken: readonly LeaseRow[],
+  { workerId, now, leaseMs }: LeaseOptions,
+): Promise<LeasedRun[]> {
   const again = taken.filter(({ fresh }) => fresh === 0).map(({ id }) => id);
   const [facts, parsed, runs, steps] = await Promise.all([
     readFacts(database, [...new Set(taken.map(({ task_seq }) => task_seq))]),
