@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT, PaoError } from '../../domain/errors.js';
 import { isRedisUrl } from '../../domain/redis-url.js';
 import { readDatabaseUrl, shownDatabase } from '../store/database-url.js';
@@ -38,9 +39,12 @@ export async function reachDatabase(
 ): Promise<{ url: string; fallback: Fallback | null }> {
   if (readDatabaseUrl(url)?.engine !== 'postgres') return { url, fallback: null };
   const failure = await tryFor(options, 'the database', async () => {
-    const store = await openStore({ url, readonly: true });
+    const store = await openStore({ url });
     try {
       await store.ping();
+    } catch (error) {
+      // An empty database is one that answers.
+      if (!(error instanceof PaoError) || error.code !== 'PAO_STORE_NOT_MIGRATED') throw error;
     } finally {
       await store.close();
     }
@@ -96,10 +100,8 @@ async function tryFor(
       if (left <= 0) return error;
       const wait = Math.min(pause, left);
       say(`${error.message} Trying again.`, { component: what, in_ms: Math.round(wait) });
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, wait);
-        signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
-      });
+      // An abort is told by the check above.
+      await sleep(wait, undefined, { signal }).catch(() => {});
     }
   }
 }
