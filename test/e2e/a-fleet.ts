@@ -66,7 +66,8 @@ export async function startMember(
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;
       const end = stdout.indexOf('\n');
-      if (stdout.startsWith('{"') && end >= 0) resolve(JSON.parse(stdout.slice(0, end)) as FleetMember['ready']);
+      if (stdout.startsWith('{"') && end >= 0)
+        resolve(JSON.parse(stdout.slice(0, end)) as FleetMember['ready']);
     });
     void ended.then(({ code }) => reject(new Error(`pao ${kind} ended with ${code}:\n${stdout}${stderr}`)));
   });
