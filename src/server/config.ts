@@ -63,6 +63,35 @@ export const configSchema = z.strictObject({
       events: durationText(3_600_000).default('30d'),
     })
     .default({ runs: '90d', events: '30d' }),
+  /** Who is told that a task fails again and again, and when; a task's own `monitor` comes first. */
+  notify: z
+    .strictObject({
+      webhook: z
+        .url({ protocol: /^https?$/ })
+        .max(2000)
+        .optional(),
+      /** A tool of the catalog; its input may use ${notice.title}, ${notice.text}, ${notice.hint}, … */
+      tool: z.string().min(1).max(200).optional(),
+      with: z.record(z.string(), z.unknown()).default({}),
+      /** Failures in a row until people are told. */
+      after: z.int().min(1).max(1000).default(3),
+      cooldown: durationText(1000).default('1h'),
+      /** Failures in a row until the task is paused; never when left out. */
+      pause_after: z.int().min(1).max(1000).optional(),
+      /** Private addresses (`host:port`) that the webhooks and pings of tasks may reach. */
+      grants: z.array(z.string().min(1)).default([]),
+    })
+    .refine((one) => one.webhook === undefined || one.tool === undefined, {
+      message: 'may have a webhook or a tool, not both',
+    })
+    .default({ with: {}, after: 3, cooldown: '1h', grants: [] }),
+  /** Asked for while the scheduler does its work; when it stays away, a dead-man switch tells people. */
+  scheduler_ping: z
+    .strictObject({
+      url: z.url({ protocol: /^https?$/ }).max(2000),
+      every: durationText(1000).default('60s'),
+    })
+    .optional(),
   rate_limit: z
     .strictObject({ per_second: z.int().min(1).default(200), burst: z.int().min(1).default(1000) })
     .default({ per_second: 200, burst: 1000 }),

@@ -147,6 +147,7 @@ async function startScheduler(base: Base): Promise<StartedService> {
     import('../domain/recurrence/index.js'),
   ]);
   const { config } = init;
+  const ping = await startSchedulerPing(base);
   const scheduler = new Scheduler({
     store,
     bus,
@@ -154,6 +155,7 @@ async function startScheduler(base: Base): Promise<StartedService> {
     logger,
     observations,
     tracer,
+    onPass: () => ping?.beat(),
     misfireAfterMs: parseDuration(config.misfire_after),
     staggerMs: 1000 / config.catchup_per_second,
   });
@@ -209,6 +211,10 @@ async function startWorker(base: Base): Promise<StartedService> {
     onLeased: (runIds) => leases.hold(runIds),
     observations,
     tracer,
+    ping: (url) =>
+      void tools.callers
+        .fetchText(url, config.notify.grants, {})
+        .catch((error: unknown) => logger.warn({ err: error }, 'the dead-man ping of a task did not arrive')),
   });
   const common = {
     workerId: init.workerId,
@@ -278,6 +284,7 @@ async function startApi(base: Base): Promise<StartedService> {
     bus,
     clock,
     config,
+    metrics,
     home: init.home,
     version: init.version,
     startedAt: init.startedAt,
@@ -302,14 +309,45 @@ async function startApi(base: Base): Promise<StartedService> {
     ...(clock instanceof ServiceClock ? { advanceClock: (ms: number) => clock.advance(ms, bus) } : {}),
   });
   const { url } = await api.listen({ host: config.host, port: config.port });
+  const { startFailureWatch } = await import('./notify/start-failure-watch.js');
+  const watch = startFailureWatch({
+    store,
+    bus,
+    clock,
+    logger,
+    observer: observations,
+    notify: config.notify,
+    builtinTools: tools.builtinTools,
+    callTool: (tool, input, context) => tools.callers.call(tool, input, context),
+  });
   return {
     url,
     async stop() {
+      await watch.stop();
       await api.close();
       await tools.callers.close();
       return {};
     },
   };
+}
+
+/** A dead-man switch for the scheduler, when one is configured; only then does it load what calls tools. */
+async function startSchedulerPing(base: Base) {
+  const { scheduler_ping: settings } = base.init.config;
+  if (settings === undefined) return null;
+  const [{ DeadManPing }, { grantFor }, { callers }] = await Promise.all([
+    import('./notify/dead-man-ping.js'),
+    import('./notify/deliver-notice.js'),
+    loadTools(base),
+  ]);
+  const { clock, logger } = base;
+  return new DeadManPing({
+    url: settings.url,
+    everyMs: parseDuration(settings.every),
+    monotonic: () => clock.monotonic(),
+    logger,
+    ping: async (url) => void (await callers.fetchText(url, [grantFor(url)], {})),
+  });
 }
 
 async function loadTools({ init, clock, redactor, observations }: Base) {

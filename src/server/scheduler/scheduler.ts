@@ -37,6 +37,8 @@ export interface SchedulerOptions {
   /** Where metrics go; onto the bus when left out. */
   observations?: ObservationBuffer;
   tracer?: Tracer | null;
+  /** Called after each pass that ended well. */
+  onPass?: () => void;
 }
 
 const DEFAULTS = {
@@ -57,8 +59,9 @@ const MAX_PER_TASK = 500;
  * earlier one (product.md, promise 3). Any number of schedulers may run.
  */
 export class Scheduler implements SchedulerContract {
-  readonly #options: Required<Omit<SchedulerOptions, 'observations' | 'tracer'>>;
+  readonly #options: Required<Omit<SchedulerOptions, 'observations' | 'tracer' | 'onPass'>>;
   readonly #observations: ObservationBuffer;
+  readonly #onPass: () => void;
   readonly #targets: TallyTargets;
   readonly #watch: ClockWatch;
   readonly #unsubscribe: (() => void)[] = [];
@@ -93,6 +96,7 @@ export class Scheduler implements SchedulerContract {
     this.caughtUp = new Promise((resolve) => {
       this.#resolveCaughtUp = resolve;
     });
+    this.#onPass = options.onPass ?? (() => {});
     this.#observations =
       options.observations ??
       new ObservationBuffer((observations) => options.bus.publish('metrics', { observations }));
@@ -243,6 +247,7 @@ export class Scheduler implements SchedulerContract {
     this.lastTickAt = clock.now();
     observations.observe('scheduler_tick_duration_seconds', {}, (clock.monotonic() - began) / 1000);
     observations.set('scheduler_last_tick_timestamp_seconds', {}, this.lastTickAt / 1000);
+    this.#onPass();
     return total;
   }
 

@@ -47,15 +47,20 @@ export function measureStore(
       const value: unknown = Reflect.get(target, property, target);
       if (typeof value !== 'function') return value;
       const operation = operationOf(String(property));
-      const wrapped = operation === null ? value.bind(target) : timed(value.bind(target), operation);
+      const wrapped =
+        operation === null ? value.bind(target) : timed(String(property), value.bind(target), operation);
       measured.set(property, wrapped);
       return wrapped;
     },
   });
 
-  function timed(call: (...given: unknown[]) => Promise<unknown>, operation: DatabaseOperation) {
-    const isAudit = call.name === 'bound appendAudit';
-    const isPublish = call.name === 'bound publishEvent';
+  function timed(
+    name: string,
+    call: (...given: unknown[]) => Promise<unknown>,
+    operation: DatabaseOperation,
+  ) {
+    const isAudit = name === 'appendAudit';
+    const isPublish = name === 'publishEvent';
     return async (...given: unknown[]) => {
       const began = monotonic();
       try {

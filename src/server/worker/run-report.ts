@@ -27,6 +27,8 @@ export class RunReport {
       observations: ObservationBuffer;
       logger: Logger;
       tracer: Tracer | null;
+      /** Called after a success of a task that is to be pinged for. */
+      ping: (url: string) => void;
       monotonic: () => number;
     },
   ) {
@@ -75,6 +77,9 @@ export class RunReport {
       }
       this.#ended.delete(done.runId);
       this.#count(done, ended);
+      const url = ended.leased.spec.monitor?.ping_url;
+      if (url !== undefined && (done.status === 'succeeded' || done.status === 'partial'))
+        this.options.ping(url);
       this.#say(done, ended);
       this.#trace(done, ended);
     }

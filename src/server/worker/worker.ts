@@ -27,6 +27,8 @@ export interface WorkerOptions {
   /** Where metrics go; onto the bus when left out. */
   observations?: ObservationBuffer;
   tracer?: Tracer | null;
+  /** Asks for the dead-man URL of a task that succeeded. */
+  ping?: (url: string) => void;
 }
 
 /** The most runs leased in one go; a batch costs one commit whatever its size. */
@@ -41,7 +43,7 @@ interface ActiveRun {
 
 /** Leases due runs, executes them and writes what became of them. */
 export class Worker {
-  readonly #options: Required<Omit<WorkerOptions, 'observations' | 'tracer'>>;
+  readonly #options: Required<Omit<WorkerOptions, 'observations' | 'tracer' | 'ping'>>;
   readonly #report: RunReport;
   readonly #writer: CompletionWriter;
   readonly #waiting: LeasedRun[] = [];
@@ -76,6 +78,7 @@ export class Worker {
       observations: this.#observations,
       logger: options.logger,
       tracer: options.tracer ?? null,
+      ping: options.ping ?? (() => {}),
       monotonic: () => options.clock.monotonic(),
     });
     this.#writer = new CompletionWriter({

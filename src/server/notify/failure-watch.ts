@@ -1,0 +1,202 @@
+import type { Clock } from '../../domain/clock.js';
+import { parseDuration } from '../../domain/duration.js';
+import type { Observer } from '../../domain/observability/observer.js';
+import { isFinal, type Run, type RunStatus } from '../../domain/run.js';
+import type { Task } from '../../domain/task.js';
+import type { Bus } from '../bus/bus.js';
+import type { Config } from '../config.js';
+import type { Store } from '../store/store.js';
+import type { Logger } from '../telemetry/logger.js';
+import { type Notice, noticeOf } from './notice.js';
+
+const PREFIX = 'failing:';
+/** What failed; everything else that ended well or was not the task's doing breaks no row of failures but a success. */
+const FAILED: readonly RunStatus[] = ['failed', 'dead'];
+const WORKED: readonly RunStatus[] = ['succeeded', 'partial'];
+/** How long runs are waited for that end together, milliseconds. */
+const SETTLE_MS = 300;
+/** A look underneath the bus, milliseconds. */
+const EVERY_MS = 10_000;
+const MOST_TASKS = 500;
+
+/** What is remembered of a task that fails, in `meta`: whoever swaps it in is the one who tells. */
+interface FailingState {
+  since: number;
+  failures: number;
+  /** When people were last told; null: they could not be told yet. */
+  notified_at: number | null;
+}
+
+export interface FailureWatchOptions {
+  store: Store;
+  bus: Bus;
+  clock: Clock;
+  logger: Logger;
+  observer: Observer;
+  notify: Config['notify'];
+  /** @returns false when nobody is to be told. */
+  deliver(notice: Notice, task: Task, key: string): Promise<boolean>;
+}
+
+/**
+ * Sees tasks that fail again and again: tells people after n failures in a row and again after the cooldown, tells them
+ * when it works again, and pauses a task after its limit. Level-triggered: it looks at the runs as they are, so a restart
+ * or a lost message changes nothing, and of several servers one tells.
+ */
+export class FailureWatch {
+  #newest: string | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #soon: NodeJS.Timeout | null = null;
+  #running: Promise<void> | null = null;
+  #again = false;
+  #unsubscribe: () => void = () => {};
+
+  constructor(private readonly options: FailureWatchOptions) {}
+
+  start(): void {
+    this.#unsubscribe = this.options.bus.subscribe('run', () => {
+      this.#soon ??= setTimeout(() => this.wake(), SETTLE_MS).unref();
+    });
+    this.#timer = setInterval(() => this.wake(), EVERY_MS).unref();
+    this.wake();
+  }
+
+  async stop(): Promise<void> {
+    this.#unsubscribe();
+    if (this.#timer !== null) clearInterval(this.#timer);
+    if (this.#soon !== null) clearTimeout(this.#soon);
+    this.#again = false;
+    await this.#running;
+  }
+
+  wake(): void {
+    this.#soon = null;
+    if (this.#running !== null) {
+      this.#again = true;
+      return;
+    }
+    this.#running = this.runOnce()
+      .catch((error: unknown) =>
+        this.options.logger.warn({ err: error }, 'failing tasks could not be looked at'),
+      )
+      .finally(() => {
+        this.#running = null;
+        if (!this.#again) return;
+        this.#again = false;
+        this.wake();
+      });
+  }
+
+  /** One look: costs what failed since the last one, and what is known to fail. */
+  async runOnce(): Promise<void> {
+    const { store, observer } = this.options;
+    const known = await store.listMeta(PREFIX, MOST_TASKS);
+    const page = await store.listRuns({ statuses: [...FAILED], limit: 200 });
+    const fresh = page.items.slice(0, page.items.findIndex(({ id }) => id === this.#newest) >>> 0);
+    const ids = new Set([
+      ...known.map(({ key }) => key.slice(PREFIX.length)),
+      ...fresh.map(({ taskId }) => taskId),
+    ]);
+    for (const id of ids) await this.#look(id);
+    this.#newest = page.items[0]?.id ?? null;
+    observer.set('failing_tasks', {}, (await store.listMeta(PREFIX, MOST_TASKS)).length);
+  }
+
+  async #look(taskId: string): Promise<void> {
+    const { store, clock, notify } = this.options;
+    const key = PREFIX + taskId;
+    const [task, text] = await Promise.all([store.getTask(taskId), store.getMeta(key)]);
+    const state = text === null ? null : (JSON.parse(text) as FailingState);
+    if (task === null || task.state === 'canceled') {
+      if (text !== null) await store.swapMeta(key, text, null);
+      return;
+    }
+    const monitor = task.spec.monitor ?? {};
+    const after = monitor.notify_after ?? notify.after;
+    const pauseAfter = monitor.pause_after ?? notify.pause_after ?? null;
+    const row = await this.#rowOfFailures(taskId, Math.max(after, pauseAfter ?? 0, state?.failures ?? 0));
+    const [last] = row.failures;
+    if (last === undefined) {
+      if (text === null || state === null || !(await store.swapMeta(key, text, null))) return;
+      if (row.last !== null && state.notified_at !== null)
+        await this.#tell(
+          noticeOf('task_recovered', task, row.last, state.failures, state.since, clock.now()),
+          task,
+        );
+      return;
+    }
+    const failures = row.failures.length;
+    if (failures < Math.min(after, pauseAfter ?? after)) return;
+    const since = state?.since ?? (row.failures.at(-1) as Run).finishedAt ?? clock.now();
+    const paused = pauseAfter !== null && failures >= pauseAfter && (await this.#pause(task, failures, last));
+    const isNew = state === null || failures > state.failures;
+    const rested =
+      state === null ||
+      state.notified_at === null ||
+      clock.now() - state.notified_at >= parseDuration(monitor.cooldown ?? notify.cooldown);
+    if (!paused && !(isNew && rested && failures >= after)) return;
+    const next = JSON.stringify({ since, failures, notified_at: clock.now() } satisfies FailingState);
+    if (!(await store.swapMeta(key, text, next))) return;
+    const kind = paused ? 'task_paused' : 'task_failing';
+    if (await this.#tell(noticeOf(kind, task, last, failures, since, clock.now()), task)) return;
+    // It is told with the next failure.
+    await store.swapMeta(
+      key,
+      next,
+      JSON.stringify({ since, failures, notified_at: null } satisfies FailingState),
+    );
+  }
+
+  /** The failures since the last success, newest first, `most` at most. */
+  async #rowOfFailures(taskId: string, most: number): Promise<{ failures: Run[]; last: Run | null }> {
+    const failures: Run[] = [];
+    const { items } = await this.options.store.listRuns({
+      taskId,
+      statuses: [...FAILED, ...WORKED],
+      limit: Math.min(1000, most + 1),
+    });
+    const ended = items.filter((run) => isFinal(run.status));
+    for (const run of ended) {
+      if (WORKED.includes(run.status)) break;
+      failures.push(run);
+    }
+    return { failures, last: ended[0] ?? null };
+  }
+
+  /** @returns whether it was active and is paused now. */
+  async #pause(task: Task, failures: number, last: Run): Promise<boolean> {
+    const { store, clock, bus, logger, observer } = this.options;
+    if (task.state !== 'active') return false;
+    const cause = last.error?.message ?? last.reason ?? 'no reason was recorded';
+    const stateReason = `failed ${failures} times in a row: ${cause}`.slice(0, 500);
+    const now = clock.now();
+    const paused: Task = { ...task, state: 'paused', stateReason, version: task.version + 1, updatedAt: now };
+    if (!(await store.updateTask(paused, task.version, 'system'))) return false;
+    const details = { name: task.name, reason: stateReason, run_id: last.id };
+    await store.appendAudit({ at: now, actor: 'system', action: 'task.paused', target: task.id, details });
+    bus.publish('schedule', { reason: 'task' });
+    observer.add('tasks_auto_paused_total');
+    logger.warn(
+      { task_id: task.id, task: task.name, run_id: last.id, failures },
+      'task paused after failures',
+    );
+    return true;
+  }
+
+  /** @returns whether it was handed over, or nobody is to be told. */
+  async #tell(notice: Notice, task: Task): Promise<boolean> {
+    const { logger, observer } = this.options;
+    const fields = { task_id: task.id, task: task.name, run_id: notice.last_run_id, notice: notice.kind };
+    logger.warn({ ...fields, failures: notice.failures }, notice.text);
+    try {
+      const key = `${notice.kind}/${task.id}/${notice.last_run_id}`;
+      if (await this.options.deliver(notice, task, key))
+        observer.add('notifications_total', { outcome: 'sent' });
+      return true;
+    } catch (error) {
+      observer.add('notifications_total', { outcome: 'failed' });
+      logger.warn({ ...fields, err: error }, 'a notice could not be handed over');
+      return false;
+    }
+  }
+}
