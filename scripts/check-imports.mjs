@@ -33,6 +33,7 @@ const LAYERS = {
   'checks/validate-scheduler/': ['checks/', 'cli/', 'domain/', 'server/'],
   'checks/in-process/': ['checks/', 'domain/', 'server/'],
   // Doctor needs nothing running: it looks where the services would.
+  'checks/check-security/': ['checks/', 'domain/', 'server/'],
   'checks/doctor/': ['checks/', 'cli/', 'client/', 'domain/', 'server/'],
   'commands/': [
     'cli/',

@@ -6,7 +6,7 @@ import { serverEnvironment } from './server-environment.js';
 /** Names of variables whose values are nobody's business. */
 const SECRET_NAME = /TOKEN|SECRET|PASSW|_KEY|APIKEY|CREDENTIAL|AUTH|DSN/i;
 /** Texts that are secrets by their form, whoever's they are. */
-const SECRET_FORMS: readonly RegExp[] = [
+export const SECRET_FORMS: readonly RegExp[] = [
   /\bpao_[aobw]_[0-9A-Za-z]{20,}/g,
   /\b(?:sk|rk|pk)-[A-Za-z0-9_-]{16,}/g,
   /\bgh[pousr]_[A-Za-z0-9]{20,}/g,

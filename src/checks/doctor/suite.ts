@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import type { Suite, SuiteOptions } from '../check.js';
+import type { Suite, SuiteOptions, SuiteSetUp } from '../check.js';
 import { accessChecks } from './access.js';
 import { configurationChecks } from './configuration.js';
 import { DoctorContext } from './context.js';
@@ -39,35 +39,38 @@ export const doctor: Suite<DoctorContext, DoctorOptions> = {
     ...shellChecks,
     ...toolChecks,
   ],
-  async setUp(options) {
-    const context = new DoctorContext({
-      home: options.home,
-      userHome: options.userHome || homedir(),
-      cwd: options.cwd,
-      env: options.env,
-      packageRoot: options.packageRoot,
-      version: options.version,
-      nodeVersion: process.version,
-      limitsFile: '/proc/self/limits',
-      offsetAt,
-      lowDisk: { warn: 256 * MIB, fail: 32 * MIB },
-      muchSpace: { log: 64 * MIB, unused: 128 * MIB },
-      now: Date.now,
-    });
-    options.onContext?.(context);
-    const running = context.running();
-    const loaded = await context.config().catch(() => null);
-    const url = await context.databaseUrl().catch(() => '');
-    return {
-      context,
-      target: {
-        url: running?.url ?? null,
-        store: url.startsWith('postgres') ? 'postgres' : 'sqlite',
-        bus: loaded?.config.redis_url.startsWith('redis') ? 'redis' : 'memory',
-        ephemeral: false,
-      },
-      has: new Set(),
-      dispose: () => context.close(),
-    };
-  },
+  setUp: setUpDoctor,
 };
+
+/** A look at this place; the database and the server are looked at as checks ask for them. */
+export async function setUpDoctor(options: DoctorOptions): Promise<SuiteSetUp<DoctorContext>> {
+  const context = new DoctorContext({
+    home: options.home,
+    userHome: options.userHome || homedir(),
+    cwd: options.cwd,
+    env: options.env,
+    packageRoot: options.packageRoot,
+    version: options.version,
+    nodeVersion: process.version,
+    limitsFile: '/proc/self/limits',
+    offsetAt,
+    lowDisk: { warn: 256 * MIB, fail: 32 * MIB },
+    muchSpace: { log: 64 * MIB, unused: 128 * MIB },
+    now: Date.now,
+  });
+  options.onContext?.(context);
+  const running = context.running();
+  const loaded = await context.config().catch(() => null);
+  const url = await context.databaseUrl().catch(() => '');
+  return {
+    context,
+    target: {
+      url: running?.url ?? null,
+      store: url.startsWith('postgres') ? 'postgres' : 'sqlite',
+      bus: loaded?.config.redis_url.startsWith('redis') ? 'redis' : 'memory',
+      ephemeral: false,
+    },
+    has: new Set(),
+    dispose: () => context.close(),
+  };
+}

@@ -1,0 +1,20 @@
+import { SuiteCommand } from '../../cli/suite-command.js';
+import { SUITE_FLAGS } from '../../cli/suite-flags.js';
+
+/** Who could get at this pao, and how. */
+export default class CheckSecurity extends SuiteCommand<typeof CheckSecurity> {
+  static override summary = 'Check who could get at this pao, and how';
+  static override description =
+    'Looks at the data directory and, when it runs, asks the server itself: listening address, Host and Origin, tokens and scopes, secrets written out, tools, files, audit chain, Node.js. Changes nothing.';
+  static override examples = [
+    '<%= config.bin %> check security',
+    '<%= config.bin %> check security --strict --junit security.xml',
+  ];
+  static override flags = SUITE_FLAGS;
+
+  async run(): Promise<unknown> {
+    const { checkSecurity } = await import('../../checks/check-security/suite.js');
+    const { cwd, userHome } = this.process;
+    return this.runSuite(checkSecurity, { home: this.dataDirectory(), userHome, cwd });
+  }
+}
