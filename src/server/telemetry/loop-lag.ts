@@ -1,9 +1,9 @@
-const EVERY_MS = 250;
+const EVERY_MS = 500;
 /** Samples that are kept. */
-const KEPT = 4;
+const KEPT = 3;
 
 /**
- * How late the event loop is: how much later than asked for a timer fires, looked at four times a second. (The histogram
+ * How late the event loop is: how much later than asked for a timer fires, looked at twice a second. (The histogram
  * of `perf_hooks` would wake an idle process a hundred times a second.)
  */
 export class LoopLag {
@@ -33,7 +33,7 @@ export class LoopLag {
     this.#samples.push(Math.max(0, lateMs));
   }
 
-  /** By how much it was late all of the last second, milliseconds; 0 after a single long pause, such as a laptop's sleep. */
+  /** By how much it was late all of the last one and a half seconds, milliseconds; 0 after a single long pause, such as a laptop's sleep. */
   get lasting(): number {
     return Math.min(...this.#samples);
   }

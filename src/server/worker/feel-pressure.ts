@@ -4,8 +4,8 @@ import type { Pressure } from './concurrency-limit.js';
 
 /** Bounds of what is bearable: share of the heap or of the container's memory, milliseconds of the rest. */
 const MEMORY_SHARE = 0.85;
-const LOOP_LAG_MS = 250;
-const DATABASE_MS = 1000;
+const LOOP_LAG_MS = 500;
+const DATABASE_MS = 2000;
 
 /** What this process feels of the load. */
 export function feelPressure(lag: LoopLag, databaseMs: number): Pressure {

@@ -217,11 +217,8 @@ export class Worker {
   #room(): number {
     if (this.#stopping || !this.#healthy || this.#suspect !== null || this.#writer.size > 4 * MAX_BATCH)
       return 0;
-    // Under pressure nothing is taken ahead.
-    const ahead =
-      this.#concurrency < this.#options.concurrency
-        ? 0
-        : Math.min(MAX_BATCH, Math.ceil(this.#rate * HORIZON_MS));
+    // Also under pressure: a database that is slow is spared by larger batches, not by smaller ones.
+    const ahead = Math.min(MAX_BATCH, Math.ceil(this.#rate * HORIZON_MS));
     const target = Math.max(this.#concurrency, ahead);
     const held = this.#waiting.length + this.#active.size;
     return held > target / 2 && this.#active.size >= this.#concurrency ? 0 : Math.max(0, target - held);
