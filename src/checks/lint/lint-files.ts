@@ -63,7 +63,9 @@ function lintCode(target: LintTarget, text: string, context: LintContext): Linte
 async function lintTasks(target: LintTarget, text: string, context: LintContext): Promise<LintedFile | null> {
   const file = await readTaskFile(target.path, text, await toolsBeside(target.path), target.isNamed);
   for (const document of file.others) file.tools.add(document);
-  if (!target.isNamed && file.tasks.length === 0) return null;
+  // Met in a folder, a file that can not be read is ours only when it speaks of a pipeline.
+  const isOurs = file.tasks.length > 0 || (file.error !== null && /^\s*["']?pipeline["']?\s*:/m.test(text));
+  if (!target.isNamed && !isOurs) return null;
   const reports: Report[] = [];
   if (file.error !== null) {
     const { message, hint, start, end } = file.error;

@@ -113,8 +113,11 @@ describe('pao lint-scheduler', () => {
       put(name, 'export const at = Date.now();\n');
     put('warns.yaml', WARNS);
     put('package.json', '{"name": "x"}');
+    // Somebody else's YAML is none of our business; a task that can not be read is.
+    put('compose.yaml', 'services: &a\n  <<: *b\n');
+    put('broken.yaml', 'name: x\npipeline: [\n');
     const { findings } = JSON.parse((await lint(['.', '--json'])).stdout) as LintReport;
-    expect(findings.map(({ file }) => file)).toEqual(['a.ts', 'b.mjs', 'warns.yaml']);
+    expect(findings.map(({ file }) => file)).toEqual(['a.ts', 'b.mjs', 'broken.yaml', 'warns.yaml']);
   });
 
   it('writes SARIF that keeps the schema of 2.1.0', async () => {
