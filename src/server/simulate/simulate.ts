@@ -202,7 +202,8 @@ function workOf(store: Store, clock: VirtualClock, { byTask, executed }: World) 
         const completion = executed.has(one.run.taskId) ? await execute(one) : assumedSuccess(one, now);
         if (completion === null) continue;
         const isFinal = completion.status !== 'queued' && completion.status !== 'waiting';
-        const lasts = isFinal ? (byTask.get(one.run.taskId)?.durationMs ?? 0) : 0;
+        // Schedules go by seconds: what is shorter is over at once.
+        const lasts = isFinal ? Math.floor((byTask.get(one.run.taskId)?.durationMs ?? 0) / 1000) * 1000 : 0;
         if (lasts === 0) await store.complete([completion], now);
         else begun.push({ completion: { ...completion, finishedAt: now + lasts }, endsAt: now + lasts });
       }
