@@ -47,7 +47,7 @@ function resultLine({ status, title, id, duration_ms: ms, error }: CheckResult, 
   return `${mark} ${title} ${paint.dim(`${id} (${note})`)}`;
 }
 
-/** One entry for each group with what runs in it below; a failed check stays on the screen. */
+/** One entry for each group, with what failed and what runs in it below. */
 function drawnList({ out, env, signal }: ShowSuiteOptions): SuiteProgress {
   let groups = new Map<string, DrawnGroup>();
   let drawing: Promise<unknown> = Promise.resolve();
@@ -69,7 +69,6 @@ function drawnList({ out, env, signal }: ShowSuiteOptions): SuiteProgress {
       const tasks = [...groups.values()].map((group) => ({
         title: group.title,
         task: (_: object, task: DrawnTask) => group.draw(task),
-        rendererOptions: { bottomBar: Infinity, persistentOutput: true },
       }));
       // The signal ends the suite, which ends every group: the list is not cut off on its own.
       const never = new AbortController().signal;
@@ -99,6 +98,7 @@ class DrawnGroup {
   readonly #results: CheckResult[] = [];
   readonly #lines: string[] = [];
   #task: DrawnTask | null = null;
+  #isClosed = false;
   #resolve: () => void = () => {};
   #reject: (error: Error) => void = () => {};
   readonly #done: Promise<void>;
@@ -144,7 +144,10 @@ class DrawnGroup {
   }
 
   close(): void {
+    // What has ended can not be drawn on any more.
+    if (this.#isClosed) return;
     this.#show();
+    this.#isClosed = true;
     if (this.#results.some(({ status }) => status === 'failed')) this.#reject(new Error(this.#head()));
     else this.#resolve();
   }
@@ -159,7 +162,7 @@ class DrawnGroup {
   }
 
   #show(): void {
-    if (this.#task === null) return;
+    if (this.#task === null || this.#isClosed) return;
     this.#task.title = this.#head();
     const running = [...this.#running].map(
       ([id, text]) => `${this.#open.get(id)}${text === '' ? '' : this.out.paintNote.dim(` ${text}`)}`,

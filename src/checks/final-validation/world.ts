@@ -58,7 +58,8 @@ export async function setUpWorld(
     config: { lease: '6s', rate_limit: { per_second: 100_000, burst: 100_000 } },
   });
   const toolServer = await startToolServer();
-  const folder = mkdtempSync(join(tmpdir(), 'pao-check-'));
+  const { own } = setUp.context;
+  const folder = own?.directory ?? mkdtempSync(join(tmpdir(), 'pao-check-'));
   let briefing: Promise<BriefingWorld> | null = null;
   const world: World = {
     ...setUp.context,
@@ -69,7 +70,7 @@ export async function setUpWorld(
       briefing ??= startBriefingWorld({ packageRoot, signal, progress: tools.progress });
       return briefing;
     },
-    footprint: setUp.context.own === null ? null : footprintOf(setUp.context.own),
+    footprint: own === null ? null : footprintOf(own),
     packageRoot: options.packageRoot,
     folder,
   };
