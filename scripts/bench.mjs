@@ -31,10 +31,14 @@ process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
 
 /** What a measurement prints. */
 async function run(file) {
-  const child = spawn(process.execPath, ['--import', 'tsx', file], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', '--import', './test/contract/sql-loader.mjs', file],
+    {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text) => {
     output += text;

@@ -5,7 +5,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { createRequire } from 'node:module';
 
 /** The version of the binaries that are fetched where a machine has none. */
-const EMBEDDED_VERSION = '17.7.0-beta.16';
+const EMBEDDED_VERSION = '17.10.0-beta.17';
 
 /** Where `initdb` and `postgres` are, and how they came there. */
 export interface PostgresBinaries {
