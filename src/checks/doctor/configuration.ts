@@ -4,7 +4,7 @@ import { parseDuration } from '../../domain/duration.js';
 import { PaoError } from '../../domain/errors.js';
 import { nearest } from '../../domain/nearest.js';
 import { findUpward, KNOWN_ENVIRONMENT, type LoadedConfig } from '../../server/config.js';
-import { shownDatabase } from '../../server/store/database-url.js';
+import { readDatabaseUrl, shownDatabase } from '../../server/store/database-url.js';
 import { CheckFailure } from '../check.js';
 import type { DoctorContext } from './context.js';
 import { broken, type DoctorCheck, doubtful, some } from './finding.js';
@@ -164,7 +164,10 @@ async function conflicts(context: DoctorContext): Promise<Conflict[]> {
     found.push({ what: `PAO_HOME is ${home}, and this folder has ${project}.`, command: 'unset PAO_HOME' });
   }
   const local = join(home, 'orchestrator.db');
-  if (config.database_url !== undefined && existsSync(local)) {
+  // After a move to PostgreSQL the old file is kept, and that is fine.
+  const isFile =
+    config.database_url !== undefined && readDatabaseUrl(config.database_url)?.engine === 'sqlite';
+  if (config.database_url !== undefined && isFile && existsSync(local)) {
     const named = shownDatabase(config.database_url);
     if (named !== local)
       found.push({
