@@ -1,10 +1,14 @@
 import { EXIT, PaoError } from '../../../domain/errors.js';
 import initial from '../migrations/postgres/0001_initial.sql';
+import cancelReason from '../migrations/postgres/0002_cancel_reason.sql';
 import type { Migration } from '../sqlite/migrate.js';
 import type { PostgresDatabase, Sql } from './database.js';
 
 /** All steps of the PostgreSQL schema, oldest first. Only ever appended to. */
-export const POSTGRES_MIGRATIONS: readonly Migration[] = [{ name: '0001_initial', sql: initial }];
+export const POSTGRES_MIGRATIONS: readonly Migration[] = [
+  { name: '0001_initial', sql: initial },
+  { name: '0002_cancel_reason', sql: cancelReason },
+];
 
 /** Taken for the length of a transaction by who migrates. Any number that is ours alone. */
 const LOCK = 7_260_401;
