@@ -7,6 +7,8 @@ export interface HealthCheck {
   status: HealthStatus;
   /** Since when it has had this status, RFC 3339. */
   since: string;
+  /** `since` is when this server first looked: it may have been so for longer. */
+  since_is_first_look: boolean;
   message: string;
   hint: string | null;
   duration_ms: number;

@@ -68,7 +68,7 @@ export async function explainTask(task: Task, at: number | null, { store, clock 
     lines.push({
       kind: 'note',
       at: instant(task.snoozedUntil),
-      text: `Occurrences before ${localTime(task.snoozedUntil, zone)} are skipped (snoozed).`,
+      text: `Occurrences up to ${localTime(lastSecond(task.snoozedUntil), zone)} are left out (snoozed).`,
     });
   }
   const next = nextNotLeftOut(task);
@@ -117,6 +117,9 @@ async function movedByZones(task: Task, store: Store, zone: string): Promise<Lin
     text: `The time zone database went from ${change.from} to ${change.to}: ${localTime(moved.from, zone)} moved to ${to}.`,
   };
 }
+
+/** The last whole second before an instant: what a person skips by name is then named itself. */
+const lastSecond = (ms: number): number => Math.floor((ms - 1) / 1000) * 1000;
 
 function sentence(run: Run, zone: string): string {
   const when = localTime(run.scheduledFor, zone);

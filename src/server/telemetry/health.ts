@@ -16,7 +16,7 @@ const CACHE_MS = 1000;
 /** Looks at each component of the system the way a person would ask for it (observability.md A8). */
 export function createHealth(options: LookOptions & { version: string; startedAt: number }): HealthSource {
   const { store, clock } = options;
-  const since = new Map<string, { status: HealthStatus; at: number }>();
+  const since = new Map<string, { status: HealthStatus; at: number; seenToChange: boolean }>();
   const looks = componentLooks(options);
   let cached: { at: number; report: Promise<HealthReport> } | null = null;
   let ready: { at: number; answer: Promise<boolean> } | null = null;
@@ -32,11 +32,12 @@ export function createHealth(options: LookOptions & { version: string; startedAt
     );
     const before = since.get(name);
     if (before === undefined || before.status !== finding.status)
-      since.set(name, { status: finding.status, at: clock.now() });
+      since.set(name, { status: finding.status, at: clock.now(), seenToChange: before !== undefined });
     return {
       name,
       status: finding.status,
       since: new Date(since.get(name)?.at ?? clock.now()).toISOString(),
+      since_is_first_look: since.get(name)?.seenToChange !== true,
       message: finding.message,
       hint: finding.hint ?? null,
       duration_ms: Math.round((clock.monotonic() - began) * 100) / 100,

@@ -302,6 +302,7 @@ describe('operations', () => {
         (check: { name: string }) => check.name,
       ),
     ).toContain('store');
+    expect((await send('GET', '/health', { token: null })).body.checks[0].since_is_first_look).toBe(true);
     expect((await fetch(`${api.url}/metrics`)).status).toBe(401);
     const metrics = await fetch(`${api.url}/metrics`, { headers: { authorization: `Bearer ${api.admin}` } });
     expect(await metrics.text()).toContain('orchestrator_http_requests_total');
