@@ -16,6 +16,8 @@ const KEPT_OUTPUT = 200_000;
 export interface EphemeralSystemOptions {
   packageRoot: string;
   signal: AbortSignal;
+  /** Which `pao start`: `local` when left out. */
+  kind?: 'local' | 'system';
   /** Worker processes; 1 when left out. */
   workers?: number;
   /** Instant its clock starts at (RFC 3339): it then takes {@link EphemeralSystem.advance}. Real time when left out. */
@@ -142,7 +144,15 @@ export class EphemeralSystem {
     options.signal.throwIfAborted();
     const bin = join(options.packageRoot, 'bin', 'run.cjs');
     const port = this.#started === null ? '0' : new URL(this.#started.url).port;
-    const args = ['start', 'local', '--json', '--port', port, '--workers', String(options.workers ?? 1)];
+    const args = [
+      'start',
+      options.kind ?? 'local',
+      '--json',
+      '--port',
+      port,
+      '--workers',
+      String(options.workers ?? 1),
+    ];
     const child = spawn(process.execPath, [bin, ...args, ...(options.args ?? [])], {
       cwd: this.directory,
       env: this.#environment(),

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll } from 'vitest';
+import type { EphemeralSystem } from '../../src/checks/ephemeral-system.js';
 import { footprintOf } from '../../src/checks/final-validation/footprint.js';
 import { finalValidation } from '../../src/checks/final-validation/suite.js';
 import { startToolServer, type ToolServer } from '../../src/checks/final-validation/tool-server.js';
@@ -37,6 +38,7 @@ function aWorld(changes: Partial<World> = {}): World {
     toolServer,
     briefing: () => Promise.reject(new Error('The briefing has tests of its own.')),
     footprint: null,
+    startWithoutServers: async () => broken.system,
     packageRoot: root,
     folder: tmpdir(),
     ...changes,
@@ -457,6 +459,25 @@ sabotage(suite, 'recovery.crashed', 'a queued run that is lost in a crash', asyn
   await fails(aWorld({ own: pretended(0), patienceMs: 20_000 }), /The number of runs is 9, expected 10/, {
     timeoutMs: 60_000,
   });
+});
+
+sabotage(suite, 'recovery.schema', 'a database without an administrator', async (fails) => {
+  const own = {
+    ...pretended(0),
+    home: tmpdir(),
+    client: broken.live.clientWith('pao_nobody'),
+  } as unknown as World['own'];
+  await fails(aWorld({ own }), /This is not a token of pao/);
+});
+
+sabotage(suite, 'recovery.fallback', 'a fall-back without a word', async (fails) => {
+  const { url, token, client } = broken.live;
+  const silent = { url, token, client, output: 'All is well.', dispose: async () => {} };
+  const world = aWorld({
+    startWithoutServers: async () => silent as unknown as EphemeralSystem,
+    patienceMs: 15_000,
+  });
+  await fails(world, /Nothing warns that another database takes the place of PostgreSQL/);
 });
 
 sabotage(

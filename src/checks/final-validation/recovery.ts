@@ -1,8 +1,10 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { RunObject } from '../../client/api-objects.js';
 import type { Check, CheckTools } from '../check.js';
 import { ensure, ensureEqual } from '../ensure.js';
 import type { EphemeralSystem } from '../ephemeral-system.js';
-import { endOf, ensureRun, makeTask, runsOf, steps } from '../make.js';
+import { endOf, ensureRun, makeTask, runsOf, runToEnd, steps } from '../make.js';
 import { signalProcess } from '../process-tree.js';
 import { until } from '../until.js';
 import { aGate } from './gate.js';
@@ -161,6 +163,43 @@ export const recoveryChecks: Check<World>[] = [
     );
     return { parts };
   }),
+  breaking('recovery.schema', 'A database that is gone is made anew', async (world, tools, own) => {
+    await own.stop();
+    for (const end of ['', '-wal', '-shm']) rmSync(join(own.home, `orchestrator.db${end}`), { force: true });
+    await own.startAgain();
+    // Nobody is known any more: the start made another administrator.
+    const fresh = { ...world, client: own.client, token: own.token };
+    const task = await makeTask(fresh, tools, steps({ id: 'echo', uses: 'debug.echo' }));
+    const run = await runToEnd(fresh, tools, task);
+    ensureRun(fresh, tools, run, 'succeeded');
+    return { status: run.status };
+  }),
+  {
+    id: 'recovery.fallback',
+    title: 'Without the database and Redis that are configured it runs on SQLite, and warns',
+    group,
+    requires: ['ephemeral-server'],
+    timeoutMs: 90_000,
+    async run(world, tools) {
+      const system = await world.startWithoutServers(tools.signal);
+      try {
+        const live = { ...world, url: system.url, client: system.client, token: system.token };
+        const task = await makeTask(live, tools, steps({ id: 'echo', uses: 'debug.echo' }));
+        ensureRun(live, tools, await runToEnd(live, tools, task), 'succeeded');
+        const lines = system.output.split('\n').filter((line) => /This start (works|goes) on/.test(line));
+        const [database, redis] = [/This start works on .* instead/, /Redis .* goes on without it/].map(
+          (words) => lines.some((line) => words.test(line)),
+        );
+        ensure(database, 'Nothing warns that another database takes the place of PostgreSQL.', tools.rerun, {
+          lines,
+        });
+        ensure(redis, 'Nothing warns that there is no Redis.', tools.rerun, { lines });
+        return { warnings: lines };
+      } finally {
+        await system.dispose();
+      }
+    },
+  },
 ];
 
 /** Runs are queued, the system goes down and comes back: each of them ends well, and each is done once. */

@@ -5,6 +5,7 @@ import type { ToolObject } from '../../client/api-objects.js';
 import type { ToolInput } from '../../domain/tool.js';
 import type { CheckTools, SuiteOptions, SuiteSetUp } from '../check.js';
 import { type LiveSystem, setUpLiveSystem } from '../live-system.js';
+import { EphemeralSystem } from '../ephemeral-system.js';
 import { makeTool } from '../make.js';
 import { BRIEFING_SECRETS, type BriefingWorld, startBriefingWorld } from './briefing-world.js';
 import { type Footprint, footprintOf } from './footprint.js';
@@ -42,6 +43,8 @@ export interface World extends LiveSystem {
   briefing(tools: Pick<CheckTools, 'progress'>): Promise<BriefingWorld>;
   /** What the system's processes held before the first check. */
   footprint: Footprint | null;
+  /** `pao start system` with a PostgreSQL and a Redis that are not there. */
+  startWithoutServers(signal: AbortSignal): Promise<EphemeralSystem>;
   packageRoot: string;
   /** For files of the checks; removed at the end. */
   folder: string;
@@ -71,6 +74,15 @@ export async function setUpWorld(
       return briefing;
     },
     footprint: own === null ? null : footprintOf(own),
+    startWithoutServers: (signal) =>
+      EphemeralSystem.start({
+        packageRoot: options.packageRoot,
+        signal,
+        kind: 'system',
+        args: ['--wait', '1s'],
+        // Port 9 is that of the discard service: nothing listens there.
+        env: { DATABASE_URL: 'postgres://pao@127.0.0.1:9/pao', REDIS_URL: 'redis://127.0.0.1:9' },
+      }),
     packageRoot: options.packageRoot,
     folder,
   };
