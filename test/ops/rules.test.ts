@@ -22,7 +22,9 @@ describe('the alert rules', () => {
   });
 
   it('each have a unit test that sees them fire', () => {
-    const tests = readFileSync(`${root}/ops/prometheus/rules.test.yml`, 'utf8');
+    const tests = ['rules.test.yml', 'rules.slow.test.yml']
+      .map((file) => readFileSync(`${root}/ops/prometheus/${file}`, 'utf8'))
+      .join('\n');
     const named = [...tests.matchAll(/alertname(?:=~?"|: )([\w|.*]+)/g)].flatMap(([, names = '']) =>
       names.split('|'),
     );

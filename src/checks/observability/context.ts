@@ -1,0 +1,95 @@
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { SuiteOptions, SuiteSetUp } from '../check.js';
+import { type LiveSystem, setUpLiveSystem } from '../live-system.js';
+import { probe } from '../probe.js';
+import { type Family, parseExposition } from './exposition.js';
+import { findProgram } from './prometheus.js';
+
+/** A tool's server of the suite's own: what it was sent, and what it answers. */
+export interface StubServer {
+  url: string;
+  /** `host:port`, as a tool's grant names it. */
+  host: string;
+  requests: { path: string; headers: IncomingHttpHeaders }[];
+  close(): Promise<void>;
+}
+
+/** A live system, a stub to be called by its tools, and where the shipped rules are. */
+export interface ObservedSystem extends LiveSystem {
+  stub: StubServer;
+  packageRoot: string;
+}
+
+export interface ObservabilityOptions extends SuiteOptions {
+  /** `self`: start a Prometheus for the checks; null: without one. */
+  prometheus: 'self' | null;
+}
+
+/** Starts or takes a system, and the stub beside it. */
+export async function setUpObserved(
+  options: ObservabilityOptions,
+  progress: (text: string) => void,
+): Promise<SuiteSetUp<ObservedSystem>> {
+  const live = await setUpLiveSystem(options, progress, { config: { log_level: 'debug' }, workers: 2 });
+  const stub = await startStub();
+  const has = new Set(live.has);
+  if (options.prometheus === 'self' && findProgram('prometheus') !== null) has.add('prometheus');
+  return {
+    ...live,
+    has,
+    context: { ...live.context, stub, packageRoot: options.packageRoot },
+    async dispose() {
+      await stub.close();
+      await live.dispose();
+    },
+  };
+}
+
+/** A path that holds `fail` is answered with 500, `hang` never, all others with 200. */
+export async function startStub(): Promise<StubServer> {
+  const requests: StubServer['requests'] = [];
+  const server = createServer((request, response) => {
+    const path = request.url ?? '';
+    requests.push({ path, headers: request.headers });
+    request.resume();
+    if (path.includes('hang')) return;
+    response.writeHead(path.includes('fail') ? 500 : 200, { 'content-type': 'application/json' });
+    response.end('{"ok":true}');
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    url: `http://${host}`,
+    host,
+    requests,
+    async close() {
+      server.closeAllConnections();
+      await new Promise<void>((done) => server.close(() => done()));
+    },
+  };
+}
+
+/** What `/metrics` says now, as text. */
+export async function scrape(live: LiveSystem, signal: AbortSignal): Promise<string> {
+  const { status, body } = await probe(`${live.url}/metrics`, { token: live.token, signal });
+  if (status !== 200) throw new Error(`GET /metrics answered ${status}.`);
+  return String(body);
+}
+
+/** One value of a metric; 0 when the series is not there. */
+export function valueOf(
+  families: ReadonlyMap<string, Family>,
+  name: string,
+  labels: Record<string, string>,
+): number {
+  const base = name.replace(/_(bucket|sum|count)$/, '');
+  const samples = (families.get(name) ?? families.get(base))?.samples ?? [];
+  const found = samples.find(
+    (one) => one.name === name && Object.entries(labels).every(([key, value]) => one.labels[key] === value),
+  );
+  return found?.value ?? 0;
+}
+
+export const readMetrics = async (live: LiveSystem, signal: AbortSignal): Promise<Map<string, Family>> =>
+  parseExposition(await scrape(live, signal));

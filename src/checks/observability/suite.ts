@@ -1,0 +1,14 @@
+import type { Suite } from '../check.js';
+import { alertChecks } from './alert-checks.js';
+import { type ObservabilityOptions, type ObservedSystem, setUpObserved } from './context.js';
+import { flowChecks } from './flow-checks.js';
+import { metricChecks } from './metric-checks.js';
+
+/** `pao check observability`: whether what the system says about itself is true. */
+export const observability: Suite<ObservedSystem, ObservabilityOptions> = {
+  id: 'observability',
+  title: 'What the system says about itself is true',
+  command: 'pao check observability',
+  checks: [...metricChecks, ...flowChecks, ...alertChecks],
+  setUp: setUpObserved,
+};
