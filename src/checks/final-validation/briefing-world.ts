@@ -2,6 +2,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import type { ChangedTaskObject, RunObject } from '../../client/api-objects.js';
+import { pause } from '../../client/http-transport.js';
+import { ApiError } from '../../client/problem-error.js';
 import type { TaskInput } from '../../domain/task.js';
 import { type ChatFault, DEMO_MODEL, startChatServer } from '../../demo/chat-server.js';
 import type { LoopbackServer } from '../../demo/loopback-server.js';
@@ -82,9 +84,10 @@ export async function startBriefingWorld(
       model: DEMO_MODEL,
     });
     const { client } = system;
-    await client.importTools(parse(catalog), options);
+    const { signal } = options;
+    await onceItCan(() => client.importTools(parse(catalog), { signal }), signal);
     const spec = parse(writeBriefingTask('Europe/Chisinau')) as TaskInput;
-    const task = await client.applyTask(spec, options);
+    const task = await onceItCan(() => client.applyTask(spec, { signal }), signal);
     const now = async () => {
       const answer = await client.request<{ now: string }>({ method: 'GET', path: '/v1/clock' });
       return Date.parse(answer.now);
@@ -109,6 +112,18 @@ export async function startBriefingWorld(
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** Asks again when a system that has only just started says that it can not keep up (503), for a while. */
+async function onceItCan<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (let left = 20; ; left--) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (left === 0 || !(error instanceof ApiError) || error.httpStatus !== 503) throw error;
+      await pause(error.retryAfterMs ?? 500, signal);
+    }
   }
 }
 
