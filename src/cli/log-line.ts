@@ -18,6 +18,8 @@ export interface LogFilter {
   service?: string | undefined;
   run?: string | undefined;
   task?: string | undefined;
+  /** A trace, as 32 hex digits. */
+  trace?: string | undefined;
 }
 
 /** Levels from least to most severe. */
@@ -43,10 +45,11 @@ export function readLogLine(line: string): LogRecord {
 }
 
 /** Whether a record is one of those that are wanted. */
-export function matchesLog(record: LogRecord, { level, service, run, task }: LogFilter): boolean {
+export function matchesLog(record: LogRecord, { level, service, run, task, trace }: LogFilter): boolean {
   if (level !== undefined && severity(record.level) < severity(level)) return false;
   if (service !== undefined && !isOf(record, service)) return false;
   if (run !== undefined && record['run_id'] !== run && !isIn(record['run_ids'], run)) return false;
+  if (trace !== undefined && record['trace_id'] !== trace.toLowerCase()) return false;
   return task === undefined || record['task_id'] === task || record['task'] === task;
 }
 

@@ -34,6 +34,7 @@ export default class Logs extends BaseCommand<typeof Logs> {
     }),
     run: Flags.string({ summary: 'What is about this run', helpValue: 'RUN_ID' }),
     task: Flags.string({ summary: 'What is about this task', helpValue: 'TASK_ID' }),
+    trace: Flags.string({ summary: 'What is about this trace', helpValue: 'TRACE_ID' }),
   };
 
   /** A log without lines is an empty answer, where another command would print a document. */
@@ -45,9 +46,9 @@ export default class Logs extends BaseCommand<typeof Logs> {
   async run(): Promise<void> {
     const { readLogLine, matchesLog } = await import('../cli/log-line.js');
     const { lastLogLines, followLog } = await import('../cli/log-file.js');
-    const { follow, lines, level, service, run, task } = this.flags;
+    const { follow, lines, level, service, run, task, trace } = this.flags;
     const file = join(this.dataDirectory(), 'logs', 'pao.log');
-    const filter = { level, service, run, task };
+    const filter = { level, service, run, task, trace };
     const isWanted = (line: string) => matchesLog(readLogLine(line), filter);
     const last = await lastLogLines(file, lines, isWanted);
     if (last === null) this.out.note(`There is no log yet: ${file}`);

@@ -80,9 +80,9 @@ describe('following a log', () => {
 });
 
 describe('a log line', () => {
-  it('is wanted by level, service, run and task', () => {
+  it('is wanted by level, service, run, task and trace', () => {
     const record = readLogLine(
-      '{"level":"warn","service":"w1","msg":"m","run_id":"run_1","task_id":"tsk_1"}',
+      '{"level":"warn","service":"w1","msg":"m","run_id":"run_1","task_id":"tsk_1","trace_id":"ab12"}',
     );
     for (const filter of [
       {},
@@ -91,6 +91,7 @@ describe('a log line', () => {
       { service: 'w1' },
       { service: 'worker' },
       { run: 'run_1' },
+      { trace: 'AB12' },
       { task: 'tsk_1' },
     ])
       expect(matchesLog(record, filter)).toBe(true);
@@ -98,6 +99,7 @@ describe('a log line', () => {
       { level: 'error' },
       { service: 'api' },
       { run: 'run_2' },
+      { trace: 'ab13' },
       { task: 'tsk_2' },
       { run: 'run_1', service: 'w2' },
     ])

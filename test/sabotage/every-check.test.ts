@@ -5,20 +5,30 @@ import { SUITES } from '../../src/checks/suites.js';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 
-/** Ids that the sabotage tests of a suite name: the second argument of `sabotage(…)`, or a key of a table. */
-function provenIds(suite: string): Set<string> {
-  const files = readdirSync(folder).filter((name) => name.startsWith(suite) && name.endsWith('.test.ts'));
-  const text = files.map((name) => readFileSync(`${folder}/${name}`, 'utf8')).join('\n');
-  const calls = text.matchAll(/\bsabotage\(\s*\w+,\s*['"]([^'"]+)['"]/g);
-  const keys = text.matchAll(/^\s*['"]([\w.-]+)['"]:/gm);
-  return new Set([...calls, ...keys].map(([, id]) => id as string));
-}
+/** The sabotage tests of a suite, as text. */
+const testsOf = (suite: string) =>
+  readdirSync(folder)
+    .filter((name) => name.startsWith(suite) && name.endsWith('.test.ts'))
+    .map((name) => readFileSync(`${folder}/${name}`, 'utf8'))
+    .join('\n');
+
+/** Ids that the sabotage tests of a suite name: the second argument of a `sabotage(…)` that stands as a statement. */
+const provenIds = (suite: string) =>
+  new Set(
+    [...testsOf(suite).matchAll(/^\s*sabotage\(\s*\w+,\s*['"]([^'"]+)['"]/gm)].map(([, id]) => id as string),
+  );
 
 describe.each(Object.entries(SUITES))('%s', (id, load) => {
   it('has a sabotage test for every check', async () => {
     const { checks } = await load();
     const proven = provenIds(id);
     expect(checks.map((check) => check.id).filter((one) => !proven.has(one))).toEqual([]);
+  });
+
+  it('runs each of them, whatever the machine has', () => {
+    const conditional =
+      /^( *)(?:if|\} else)\b.*\{\n(?:(?:\1 .*)?\n)*?\1 +sabotage\(|\.(?:skip|todo|skipIf|runIf|only)\b/m;
+    expect(conditional.exec(testsOf(id))?.[0]).toBeUndefined();
   });
 
   it('has ids that occur once, needs that exist, and no circle of needs', async () => {
