@@ -1,9 +1,10 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll } from 'vitest';
-import { type ObservedSystem, startStub } from '../../src/checks/observability/context.js';
+import { type ObservedSystem, SECRET_NAME, startStub } from '../../src/checks/observability/context.js';
 import { observability } from '../../src/checks/observability/suite.js';
 import type { EphemeralSystem } from '../../src/checks/ephemeral-system.js';
 import { installPrometheus } from '../../scripts/install-prometheus.mjs';
@@ -13,18 +14,28 @@ import type { Sabotage } from './sabotage-proxy.js';
 
 const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
 let broken: BrokenSystem;
+let clocked: BrokenSystem;
 let live: ObservedSystem;
+const secret = randomBytes(24).toString('base64url');
 
 beforeAll(async () => {
   installPrometheus();
-  broken = await startBrokenSystem({ workers: 2 });
-  live = { ...broken.live, patienceMs: 5000, stub: await startStub(), packageRoot };
+  const stub = await startStub();
+  const env = { [`PAO_SECRET_${SECRET_NAME}`]: secret, OTEL_EXPORTER_OTLP_ENDPOINT: stub.url };
+  broken = await startBrokenSystem({ workers: 2, env });
+  clocked = await startBrokenSystem({ clock: '2026-11-24T06:00:00Z' });
+  const withClock = () => Promise.resolve({ ...clocked.live, patienceMs: 5000 });
+  live = { ...broken.live, patienceMs: 5000, stub, packageRoot, secret, withClock };
 });
 afterAll(async () => {
   await live?.stub.close();
   await broken?.close();
+  await clocked?.close();
 });
-afterEach(() => broken.proxy.mend());
+afterEach(() => {
+  broken.proxy.mend();
+  clocked.proxy.mend();
+});
 
 const withText =
   (change: (text: string) => string): Sabotage =>
@@ -97,6 +108,47 @@ sabotage(observability, 'logs.followed', 'a line that is no JSON, and a silent s
 sabotage(observability, 'trace.continued', 'a tool that is not sent the trace', async (fails) => {
   const stub = { ...live.stub, requests: [] };
   await fails({ ...live, stub }, /The tool was not sent the trace/);
+});
+
+sabotage(
+  observability,
+  'secrets.hidden',
+  'a secret in the log, and a tool that is not sent it',
+  async (fails) => {
+    const own = { readLog: () => `${broken.system.readLog()}{"msg":"${secret}"}`, output: '' };
+    await fails({ ...live, own: own as unknown as EphemeralSystem }, /The secret stands in: log\./);
+    await fails({ ...live, secret: 'another one' }, /was not sent the secret/);
+  },
+);
+
+sabotage(observability, 'workers.heartbeat', 'a silent worker that is counted as alive', async (fails) => {
+  clocked.proxy.break(
+    'GET /metrics',
+    withText((text) => text.replace(/^orchestrator_active_workers .*$/m, 'orchestrator_active_workers 1')),
+  );
+  await fails(live, /for a silent worker to be missed/);
+});
+
+sabotage(observability, 'queue.backlog', 'a lag that stands still', async (fails) => {
+  clocked.proxy.break(
+    'GET /metrics',
+    withText((text) =>
+      text.replace(/^orchestrator_scheduler_lag_seconds .*$/m, 'orchestrator_scheduler_lag_seconds 0'),
+    ),
+  );
+  await fails(live, /for a backlog of 3 that is 30 s old/);
+});
+
+sabotage(observability, 'counters.kept', 'a counter that begins again with the new worker', async (fails) => {
+  clocked.proxy.break(
+    'GET /metrics',
+    withText((text) =>
+      /^orchestrator_worker_restarts_total\{.*reason="crash".*\} 0$/m.test(text)
+        ? text
+        : text.replace(/^(orchestrator_runs_total\{.*\}) [1-9]\d*$/gm, '$1 0'),
+    ),
+  );
+  await fails(live, /Counters fell when a worker was killed: orchestrator_runs_total/);
 });
 
 sabotage(observability, 'rules.contract', 'a rule about a metric that nobody exposes', async (fails) => {

@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { SuiteOptions, SuiteSetUp } from '../check.js';
-import { type LiveSystem, setUpLiveSystem } from '../live-system.js';
+import { EphemeralSystem } from '../ephemeral-system.js';
+import { liveSystem, type LiveSystem, setUpLiveSystem } from '../live-system.js';
 import { probe } from '../probe.js';
 import { type Family, parseExposition } from './exposition.js';
 import { findProgram } from './prometheus.js';
@@ -11,7 +13,7 @@ export interface StubServer {
   url: string;
   /** `host:port`, as a tool's grant names it. */
   host: string;
-  requests: { path: string; headers: IncomingHttpHeaders }[];
+  requests: { path: string; headers: IncomingHttpHeaders; body: string }[];
   close(): Promise<void>;
 }
 
@@ -19,7 +21,14 @@ export interface StubServer {
 export interface ObservedSystem extends LiveSystem {
   stub: StubServer;
   packageRoot: string;
+  /** Value of the secret {@link SECRET_NAME}, which the system has in its environment. */
+  secret: string;
+  /** A second system whose clock can be put ahead, with one worker; started when it is first asked for. */
+  withClock(): Promise<LiveSystem>;
 }
+
+/** The secret that is planted, as a tool names it. */
+export const SECRET_NAME = 'OBSERVED';
 
 export interface ObservabilityOptions extends SuiteOptions {
   /** `self`: start a Prometheus for the checks; null: without one. */
@@ -31,31 +40,58 @@ export async function setUpObserved(
   options: ObservabilityOptions,
   progress: (text: string) => void,
 ): Promise<SuiteSetUp<ObservedSystem>> {
-  const live = await setUpLiveSystem(options, progress, { config: { log_level: 'debug' }, workers: 2 });
+  const { packageRoot, signal } = options;
   const stub = await startStub();
+  const secret = randomBytes(24).toString('base64url');
+  const live = await setUpLiveSystem(options, progress, {
+    config: { log_level: 'debug' },
+    workers: 2,
+    env: { [`PAO_SECRET_${SECRET_NAME}`]: secret, OTEL_EXPORTER_OTLP_ENDPOINT: stub.url },
+  }).catch(async (error: unknown) => {
+    await stub.close();
+    throw error;
+  });
+  let second: Promise<EphemeralSystem> | undefined;
   const has = new Set(live.has);
   if (options.prometheus === 'self' && findProgram('prometheus') !== null) has.add('prometheus');
   return {
     ...live,
     has,
-    context: { ...live.context, stub, packageRoot: options.packageRoot },
+    secrets: [...(live.secrets ?? []), secret],
+    context: {
+      ...live.context,
+      stub,
+      packageRoot,
+      secret,
+      async withClock() {
+        second ??= EphemeralSystem.start({ packageRoot, signal, clock: new Date().toISOString() });
+        const system = await second;
+        return liveSystem(system.url, system.token, system);
+      },
+    },
     async dispose() {
+      await (await second?.catch(() => null))?.dispose();
       await stub.close();
       await live.dispose();
     },
   };
 }
 
-/** A path that holds `fail` is answered with 500, `hang` never, all others with 200. */
+/** A path that holds `fail` is answered with 500, `hang` never, all others with 200; `echo` says what key it was sent. */
 export async function startStub(): Promise<StubServer> {
   const requests: StubServer['requests'] = [];
   const server = createServer((request, response) => {
     const path = request.url ?? '';
-    requests.push({ path, headers: request.headers });
-    request.resume();
-    if (path.includes('hang')) return;
-    response.writeHead(path.includes('fail') ? 500 : 200, { 'content-type': 'application/json' });
-    response.end('{"ok":true}');
+    const { headers } = request;
+    let body = '';
+    request.setEncoding('utf8').on('data', (text: string) => (body += text));
+    request.on('end', () => {
+      requests.push({ path, headers, body });
+      if (path.includes('hang')) return;
+      response.writeHead(path.includes('fail') ? 500 : 200, { 'content-type': 'application/json' });
+      const echo = path.includes('echo') ? { message: `Wrong key: ${headers['x-key']}` } : {};
+      response.end(JSON.stringify({ ok: true, ...echo }));
+    });
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
