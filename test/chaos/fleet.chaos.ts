@@ -1,0 +1,188 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import pg from 'pg';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { PaoClient } from '../../src/client/pao-client.js';
+import { fleetHome, type FleetKind, type FleetMember, fleetToken, startMember } from '../e2e/a-fleet.js';
+import { type Cluster, startCluster } from '../postgres/cluster.js';
+import { rollDice, rounds } from './dice.js';
+import { admitHosts, type Host, makeHost } from './fleet-network.js';
+
+const LEASE_MS = 3000;
+const TASKS = 200;
+/** Occurrences that must come due before the faults end. */
+const WANTED = rounds(10_000, 100_000);
+
+let cluster: Cluster;
+let remote: Host | null;
+const home = fleetHome(`lease: ${LEASE_MS / 1000}s\nworker_concurrency: 8\n`);
+const members = new Set<FleetMember>();
+
+beforeAll(async () => {
+  cluster = await startCluster({ settings: { listen_addresses: '*' } });
+  remote = makeHost(`pao${process.pid % 10_000}`, process.pid % 250);
+  await admitHosts(cluster);
+});
+afterAll(async () => {
+  for (const { child, ready } of members) {
+    for (const pid of [child.pid as number, ready.service_pid]) send(pid, 'SIGKILL');
+  }
+  remote?.link('up');
+  await Promise.all([...members].map(({ ended }) => ended));
+  remote?.remove();
+  await cluster.remove();
+  home.remove();
+});
+
+const send = (pid: number, signal: NodeJS.Signals): boolean => {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+};
+
+async function start(kind: FleetKind, host: Host | null = null): Promise<FleetMember> {
+  const database = new URL(cluster.url);
+  if (host !== null) database.hostname = host.gateway;
+  const member = await startMember(kind, {
+    home: home.home,
+    database: database.href,
+    args: kind === 'api' ? ['--port', '0', '--wait', '120s'] : ['--wait', '120s'],
+    prefix: host?.prefix ?? [],
+  });
+  members.add(member);
+  return member;
+}
+
+/** A fleet in which members die, sleep and are cut off, and the database is restarted (reliability.md D3, rows 1, 2, 11, 12, 13). */
+it('rows 11 and 12: a fleet loses nothing and does nothing twice, whatever happens to its members', async () => {
+  const dice = rollDice('fleet');
+  const first = await start('api');
+  const started = await Promise.all([
+    start('api'),
+    ...[1, 2, 3].map(() => start('scheduler')),
+    ...[1, 2, 3].map(() => start('worker')),
+    start('worker', remote),
+  ]);
+  if (remote === null)
+    console.log(
+      'fleet: no network namespaces here (root and iproute2 are needed): a host that is cut off is not covered',
+    );
+  const away = started.at(-1) as FleetMember;
+  const pao = new PaoClient({ url: first.ready.url as string, token: fleetToken(home.home) });
+  for (let index = 0; index < TASKS; index++) {
+    await pao.applyTask({
+      name: `t${index}`,
+      schedule: {
+        kind: 'cron',
+        expr: '* * * * * *',
+        timezone: 'UTC',
+        overlap: 'allow',
+        catchup: { policy: 'all', max: 1000, window: '1h' },
+      },
+      pipeline: [
+        { id: 'one', uses: 'debug.echo', with: { n: index } },
+        { id: 'two', uses: 'debug.echo', with: { n: '${steps.one.n}' } },
+      ],
+    } as never);
+  }
+  const admin = await connect();
+  const count = async (sql: string) => Number((await query(admin, sql))[0]?.['n']);
+  const faults = { kills: 0, sleeps: 0, cuts: 0, restarts: 0 };
+  const sleeping: Promise<unknown>[] = [];
+  const startedAt = performance.now();
+  for (let round = 0; (await count('SELECT count(*) AS n FROM run')) < WANTED; round++) {
+    if (performance.now() - startedAt > 240_000) throw new Error('The fleet is too slow to ever get there.');
+    await pause(dice.between(700, 2000));
+    const victims = [...members].filter(({ kind }) => kind !== 'api');
+    if (round === 4) {
+      await cluster.kill();
+      await cluster.start();
+      faults.restarts += 1;
+    } else if (round === 8 && remote !== null) {
+      const host = remote;
+      host.link('down');
+      faults.cuts += 1;
+      sleeping.push(pause(3 * LEASE_MS).then(() => host.link('up')));
+    } else if (dice.chance(0.3)) {
+      // The process that does the work, longer than its lease.
+      const { ready } = dice.pick(victims);
+      if (send(ready.service_pid, 'SIGSTOP')) faults.sleeps += 1;
+      sleeping.push(pause(2 * LEASE_MS).then(() => send(ready.service_pid, 'SIGCONT')));
+    } else {
+      const victim = dice.pick(victims.filter((one) => one !== away));
+      if (victim === undefined) continue;
+      send(victim.child.pid as number, 'SIGKILL');
+      send(victim.ready.service_pid, 'SIGKILL');
+      members.delete(victim);
+      faults.kills += 1;
+      sleeping.push(start(victim.kind));
+    }
+  }
+  await Promise.all(sleeping);
+  for (let index = 0; index < TASKS; index++)
+    await pao.pauseTask((await pao.findTask(`t${index}`)).id, 'enough');
+  await expect
+    .poll(() => count("SELECT count(*) AS n FROM run WHERE status = 'active'"), {
+      timeout: 120_000,
+      interval: 500,
+    })
+    .toBe(0);
+
+  const total = await count('SELECT count(*) AS n FROM run');
+  console.log(
+    `fleet: ${total} occurrences of ${TASKS} tasks in ${Math.round((performance.now() - startedAt) / 1000)} s on ${await version(admin)}; ${JSON.stringify(faults)}`,
+  );
+  expect(
+    await count(
+      'SELECT count(*) AS n FROM (SELECT 1 FROM run GROUP BY task_seq, scheduled_for HAVING count(*) > 1) AS x',
+    ),
+  ).toBe(0);
+  // From the first to the last second of each task there is a row for each second.
+  const holes = await query(
+    admin,
+    `SELECT task_seq, count(*) AS rows, extract(epoch FROM max(scheduled_for) - min(scheduled_for)) + 1 AS seconds
+      FROM run GROUP BY task_seq HAVING count(*) <> extract(epoch FROM max(scheduled_for) - min(scheduled_for)) + 1`,
+  );
+  expect(holes).toEqual([]);
+  expect(await count('SELECT count(*) AS n FROM due_work')).toBe(0);
+  const others = await query(
+    admin,
+    `SELECT status, reason, count(*) AS n FROM run WHERE status <> 'succeeded' GROUP BY status, reason`,
+  );
+  // Three deaths on one run are poison, and say so; everything else was done.
+  for (const row of others)
+    expect(['dead/poison', 'missed/catchup_window', 'skipped/paused']).toContain(
+      `${row['status']}/${row['reason']}`,
+    );
+  const unfinished = await count(
+    `SELECT count(*) AS n FROM run r WHERE r.status = 'succeeded' AND
+      (SELECT count(*) FROM step_run s WHERE s.run_seq = r.seq AND s.status = 'succeeded') <> 2`,
+  );
+  expect(unfinished).toBe(0);
+  await admin.end();
+});
+
+async function connect(): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: cluster.url });
+  client.on('error', () => {});
+  await client.connect();
+  return client;
+}
+
+/** Over a restart of the database: the connection is made anew. */
+async function query(client: pg.Client, sql: string): Promise<Record<string, unknown>[]> {
+  try {
+    return (await client.query(sql)).rows as Record<string, unknown>[];
+  } catch {
+    const again = await connect();
+    try {
+      return (await again.query(sql)).rows as Record<string, unknown>[];
+    } finally {
+      await again.end();
+    }
+  }
+}
+
+const version = async (client: pg.Client) =>
+  `PostgreSQL ${String((await query(client, 'SHOW server_version'))[0]?.['server_version']).split(' ')[0]}`;
