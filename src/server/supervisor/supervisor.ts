@@ -223,10 +223,13 @@ export class Supervisor {
       clock: this.#clock,
       hasCredentials: existsSync(credentialsFile(home)),
     });
-    return {
-      migrated: migration.from === migration.to ? null : migration,
-      since: await lastSignOfLife(this.#store),
-    };
+    const since = await lastSignOfLife(this.#store);
+    if (config.database_url === undefined) {
+      // The lock of the data directory is ours, so nobody lives who had a lease on its own database.
+      for (const { id, kind, slot } of await this.#store.listWorkers())
+        if (kind === 'worker') await this.#takeBack(id, slot);
+    }
+    return { migrated: migration.from === migration.to ? null : migration, since };
   }
 
   async #reachBus(): Promise<void> {
@@ -350,15 +353,21 @@ export class Supervisor {
     if (exit.expected || this.#stopping) return;
     this.#say('error', `${slot} died`, { slot, code: exit.code, signal: exit.signal });
     if (kind === 'worker') this.#observations.add('worker_restarts_total', { reason: restartReason(exit) });
-    if (kind !== 'worker' || this.#store === null || exit.workerId === '') return;
-    // Its leases need not run out first: the process is known to be gone.
+    if (kind === 'worker' && exit.workerId !== '') await this.#takeBack(exit.workerId, slot);
+  }
+
+  /** What a worker has whose process is known to be gone: its leases need not run out first. */
+  async #takeBack(workerId: string, slot: string): Promise<void> {
+    if (this.#store === null) return;
     try {
       const result = await this.#store.reclaim({
         now: this.#clock.now(),
-        workerId: exit.workerId,
+        workerId,
         limit: 10_000,
         maxDeaths: 3,
       });
+      const changed = [...result.requeued, ...result.dead];
+      if (changed.length === 0 && result.canceled.length === 0) return;
       this.#say('warn', 'work of a dead worker was taken back', {
         slot,
         run_ids: result.requeued,
@@ -366,7 +375,6 @@ export class Supervisor {
       });
       await reportReclaimed(result, { store: this.#store, observer: this.#observations });
       if (result.requeued.length > 0) this.#hub.publish('work', { count: result.requeued.length });
-      const changed = [...result.requeued, ...result.dead];
       if (changed.length > 0) this.#hub.publish('run', { runIds: changed });
     } catch (error) {
       this.#say('error', 'work of a dead worker could not be taken back yet', {

@@ -97,6 +97,8 @@ describe('the supervisor dies', () => {
     await pao.killSupervisor();
     await until('the children to be gone', () => children.every((pid) => !isAlive(pid)), 10_000);
     pao = await startPao({ home: pao.home });
+    // Whoever has the data directory knows that nobody else lives: no lease has to run out first.
+    expect(pao.output()).toContain('work of a dead worker was taken back');
     const run = await finishedRun(pao, runId, 60_000);
     expect(run.status).toBe('succeeded');
     expect(world.calendarCalls()).toHaveLength(1);
