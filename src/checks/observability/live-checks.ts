@@ -121,10 +121,17 @@ export const liveChecks: Check<ObservedSystem>[] = [
         valueOf(await readMetrics(live, tools.signal), name, labels);
       const stepsOf = counted('orchestrator_step_success_total', { tool: 'debug.echo' });
       const crashes = counted('orchestrator_worker_restarts_total', { reason: 'crash' });
-      const first = await stepsOf();
+      const runsOf = counted('orchestrator_runs_total', { outcome: 'succeeded', trigger: 'manual' });
+      const first = [await stepsOf(), await runsOf()] as const;
       const run = await live.client.runTask(task.id, {}, tools);
       ensureRun(live, tools, await endOf(live, tools, run.id), 'succeeded');
-      await seen(live, tools, 'the step to be counted', stepsOf, (value) => value > first);
+      await seen(
+        live,
+        tools,
+        'the run and its step to be counted',
+        async () => [await stepsOf(), await runsOf()] as const,
+        ([step, ended]) => step > first[0] && ended > first[1],
+      );
       const crashed = await crashes();
       const before = await counters(live, tools.signal);
       signalProcess(await workerOf(live, tools), 'SIGKILL');
