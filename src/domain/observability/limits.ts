@@ -19,8 +19,6 @@ export const LIMITS = {
   poolWaitingSeconds: 10,
   diskWarnBytes: 1024 ** 3,
   diskCriticalBytes: 256 * 1024 ** 2,
-  /** Under this new work is refused with 507. */
-  diskFailBytes: 64 * 1024 ** 2,
   clockSkewWarnSeconds: 2,
   clockSkewFailSeconds: 30,
   /** A jump of the clock is remembered this long. */

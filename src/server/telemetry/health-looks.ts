@@ -98,7 +98,8 @@ function storageLooks({ store, bus, clock, home, fallbacks }: LookOptions): Look
       const details = { free_bytes: free };
       const where = `df -h ${store.engine === 'sqlite' ? dirname(store.location) : home}`;
       const runbook = 'OrchestratorDiskLow';
-      if (space.full || free < LIMITS.diskFailBytes) {
+      // Whether new work is taken is decided in one place, by the size of the disk as well.
+      if (space.full) {
         const message = 'the disk is full: new work is refused, what runs may end';
         return { status: 'fail', message, hint: where, runbook, details };
       }
