@@ -41,17 +41,24 @@ const send = (pid: number, signal: NodeJS.Signals): boolean => {
   }
 };
 
+/** As a process manager does: what ends while it comes up (the database has just gone) is started again. */
 async function start(kind: FleetKind, host: Host | null = null): Promise<FleetMember> {
   const database = new URL(cluster.url);
   if (host !== null) database.hostname = host.gateway;
-  const member = await startMember(kind, {
-    home: home.home,
-    database: database.href,
-    args: kind === 'api' ? ['--port', '0', '--wait', '120s'] : ['--wait', '120s'],
-    prefix: host?.prefix ?? [],
-  });
-  members.add(member);
-  return member;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const member = await startMember(kind, {
+        home: home.home,
+        database: database.href,
+        args: kind === 'api' ? ['--port', '0', '--wait', '120s'] : ['--wait', '120s'],
+        prefix: host?.prefix ?? [],
+      });
+      members.add(member);
+      return member;
+    } catch (error) {
+      if (attempt === 5) throw error;
+    }
+  }
 }
 
 /** A fleet in which members die, sleep and are cut off, and the database is restarted (reliability.md D3, rows 1, 2, 11, 12, 13). */
