@@ -1,3 +1,5 @@
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -169,6 +171,74 @@ it('rows 11 and 12: a fleet loses nothing and does nothing twice, whatever happe
   expect(unfinished).toBe(0);
   await admin.end();
 });
+
+it('row 13: a host that is cut off for longer than its lease changes nothing any more', async () => {
+  if (remote === null) {
+    console.log('row 13: not covered here: network namespaces need root and iproute2');
+    return;
+  }
+  const host = remote;
+  const calls: ServerResponse[] = [];
+  const tool = createServer((_request, response) => {
+    calls.push(response);
+    // The first call is answered when its caller is cut off; the next ones at once.
+    if (calls.length > 1) answer(response, calls.length);
+  });
+  await new Promise<void>((resolve) => tool.listen(0, host.gateway, resolve));
+  const target = `${host.gateway}:${(tool.address() as AddressInfo).port}`;
+  const api = await start('api');
+  await start('scheduler');
+  const database = new URL(cluster.url);
+  database.hostname = host.gateway;
+  const far = await startMember('worker', {
+    home: home.home,
+    database: database.href,
+    args: ['--tag', 'far'],
+    prefix: host.prefix,
+  });
+  members.add(far);
+  const pao = new PaoClient({ url: api.ready.url as string, token: fleetToken(home.home) });
+  const { body } = await fetch(`${api.ready.url}/v1/tools`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${fleetToken(home.home)}` },
+    body: JSON.stringify({
+      address: 'far.call',
+      title: 'Far',
+      kind: 'http',
+      side_effect: 'read',
+      grants: [target],
+      http: { method: 'GET', url: `http://${target}/` },
+    }),
+  }).then(async (response) => ({ body: `${response.status} ${await response.text()}` }));
+  expect(body).toMatch(/^201/);
+  await pao.applyTask({
+    name: 'far',
+    runs_on: ['far'],
+    pipeline: [{ id: 'call', uses: 'far.call', timeout: '120s' }],
+  } as never);
+  const run = await pao.runTask((await pao.findTask('far')).id);
+  await expect.poll(() => calls.length, { timeout: 30_000 }).toBe(1);
+  host.link('down');
+  await expect
+    .poll(async () => (await pao.getRun(run.id)).status, { timeout: 30_000, interval: 200 })
+    .toBe('queued');
+  // Another one takes it up and ends it, while the first has its answer waiting on the other side of the cut.
+  members.add(
+    await startMember('worker', { home: home.home, database: cluster.url, args: ['--tag', 'far'] }),
+  );
+  answer(calls[0] as ServerResponse, 1);
+  const ended = await pao.waitForRun(run.id, { timeoutMs: 60_000 });
+  expect(ended).toMatchObject({ status: 'succeeded', attempt: 2, output: { call: 2 } });
+  host.link('up');
+  await expect.poll(() => far.log(), { timeout: 60_000 }).toMatch(/lease was lost/);
+  expect(await pao.getRun(run.id)).toMatchObject({ status: 'succeeded', attempt: 2, output: { call: 2 } });
+  await new Promise((resolve) => tool.close(resolve).closeAllConnections());
+});
+
+function answer(response: ServerResponse, call: number): void {
+  response.setHeader('content-type', 'application/json');
+  response.end(JSON.stringify({ call }));
+}
 
 async function connect(): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: cluster.url });

@@ -385,6 +385,10 @@ sabotage(suite, 'upgrade.due_times', 'a schedule that means other instants', asy
 });
 
 sabotage(suite, 'recovery.send_unknown', 'a send that is repeated', async (fails) => {
+  // A run that took a worker with it is done alone: calls that hang since an earlier check would hold it up.
+  const { client } = broken.live;
+  for (const { id } of (await client.listRuns({ status: 'running', limit: 100 })).items)
+    await client.cancelRun(id);
   broken.proxy.rewrite(NEW_TOOL, (tool) => {
     tool.side_effect = 'read';
   });
@@ -411,7 +415,10 @@ async function withoutSupervisor(work: () => Promise<void>): Promise<void> {
     process.kill(broken.system.pid, 'SIGCONT');
     await until('everything to be back', async () => {
       const response = await fetch(`${broken.system.url}/health`).catch(() => null);
-      return response !== null && ((await response.json()) as HealthReport).status === 'healthy';
+      if (response === null) return false;
+      const { checks } = (await response.json()) as HealthReport;
+      // The checks before these left dead letters, as they should.
+      return checks.every(({ name, status }) => status === 'pass' || name === 'dead_letters');
     });
   }
 }
