@@ -32,6 +32,14 @@ const LAYERS = {
   'checks/lint/': ['checks/', 'cli/', 'domain/', 'server/'],
   'checks/validate-scheduler/': ['checks/', 'cli/', 'domain/', 'server/'],
   'checks/in-process/': ['checks/', 'domain/', 'server/'],
+  'checks/final-validation/': [
+    'checks/',
+    'cli/',
+    'client/',
+    'domain/',
+    'demo/',
+    'server/maintenance/old-database.ts',
+  ],
   // Doctor needs nothing running: it looks where the services would.
   'checks/check-security/': ['checks/', 'domain/', 'server/'],
   'checks/doctor/': ['checks/', 'cli/', 'client/', 'domain/', 'server/'],

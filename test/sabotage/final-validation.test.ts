@@ -39,6 +39,7 @@ function aWorld(changes: Partial<World> = {}): World {
     briefing: () => Promise.reject(new Error('The briefing has tests of its own.')),
     footprint: null,
     startWithoutServers: async () => broken.system,
+    writeOldDatabase: () => Promise.reject(new Error('Not asked for here.')),
     packageRoot: root,
     folder: tmpdir(),
     ...changes,
@@ -475,6 +476,16 @@ sabotage(suite, 'recovery.schema', 'a database without an administrator', async 
     client: broken.live.clientWith('pao_nobody'),
   } as unknown as World['own'];
   await fails(aWorld({ own }), /This is not a token of pao/);
+});
+
+sabotage(suite, 'recovery.migration', 'a task that a migration loses', async (fails) => {
+  const own = {
+    ...pretended(0),
+    home: join(tmpdir(), 'pao-nowhere'),
+    client: broken.live.client,
+  } as unknown as World['own'];
+  const writeOldDatabase = async () => ({ version: 1, taskId: `tsk_${'0'.repeat(32)}`, nextDueAt: 0 });
+  await fails(aWorld({ own, writeOldDatabase }), /There is no task/);
 });
 
 sabotage(suite, 'recovery.fallback', 'a fall-back without a word', async (fails) => {

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunObject } from '../../client/api-objects.js';
 import type { Check, CheckTools } from '../check.js';
@@ -175,6 +175,25 @@ export const recoveryChecks: Check<World>[] = [
     ensureRun(fresh, tools, run, 'succeeded');
     return { status: run.status };
   }),
+  breaking(
+    'recovery.migration',
+    'A database of the first version is brought up to date',
+    async (world, tools, own) => {
+      await own.stop();
+      const path = join(own.home, 'orchestrator.db');
+      for (const end of ['', '-wal', '-shm']) rmSync(`${path}${end}`, { force: true });
+      const old = await world.writeOldDatabase(path, Date.now());
+      await own.startAgain();
+      const task = await own.client.findTask(old.taskId, tools);
+      ensureEqual('The next due time', Date.parse(task.next_due_at ?? ''), old.nextDueAt, tools.rerun, {
+        task,
+      });
+      const copies = readdirSync(own.home).filter((name) => name.startsWith('orchestrator.db.before-v'));
+      ensure(copies.length > 0, 'No copy was made before the migration.', tools.rerun, { home: own.home });
+      const run = await runToEnd({ ...world, client: own.client, token: own.token }, tools, task);
+      return { from: old.version, copies, status: run.status };
+    },
+  ),
   {
     id: 'recovery.fallback',
     title: 'Without the database and Redis that are configured it runs on SQLite, and warns',

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ToolObject } from '../../client/api-objects.js';
 import type { ToolInput } from '../../domain/tool.js';
+import { type OldDatabase, writeOldDatabase } from '../../server/maintenance/old-database.js';
 import type { CheckTools, SuiteOptions, SuiteSetUp } from '../check.js';
 import { type LiveSystem, setUpLiveSystem } from '../live-system.js';
 import { EphemeralSystem } from '../ephemeral-system.js';
@@ -45,6 +46,8 @@ export interface World extends LiveSystem {
   footprint: Footprint | null;
   /** `pao start system` with a PostgreSQL and a Redis that are not there. */
   startWithoutServers(signal: AbortSignal): Promise<EphemeralSystem>;
+  /** Writes a database of the first version of pao. */
+  writeOldDatabase(path: string, now: number): Promise<OldDatabase>;
   packageRoot: string;
   /** For files of the checks; removed at the end. */
   folder: string;
@@ -74,6 +77,7 @@ export async function setUpWorld(
       return briefing;
     },
     footprint: own === null ? null : footprintOf(own),
+    writeOldDatabase,
     startWithoutServers: (signal) =>
       EphemeralSystem.start({
         packageRoot: options.packageRoot,
