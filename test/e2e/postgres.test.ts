@@ -61,14 +61,15 @@ test('the briefing runs over PostgreSQL; the database is killed in the middle of
   await during;
   await ask();
   expect(refused).toBeGreaterThan(0);
-  expect((await fetch(`${pao.url}/health/ready`)).status).toBe(503);
+  const isReady = async () => (await fetch(`${pao.url}/health/ready`)).status === 200;
+  await until('it to say that it is not ready', async () => !(await isReady()));
   await cluster.start();
 
   const run = await finishedRun(pao, body.id, 60_000);
   expect(['succeeded', 'partial']).toContain(run.status);
   expect(world.telegram.messages).toHaveLength(1);
   for (const runId of accepted) expect((await finishedRun(pao, runId, 60_000)).status).toBe('succeeded');
-  expect((await fetch(`${pao.url}/health/ready`)).status).toBe(200);
+  await until('it to be ready again', isReady);
   const { body: list } = await pao.api<{ items: RunView[] }>('GET', `/v1/runs?task_id=${echo}&limit=200`);
   const ids = list.items.map(({ id: one }) => one);
   expect(new Set(ids).size).toBe(ids.length);
