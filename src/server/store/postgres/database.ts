@@ -86,6 +86,9 @@ export class PostgresDatabase implements Sql {
       allowExitOnIdle: true,
     });
     // A connection that breaks while nobody uses it is only taken out of the pool.
+    // The pool hears of idle connections alone: one that breaks between two statements of a transaction would otherwise
+    // be an error that nobody hears, and end the process. Its next statement fails and says why.
+    this.#pool.on('connect', (client) => client.on('error', () => {}));
     this.#pool.on('error', () => {
       this.breaks += 1;
     });
