@@ -11,6 +11,8 @@ export const REASON_WORDS: Record<string, string> = {
   catchup_latest: 'several had come due while nothing ran, and only the latest is caught up',
   catchup_max: 'more had come due than are caught up',
   catchup_skip: 'it came due while nothing ran, and the task does not catch up',
+  zone_database:
+    'by the time zone database before this one its local time had come already, and has its row there',
   filter_error: 'the filter of its event could not be evaluated',
   [CANCEL_TOO_LATE]: 'it was canceled when its work was done already',
   poison: 'workers died while they had it',

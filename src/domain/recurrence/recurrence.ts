@@ -11,6 +11,8 @@ export const MAX_TAKE = 100_000;
 export interface Recurrence {
   /** The zone whose clock counts. */
   readonly tzid: string;
+  /** It names local times, each of which counts once, also when the clock shows it twice; not elapsed or real time. */
+  readonly localTimesOnce: boolean;
   /** The first instant strictly after `after`; null when there is none (up to the year 9999). */
   next(after: number): number | null;
   /** The first `count` instants (at most 100,000) strictly after `after`. */
@@ -36,6 +38,11 @@ class CompiledRecurrence implements Recurrence {
 
   get tzid(): string {
     return this.#compiled.zone.name;
+  }
+
+  get localTimesOnce(): boolean {
+    const { walls } = this.#compiled;
+    return walls.length > 0 && walls.every(({ fold }) => fold !== 'both');
   }
 
   next(after: number): number | null {

@@ -1,6 +1,7 @@
 import { type Clock, systemTimers, type Timers } from '../../domain/clock.js';
 import { isUnavailable } from '../../domain/errors.js';
 import { newId } from '../../domain/ids.js';
+import { timeZoneDatabaseVersion } from '../../domain/recurrence/index.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
 import type { Bus } from '../bus/bus.js';
 import type { DueTask, ScheduledResult, Store } from '../store/store.js';
@@ -15,6 +16,7 @@ import type { PassResult, SchedulerContract } from './contract.js';
 import { decideDue } from './decide-due.js';
 import { matchEvent } from './match-event.js';
 import { Tally, type TallyTargets } from './tally.js';
+import { ZoneMemory } from './zone-memory.js';
 
 export interface SchedulerOptions {
   store: Store;
@@ -32,6 +34,8 @@ export interface SchedulerOptions {
   staggerMs?: number;
   /** Worker deaths that make a run dead. */
   maxDeaths?: number;
+  /** The version of the zone database; that of this process when left out. */
+  zoneDatabase?: string;
   /** How often stranded tasks are looked for, milliseconds. */
   reconcileMs?: number;
   /** Where metrics go; onto the bus when left out. */
@@ -48,6 +52,7 @@ const DEFAULTS = {
   misfireAfterMs: 60_000,
   staggerMs: 100,
   maxDeaths: 3,
+  zoneDatabase: timeZoneDatabaseVersion(),
   reconcileMs: 30_000,
 };
 
@@ -64,6 +69,7 @@ export class Scheduler implements SchedulerContract {
   readonly #onPass: () => void;
   readonly #targets: TallyTargets;
   readonly #watch: ClockWatch;
+  readonly #zones: ZoneMemory;
   readonly #unsubscribe: (() => void)[] = [];
   /** Ends the look at every `pollMs`, which nothing that happens in a pass can end. */
   #endBeat: (() => void) | null = null;
@@ -92,6 +98,7 @@ export class Scheduler implements SchedulerContract {
   constructor(options: SchedulerOptions) {
     this.#options = { ...DEFAULTS, ...options };
     this.#watch = new ClockWatch(options.clock);
+    this.#zones = new ZoneMemory(options.store, this.#options.zoneDatabase);
     this.#backlog = new Backlog(this.#options.misfireAfterMs);
     this.caughtUp = new Promise((resolve) => {
       this.#resolveCaughtUp = resolve;
@@ -205,17 +212,19 @@ export class Scheduler implements SchedulerContract {
     for (;;) {
       const now = clock.now();
       const tally = new Tally();
-      const decide = (due: DueTask) =>
-        tally.due(
-          due,
-          decideDue(due, {
-            now,
-            misfireAfterMs: this.#options.misfireAfterMs,
-            nextCatchupAt: () => this.#nextCatchupAt(now),
-            maxPerPass: MAX_PER_TASK,
-          }),
-        );
+      const decide = (due: DueTask) => {
+        const decision = decideDue(due, {
+          now,
+          misfireAfterMs: this.#options.misfireAfterMs,
+          nextCatchupAt: () => this.#nextCatchupAt(now),
+          maxPerPass: MAX_PER_TASK,
+        });
+        const { schedule } = due.task.spec;
+        if (isTimed(schedule)) this.#zones.used(recurrenceOf(schedule).tzid, now);
+        return tally.due(due, decision);
+      };
       const result = await store.scheduleDue({ now, limit: batch, decide });
+      await this.#zones.write(now);
       this.#backlog?.add(tally.decisions, now);
       total.tasks += result.tasks;
       tally.commit(result, now, this.#targets);

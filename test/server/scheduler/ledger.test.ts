@@ -160,6 +160,80 @@ describe('another zone database', () => {
   });
 });
 
+describe('another zone database in which the clock of a zone is behind what it was', () => {
+  // Until 2024a Almaty was at +06:00; since then it is at +05:00, which is what this Node knows.
+  const daily = (expr: string, rest: object = {}): TaskInput => ({
+    name: 'almaty',
+    schedule: { kind: 'cron', expr, timezone: 'Asia/Almaty', ...rest },
+    pipeline: [{ id: 'one', uses: 'debug.echo' }],
+  });
+  const apply = (version: string) => applyZoneDatabase({ ...system, logger: silentLogger, version });
+  const at = (time: string) => Date.parse(`2026-11-${time}:00Z`);
+
+  /** A system of before 2024a: a task has run at `last`, by the clock of then, and is due at `next`. */
+  async function ranBefore(input: TaskInput, last: number, next: number) {
+    await apply('2023c');
+    const task = await system.addTask(input, { nextDueAt: last });
+    system.clock.advance(last + 60_000 - system.clock.now());
+    const scheduler = new Scheduler({ ...system, logger: silentLogger, zoneDatabase: '2023c' });
+    await scheduler.runOnce();
+    const key = 'zone_offsets:Asia/Almaty';
+    const note = JSON.parse((await system.store.getMeta(key)) as string) as { offset: number };
+    expect(note).toMatchObject({ version: '2023c', offset: 5 * 3600, changes: [] });
+    await system.store.setMeta(key, JSON.stringify({ ...note, offset: 6 * 3600 }));
+    await system.store.setNextDue(task.id, 1, next);
+    return task;
+  }
+
+  it('runs no local time again that has run, leaves a row that says so, and goes on the next day', async () => {
+    const task = await ranBefore(daily('30 12 * * *'), at('24T06:30'), at('25T06:30'));
+    expect(await apply('2024a')).toMatchObject({ tasks: [{ from: at('25T06:30'), to: at('25T07:30') }] });
+    for (const hours of [1, 24, 24]) {
+      system.clock.advance(hours * HOUR);
+      await system.scheduler.runOnce();
+    }
+    expect((await system.runs(task)).map(told)).toEqual([
+      '06:30 queued - schedule',
+      '07:30 skipped zone_database schedule',
+      '07:30 skipped overlap schedule',
+      '07:30 skipped overlap schedule',
+    ]);
+  });
+
+  it('is done again by a start that follows one that died on the way', async () => {
+    const task = await ranBefore(daily('30 12 * * *'), at('24T06:30'), at('25T06:30'));
+    await apply('2024a');
+    await system.store.setMeta('zone_database', '2023c');
+    await system.store.setNextDue(task.id, 1, at('25T06:30'));
+    await apply('2024a');
+    expect((await system.store.getTask(task.id))?.nextDueAt).toBe(at('25T07:30'));
+    expect((await system.runs(task)).map(told)).toHaveLength(2);
+  });
+
+  it('leaves out every time of the day that came before, and none that did not', async () => {
+    const task = await ranBefore(daily('0,30 12-13 * * *'), at('24T07:00'), at('24T07:30'));
+    await apply('2024a');
+    expect((await system.store.getTask(task.id))?.nextDueAt).toBe(at('24T08:30'));
+    expect((await system.runs(task)).map(told).slice(1)).toEqual([
+      '07:30 skipped zone_database schedule',
+      '08:00 skipped zone_database schedule',
+    ]);
+  });
+
+  it.each([
+    ['follows real time', daily('*/30 12-13 * * *'), '24T07:00'],
+    [
+      'wants both passes of a clock that is put back',
+      daily('30 12 * * *', { dst: { fold: 'both' } }),
+      '24T07:30',
+    ],
+  ])('lets a task that %s run on', async (_, input, next) => {
+    const task = await ranBefore(input, at('24T06:30'), at('25T06:30'));
+    await apply('2024a');
+    expect((await system.store.getTask(task.id))?.nextDueAt).toBe(at(next));
+  });
+});
+
 describe('the reconciler', () => {
   it('sets the due time of an active task that has none, and counts it', async () => {
     const counted: string[] = [];
