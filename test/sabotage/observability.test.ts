@@ -8,6 +8,7 @@ import { type ObservedSystem, SECRET_NAME, startStub } from '../../src/checks/ob
 import { observability } from '../../src/checks/observability/suite.js';
 import type { EphemeralSystem } from '../../src/checks/ephemeral-system.js';
 import { installPrometheus } from '../../scripts/install-prometheus.mjs';
+import { type Prometheus, startPrometheus } from '../../src/checks/observability/prometheus.js';
 import { type BrokenSystem, startBrokenSystem } from './a-broken-system.js';
 import { sabotage } from './sabotage.js';
 import type { Sabotage } from './sabotage-proxy.js';
@@ -16,6 +17,7 @@ const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
 let broken: BrokenSystem;
 let clocked: BrokenSystem;
 let live: ObservedSystem;
+let prometheus: Prometheus;
 const secret = randomBytes(24).toString('base64url');
 
 beforeAll(async () => {
@@ -25,9 +27,19 @@ beforeAll(async () => {
   broken = await startBrokenSystem({ workers: 2, env });
   clocked = await startBrokenSystem({ clock: '2026-11-24T06:00:00Z' });
   const withClock = () => Promise.resolve({ ...clocked.live, patienceMs: 5000 });
-  live = { ...broken.live, patienceMs: 5000, stub, packageRoot, secret, withClock };
+  prometheus = await startPrometheus({ ...broken.live, packageRoot });
+  live = {
+    ...broken.live,
+    patienceMs: 5000,
+    stub,
+    packageRoot,
+    secret,
+    withClock,
+    prometheus: () => Promise.resolve(prometheus),
+  };
 });
 afterAll(async () => {
+  await prometheus?.close();
   await live?.stub.close();
   await broken?.close();
   await clocked?.close();
@@ -165,6 +177,27 @@ sabotage(observability, 'rules.fire', 'a rule that never fires', async (fails) =
     (root) => fails({ ...live, packageRoot: root }, /does not fire as it should/, { timeoutMs: 180_000 }),
   );
 });
+
+sabotage(observability, 'prometheus.scrapes', 'a Prometheus that scrapes another system', async (fails) => {
+  await fails({ ...live, url: clocked.live.url, token: clocked.live.token }, /for a scrape of this system/);
+});
+
+sabotage(
+  observability,
+  'prometheus.rules',
+  'a rule that is not loaded, and one that was changed',
+  async (fails) => {
+    await withRules(
+      (text) => text.replace('alert: OrchestratorMisfires', 'alert: OrchestratorMissed'),
+      (root) => fails({ ...live, packageRoot: root }, /has no rule OrchestratorMissed/),
+    );
+    await withRules(
+      (text) => text.replace('_free_bytes < 1073741824', '_free_bytes < 1073741825'),
+      (root) =>
+        fails({ ...live, packageRoot: root }, /not as shipped: OrchestratorDiskLow\./, { status: 'warned' }),
+    );
+  },
+);
 
 sabotage(observability, 'prometheus.fires', 'a metric that does not tell of the failure', async (fails) => {
   broken.proxy.break(

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { EXIT, PaoError } from '../../domain/errors.js';
 import type { SuiteOptions, SuiteSetUp } from '../check.js';
 import { EphemeralSystem } from '../ephemeral-system.js';
 import { liveSystem, type LiveSystem, setUpLiveSystem } from '../live-system.js';
 import { probe } from '../probe.js';
 import { type Family, parseExposition } from './exposition.js';
-import { findProgram } from './prometheus.js';
+import { attachPrometheus, findProgram, type Prometheus, startPrometheus } from './prometheus.js';
 
 /** A tool's server of the suite's own: what it was sent, and what it answers. */
 export interface StubServer {
@@ -25,14 +26,19 @@ export interface ObservedSystem extends LiveSystem {
   secret: string;
   /** A second system whose clock can be put ahead, with one worker; started when it is first asked for. */
   withClock(): Promise<LiveSystem>;
+  /** The Prometheus that was named, or one of the suite's own that scrapes this system; started when it is first asked for. */
+  prometheus(): Promise<Prometheus>;
 }
 
 /** The secret that is planted, as a tool names it. */
 export const SECRET_NAME = 'OBSERVED';
 
+/** How long a Prometheus that was named is given to answer at the start. */
+const ANSWER_MS = 5000;
+
 export interface ObservabilityOptions extends SuiteOptions {
-  /** `self`: start a Prometheus for the checks; null: without one. */
-  prometheus: 'self' | null;
+  /** `self`: start a Prometheus for the checks; an address: use that one; null: without one. */
+  prometheus: string | null;
 }
 
 /** Starts or takes a system, and the stub beside it. */
@@ -41,6 +47,7 @@ export async function setUpObserved(
   progress: (text: string) => void,
 ): Promise<SuiteSetUp<ObservedSystem>> {
   const { packageRoot, signal } = options;
+  const given = await givenPrometheus(options);
   const stub = await startStub();
   const secret = randomBytes(24).toString('base64url');
   const live = await setUpLiveSystem(options, progress, {
@@ -53,7 +60,9 @@ export async function setUpObserved(
   });
   let second: Promise<EphemeralSystem> | undefined;
   const has = new Set(live.has);
-  if (options.prometheus === 'self' && findProgram('prometheus') !== null) has.add('prometheus');
+  if (given !== null || (options.prometheus === 'self' && findProgram('prometheus') !== null))
+    has.add('prometheus');
+  let prometheus: Promise<Prometheus> | undefined;
   return {
     ...live,
     has,
@@ -68,13 +77,57 @@ export async function setUpObserved(
         const system = await second;
         return liveSystem(system.url, system.token, system);
       },
+      prometheus() {
+        prometheus ??=
+          given === null ? startPrometheus({ ...live.context, packageRoot }) : Promise.resolve(given);
+        return prometheus;
+      },
     },
     async dispose() {
+      await (await prometheus?.catch(() => null))?.close();
       await (await second?.catch(() => null))?.dispose();
       await stub.close();
       await live.dispose();
     },
   };
+}
+
+/**
+ * @throws PaoError PAO_PROMETHEUS: exit 2 for an address that is none or without a system that it would scrape, 3 when no
+ * Prometheus answers.
+ */
+async function givenPrometheus({
+  prometheus,
+  target,
+  signal,
+}: ObservabilityOptions): Promise<Prometheus | null> {
+  if (prometheus === null || prometheus === 'self') return null;
+  const refuse = (message: string, hints: string[], exitCode: number = EXIT.usage) =>
+    new PaoError('PAO_PROMETHEUS', message, { exitCode, hints });
+  if (!URL.canParse(prometheus) || !/^https?:$/.test(new URL(prometheus).protocol))
+    throw refuse(`--prometheus takes self or an address, not ${prometheus}.`, [
+      'pao check observability --prometheus http://127.0.0.1:9090 --target http://127.0.0.1:8080',
+    ]);
+  if (target === null)
+    throw refuse('A Prometheus that runs can not scrape a system that is started for the check.', [
+      `pao check observability --prometheus ${prometheus} --target http://127.0.0.1:8080`,
+      'pao check observability --prometheus self',
+    ]);
+  const attached = attachPrometheus(prometheus);
+  const inTime = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
+  await attached
+    .ask('status/buildinfo', inTime)
+    .catch((error: Error & { cause?: { code?: string; message?: string } }) => {
+      if (signal.aborted) throw error;
+      const { host } = new URL(prometheus);
+      const why = error.cause?.code ?? error.cause?.message ?? error.message;
+      throw refuse(
+        `No Prometheus answers at ${host}: ${why}`,
+        ['pao check observability --prometheus self'],
+        EXIT.unavailable,
+      );
+    });
+  return attached;
 }
 
 /** A path that holds `fail` is answered with 500, `hang` never, all others with 200; `echo` says what key it was sent. */

@@ -37,10 +37,46 @@ export async function promtool(
   return { code, output: output.trim() };
 }
 
-export interface OwnPrometheus {
-  /** Asks its API. */
+/** A Prometheus that can be asked: one that was started for the checks, or one that runs anyway. */
+export interface Prometheus {
+  /** Asks its HTTP API for `/api/v1/PATH`. @throws Error that says what it answered. */
   ask<T>(path: string, signal: AbortSignal): Promise<T>;
   close(): Promise<void>;
+}
+
+/** A Prometheus that runs anyway. @param given its address; a name and password in it are sent as basic authentication. */
+export function attachPrometheus(given: string): Prometheus {
+  const url = new URL(given);
+  const { username, password } = url;
+  url.username = url.password = '';
+  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const headers =
+    username === '' ? {} : { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` };
+  const base = url.href.replace(/\/+$/, '');
+  return {
+    ask: (path, signal) => askPrometheus(`${base}/api/v1/${path}`, headers, signal),
+    close: async () => {},
+  };
+}
+
+async function askPrometheus<T>(
+  url: string,
+  headers: Record<string, string>,
+  signal: AbortSignal,
+): Promise<T> {
+  const response = await fetch(url, { headers, signal });
+  const text = await response.text();
+  let answer: { status?: string; data?: unknown; error?: string } = {};
+  try {
+    answer = JSON.parse(text) as typeof answer;
+  } catch {
+    // Whatever it is, it is no Prometheus; the status says more.
+  }
+  if (answer.status !== 'success') {
+    const why = answer.error ?? `status ${response.status}`;
+    throw new Error(`${url.replace(/\?.*/, '')} does not answer as a Prometheus does (${why}).`);
+  }
+  return answer.data as T;
 }
 
 /** A real Prometheus that scrapes a system each second by the shipped rules, with every `for` cut to a second. */
@@ -48,7 +84,7 @@ export async function startPrometheus(target: {
   url: string;
   token: string;
   packageRoot: string;
-}): Promise<OwnPrometheus> {
+}): Promise<Prometheus> {
   const folder = mkdtempSync(join(tmpdir(), 'pao-prometheus-'));
   const port = await freePort();
   writeFileSync(join(folder, 'token'), target.token, { mode: 0o600 });
@@ -82,8 +118,7 @@ export async function startPrometheus(target: {
   return {
     async ask<T>(path: string, signal: AbortSignal) {
       if (child.exitCode !== null) throw new Error(`Prometheus ended with exit code ${child.exitCode}.`);
-      const response = await fetch(`http://127.0.0.1:${port}/api/v1/${path}`, { signal });
-      return ((await response.json()) as { data: T }).data;
+      return askPrometheus<T>(`http://127.0.0.1:${port}/api/v1/${path}`, {}, signal);
     },
     async close() {
       if (child.exitCode === null) {

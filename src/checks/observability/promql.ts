@@ -46,3 +46,11 @@ export function readExpression(expression: string): ReadExpression {
   });
   return read;
 }
+
+const TOKEN = /"(?:\\.|[^"\\])*"|[A-Za-z_:][\w:]*|\d+(?:\.\d+)?(?:e[+-]?\d+|[a-z]+)?|\S/g;
+
+/** An expression as Prometheus would tell it apart from others: without white space, numbers written in one way. */
+export const normalExpression = (expression: string): string =>
+  (expression.match(TOKEN) ?? [])
+    .map((token) => (/^\d/.test(token) && Number.isFinite(Number(token)) ? String(Number(token)) : token))
+    .join(' ');

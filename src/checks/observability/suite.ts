@@ -3,6 +3,7 @@ import { alertChecks } from './alert-checks.js';
 import { type ObservabilityOptions, type ObservedSystem, setUpObserved } from './context.js';
 import { flowChecks } from './flow-checks.js';
 import { liveChecks } from './live-checks.js';
+import { prometheusChecks } from './prometheus-checks.js';
 import { metricChecks } from './metric-checks.js';
 import { secretChecks } from './secret-checks.js';
 
@@ -11,6 +12,13 @@ export const observability: Suite<ObservedSystem, ObservabilityOptions> = {
   id: 'observability',
   title: 'What the system says about itself is true',
   command: 'pao check observability',
-  checks: [...metricChecks, ...flowChecks, ...secretChecks, ...liveChecks, ...alertChecks],
+  checks: [
+    ...metricChecks,
+    ...flowChecks,
+    ...secretChecks,
+    ...liveChecks,
+    ...alertChecks,
+    ...prometheusChecks,
+  ],
   setUp: setUpObserved,
 };
