@@ -62,6 +62,7 @@ async function seed(store: Store, tasks: number, dueFrom: number): Promise<void>
       name: `bench-${agentId}`,
       title: null,
       scopes: ['tool:*'],
+      budget: null,
       disabledAt: null,
       createdAt: START,
       updatedAt: START,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type AgentBudget, agentBudgetSchema } from './budget.js';
 import { cut } from './errors.js';
 import { nearest } from './nearest.js';
 import { label, taskNameSchema } from './task.js';
@@ -54,6 +55,7 @@ export const agentInputSchema = z.strictObject({
   name: taskNameSchema,
   title: label(200).optional(),
   scopes: z.array(scopeSchema).max(100).default(DEFAULT_SCOPES),
+  budget: agentBudgetSchema.optional(),
 });
 
 export interface Agent {
@@ -61,6 +63,8 @@ export interface Agent {
   name: string;
   title: string | null;
   scopes: string[];
+  /** What all its tasks together may use. */
+  budget: AgentBudget | null;
   /** Set when the agent was deleted; its tokens are dead, its history stays. */
   disabledAt: number | null;
   createdAt: number;

@@ -21,6 +21,7 @@ export function agentOf(name: string, overrides: Partial<Agent> = {}): Agent {
     name,
     title: null,
     scopes: ['tasks:read', 'tool:*'],
+    budget: null,
     disabledAt: null,
     createdAt: T0,
     updatedAt: T0,

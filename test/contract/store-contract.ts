@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe } from 'vitest';
 import type { Store } from '../../src/server/store/store.js';
 import { exerciseAgents } from './store/agents.js';
 import { exerciseApprovals } from './store/approvals.js';
+import { exerciseBudgets } from './store/budgets.js';
 import { exerciseCompleting } from './store/completing.js';
 import { exerciseEvents } from './store/events.js';
 import { exerciseLanes } from './store/lanes.js';
@@ -51,6 +52,7 @@ export function exerciseStore(name: string, openFresh: () => Promise<FreshStore>
     exerciseAgents(subject);
     exerciseEvents(subject);
     exerciseApprovals(subject);
+    exerciseBudgets(subject);
     exerciseTools(subject);
     exerciseOperations(subject);
     if (shared) exerciseRaces(subject);

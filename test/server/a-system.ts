@@ -70,6 +70,7 @@ export async function startTestSystem(options: {
     name: 'tester',
     title: null,
     scopes: ['admin'],
+    budget: null,
     disabledAt: null,
     createdAt: now,
     updatedAt: now,

@@ -45,6 +45,7 @@ export async function startSimulation(options: { task: TaskInput; start: string 
       name: 'checker',
       title: null,
       scopes: ['admin'],
+      budget: null,
       disabledAt: null,
       createdAt: now,
       updatedAt: now,

@@ -39,6 +39,7 @@ export async function bootstrapAdmin(options: {
         name: 'admin',
         title: 'Local administrator',
         scopes: ['admin'],
+        budget: null,
         disabledAt: null,
         createdAt: now,
         updatedAt: now,

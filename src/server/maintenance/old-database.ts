@@ -28,7 +28,16 @@ export async function writeOldDatabase(path: string, now: number): Promise<OldDa
     const agentId = newId('agt', now);
     const scopes = ['tasks:read', 'tasks:write', 'tool:*'];
     await store.createAgent(
-      { id: agentId, name: 'veteran', title: null, scopes, disabledAt: null, createdAt: now, updatedAt: now },
+      {
+        id: agentId,
+        name: 'veteran',
+        title: null,
+        scopes,
+        budget: null,
+        disabledAt: null,
+        createdAt: now,
+        updatedAt: now,
+      },
       null,
     );
     const spec = taskSpecSchema.parse({

@@ -90,6 +90,7 @@ async function populate(store: Store, tasks: readonly SimulatedTask[], from: num
     name: 'simulation',
     title: null,
     scopes: ['admin'],
+    budget: null,
     disabledAt: null,
     createdAt: from,
     updatedAt: from,

@@ -1,5 +1,6 @@
 import type { Agent, AgentToken } from '../../domain/agent.js';
 import type { Approval, ApprovalState } from '../../domain/approval.js';
+import type { AgentBudget, BudgetAccount, BudgetEntry, BudgetRefusal, Spend } from '../../domain/budget.js';
 import type { PublishedEvent } from '../../domain/event.js';
 import type { Run, RunError, RunStatus, RunTrigger, StepRun } from '../../domain/run.js';
 import type { Task, TaskSpec, TaskState } from '../../domain/task.js';
@@ -23,6 +24,7 @@ export interface Store
     AgentStore,
     EventStore,
     ApprovalStore,
+    BudgetStore,
     ToolStore {
   readonly engine: 'sqlite' | 'postgres';
   /** For people: the file, or the URL without its password. */
@@ -72,7 +74,8 @@ export interface Store
   /** Forgets processes not seen since `before`. */
   forgetWorkers(before: number): Promise<number>;
   /**
-   * Deletes finished runs (with steps), dispatched events and kept answers older than the bounds, at most `limit` rows.
+   * Deletes finished runs (with steps), dispatched events, kept answers and what was spent longer ago than runs are kept,
+   * at most `limit` rows.
    * @returns rows deleted.
    */
   prune(bounds: PruneBounds & { limit: number }): Promise<number>;
@@ -226,6 +229,7 @@ export interface LeasedRun {
   /** Scopes stored with the task, and those its agent has now. */
   taskScopes: string[];
   agentScopes: string[];
+  agentBudget: AgentBudget | null;
   /** The agent was deleted. */
   agentDisabled: boolean;
   /** Steps recorded by earlier attempts. Empty on the first. */
@@ -473,6 +477,40 @@ export interface ApprovalStore {
     data?: unknown;
     now: number;
   }): Promise<{ approval: Approval; decided: boolean } | null>;
+}
+
+/** What is about to be paid for. */
+export interface BudgetReservation
+  extends Pick<BudgetEntry, 'id' | 'runId' | 'taskId' | 'agentId' | 'stepId' | 'tool' | 'model' | 'at'> {
+  amount: Spend;
+}
+
+export interface BudgetStore {
+  /**
+   * Adds an amount to every account, or to none when one of them would go above a limit: of any number of callers at once,
+   * in any number of processes, those that are granted never go above it together. An id that was granted before is
+   * granted again and changes nothing. What is never settled stays charged in full.
+   * @param options.settled the amount is known: nothing more will be said about it.
+   * @returns null when granted, else the limit that is in the way.
+   */
+  reserveBudget(
+    entry: BudgetReservation,
+    accounts: readonly BudgetAccount[],
+    options?: { settled?: boolean },
+  ): Promise<BudgetRefusal | null>;
+  /** Puts what was really used in the place of what was reserved, once. @returns false when it is not reserved (any more). */
+  settleBudget(settlement: {
+    id: string;
+    spent: Spend;
+    inputTokens: number | null;
+    outputTokens: number | null;
+    estimated: boolean;
+    now: number;
+  }): Promise<boolean>;
+  /** What each account has, by its key. */
+  getSpent(keys: readonly string[]): Promise<Map<string, Spend>>;
+  /** What a run paid for, in order. */
+  listBudgetEntries(query: { runId: string; limit: number }): Promise<BudgetEntry[]>;
 }
 
 export interface StoredTool {

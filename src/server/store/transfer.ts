@@ -59,7 +59,11 @@ function table(name: string, keyLength: number, columns: string): TransferTable 
  * is copied. Left out: `schema_migration`, `worker_heartbeat`, and what an engine derives.
  */
 export const TRANSFER_TABLES: readonly TransferTable[] = [
-  table('agent', 1, 'seq:int, id, name, title, scopes, disabled_at:time, created_at:time, updated_at:time'),
+  table(
+    'agent',
+    1,
+    'seq:int, id, name, title, scopes, budget, disabled_at:time, created_at:time, updated_at:time',
+  ),
   table(
     'agent_token',
     1,
@@ -97,6 +101,16 @@ export const TRANSFER_TABLES: readonly TransferTable[] = [
     'approval',
     1,
     'seq:int, id, run_seq:int, task_seq:int, step_id, message, data, state, on_timeout, requested_at:time, expires_at:time, decided_at:time, decided_by, comment',
+  ),
+  table(
+    'budget_account',
+    1,
+    'key, tokens:int, nano_usd:int, calls:int, runs:int, unpriced:int, updated_at:time',
+  ),
+  table(
+    'budget_entry',
+    1,
+    'seq:int, id, run_id, task_id, agent_id, step_id, tool, model, accounts, reserved, spent, input_tokens:int, output_tokens:int, state, estimated:int, at:time, settled_at:time',
   ),
   table('tool', 1, 'address, version:int, definition, created_by, created_at:time, updated_at:time'),
   table('kept_answer', 1, 'id, answer, at:time'),

@@ -1,3 +1,4 @@
+import { BYTES_PER_TOKEN } from '../../domain/budget.js';
 import { checkSchema } from '../../domain/pipeline/schema-check.js';
 import type { LlmConnector } from '../../domain/tool.js';
 import { ToolError, type ToolUsage } from '../../domain/tool-error.js';
@@ -23,8 +24,6 @@ import {
 } from './llm-wire.js';
 
 const DEFAULT_MAX_OUTPUT_TOKENS = 1024;
-/** Fewest bytes one token was seen to stand for (dense JSON, agents.md B.3); an estimate must not be too low. */
-const BYTES_PER_TOKEN = 2.3;
 const LADDERS: Record<LlmConnector['provider'], readonly StructuredMode[]> = {
   openai: ['json_schema', 'json_object', 'prompt'],
   anthropic: ['json_schema', 'prompt'],

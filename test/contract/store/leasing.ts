@@ -24,6 +24,7 @@ export function exerciseLeasing(subject: Subject): void {
         spec: task.spec,
         taskScopes: ['tool:a.*'],
         agentScopes: agent.scopes,
+        agentBudget: null,
         agentDisabled: false,
         steps: [],
         cancelRequested: false,

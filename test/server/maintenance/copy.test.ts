@@ -31,7 +31,7 @@ const copy = (from: string, to: string, more: Partial<Parameters<typeof copyData
 
 /** Something of everything: ended, queued, leased and waiting runs, over several weeks. */
 async function fill(store: Store): Promise<{ task: string; queued: string; steps: string }> {
-  const agent = agentOf('mailer', { title: 'Größe ✓' });
+  const agent = agentOf('mailer', { title: 'Größe ✓', budget: { per_day: { usd: 2 }, on_exceed: 'skip' } });
   await store.createAgent(agent, {
     id: 'tok_1',
     agentId: agent.id,
@@ -102,6 +102,21 @@ async function fill(store: Store): Promise<{ task: string; queued: string; steps
     updatedAt: T0,
   });
   await store.setMeta('note', 'kept');
+  const spent = { tokens: 576, nanoUsd: 3, calls: 1, runs: 0, unpriced: 0 };
+  await store.reserveBudget(
+    {
+      id: 'bud_1',
+      runId: steps.id,
+      taskId: task.id,
+      agentId: agent.id,
+      stepId: 'one',
+      tool: 'llm.chat',
+      model: 'small',
+      at: T0,
+      amount: spent,
+    },
+    [{ key: 'all:2026-01-05', limits: {} }],
+  );
   return { task: task.id, queued: queued.id, steps: steps.id };
 }
 
@@ -121,6 +136,10 @@ async function goesOn(url: string, ids: Awaited<ReturnType<typeof fill>>): Promi
     });
     expect(await store.stats(T0)).toMatchObject({ tasks: { active: 1 }, undispatchedEvents: 2 });
     expect(await store.getMeta('note')).toBe('kept');
+    expect((await store.getSpent(['all:2026-01-05'])).get('all:2026-01-05')).toMatchObject({ tokens: 576 });
+    expect(await store.listBudgetEntries({ runId: ids.steps, limit: 10 })).toMatchObject([
+      { id: 'bud_1', state: 'reserved', model: 'small' },
+    ]);
     const leased = await store.lease({
       workerId: 'w3',
       now: T0 + 1000,

@@ -76,6 +76,7 @@ export const agentOperations: Operation[] = [
         name: body.name,
         title: body.title ?? null,
         scopes: body.scopes,
+        budget: body.budget ?? null,
         disabledAt: null,
         createdAt: now,
         updatedAt: now,

@@ -2,6 +2,7 @@ import type { Agent, AgentToken } from '../../../domain/agent.js';
 import { conflict, notFound } from '../../../domain/errors.js';
 import { decodeNumberCursor, encodeCursor } from '../cursor.js';
 import { type AgentRow, toAgent, toToken, type TokenRow } from '../sqlite/agents.js';
+import { toJson } from '../sqlite/json-column.js';
 import type { AgentStore } from '../store.js';
 import type { PostgresDatabase, Sql } from './database.js';
 import { violatedConstraint } from './errors.js';
@@ -20,13 +21,14 @@ export function agentMethods(database: PostgresDatabase): AgentStore {
       refusingTakenName(agent, () =>
         database.transaction(async (sql) => {
           await sql.run(
-            `INSERT INTO agent (id, name, title, scopes, disabled_at, created_at, updated_at)
-              VALUES ($1, $2, $3, $4, pao_at($5), pao_at($6), pao_at($7))`,
+            `INSERT INTO agent (id, name, title, scopes, budget, disabled_at, created_at, updated_at)
+              VALUES ($1, $2, $3, $4, $5, pao_at($6), pao_at($7), pao_at($8))`,
             [
               agent.id,
               agent.name,
               agent.title,
               JSON.stringify(agent.scopes),
+              toJson(agent.budget),
               agent.disabledAt,
               agent.createdAt,
               agent.updatedAt,
@@ -56,13 +58,14 @@ export function agentMethods(database: PostgresDatabase): AgentStore {
     updateAgent: (agent) =>
       refusingTakenName(agent, async () => {
         const changed = await database.run(
-          `UPDATE agent SET name = $2, title = $3, scopes = $4, disabled_at = pao_at($5), updated_at = pao_at($6)
+          `UPDATE agent SET name = $2, title = $3, scopes = $4, budget = $5, disabled_at = pao_at($6), updated_at = pao_at($7)
             WHERE id = $1`,
           [
             agent.id,
             agent.name,
             agent.title,
             JSON.stringify(agent.scopes),
+            toJson(agent.budget),
             agent.disabledAt,
             agent.updatedAt,
           ],
@@ -82,7 +85,7 @@ export function agentMethods(database: PostgresDatabase): AgentStore {
     async findToken(hash) {
       const [row] = await database.read<TokenRow & Prefixed>(
         `SELECT agent_token.*, agent.id AS agent_id, agent.name AS agent_name, agent.title AS agent_title,
-            agent.scopes AS agent_scopes, agent.disabled_at AS agent_disabled_at, agent.created_at AS agent_created_at,
+            agent.scopes AS agent_scopes, agent.budget AS agent_budget, agent.disabled_at AS agent_disabled_at, agent.created_at AS agent_created_at,
             agent.updated_at AS agent_updated_at
           FROM agent_token JOIN agent ON agent.seq = agent_token.agent_seq WHERE agent_token.hash = $1`,
         [hash],
@@ -96,6 +99,7 @@ export function agentMethods(database: PostgresDatabase): AgentStore {
           name: row.agent_name,
           title: row.agent_title,
           scopes: row.agent_scopes,
+          budget: row.agent_budget,
           disabled_at: row.agent_disabled_at,
           created_at: row.agent_created_at,
           updated_at: row.agent_updated_at,
@@ -127,6 +131,7 @@ interface Prefixed {
   agent_name: string;
   agent_title: string | null;
   agent_scopes: string;
+  agent_budget: string | null;
   agent_disabled_at: number | null;
   agent_created_at: number;
   agent_updated_at: number;

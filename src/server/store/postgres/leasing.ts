@@ -1,3 +1,4 @@
+import type { AgentBudget } from '../../../domain/budget.js';
 import type { Run, RunTrigger } from '../../../domain/run.js';
 import { fromJson, fromJsonObject } from '../sqlite/json-column.js';
 import type { RunNames } from '../sqlite/run-rows.js';
@@ -51,6 +52,7 @@ interface TaskFacts extends RunNames {
   scopes: string;
   memory: string | null;
   agent_scopes: string;
+  agent_budget: string | null;
   disabled_at: number | null;
 }
 
@@ -238,6 +240,7 @@ async function readLeased(
       spec: spec.spec,
       taskScopes: fromJson<string[]>(fact.scopes) ?? [],
       agentScopes: fromJson<string[]>(fact.agent_scopes) ?? [],
+      agentBudget: fromJson<AgentBudget>(fact.agent_budget),
       agentDisabled: fact.disabled_at !== null,
       steps: steps.get(row.id) ?? [],
       cancelRequested: row.cancel_requested === 1,
@@ -272,7 +275,7 @@ async function failUnreadable(
 async function readFacts(sql: Sql, taskSeqs: readonly number[]): Promise<Map<number, TaskFacts>> {
   const rows = await sql.rows<TaskFacts>(
     `SELECT task.seq, task.id AS task_id, task.name AS task_name, agent.id AS agent_id, task.scopes, task.memory,
-        agent.scopes AS agent_scopes, agent.disabled_at
+        agent.scopes AS agent_scopes, agent.budget AS agent_budget, agent.disabled_at
       FROM task JOIN agent ON agent.seq = task.agent_seq WHERE task.seq = ANY ($1)`,
     [taskSeqs],
   );

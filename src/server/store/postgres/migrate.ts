@@ -1,6 +1,7 @@
 import { EXIT, PaoError } from '../../../domain/errors.js';
 import initial from '../migrations/postgres/0001_initial.sql';
 import cancelReason from '../migrations/postgres/0002_cancel_reason.sql';
+import budgets from '../migrations/postgres/0003_budgets.sql';
 import type { Migration } from '../sqlite/migrate.js';
 import type { PostgresDatabase, Sql } from './database.js';
 
@@ -8,6 +9,7 @@ import type { PostgresDatabase, Sql } from './database.js';
 export const POSTGRES_MIGRATIONS: readonly Migration[] = [
   { name: '0001_initial', sql: initial },
   { name: '0002_cancel_reason', sql: cancelReason },
+  { name: '0003_budgets', sql: budgets },
 ];
 
 /** Taken for the length of a transaction by who migrates. Any number that is ours alone. */

@@ -2,6 +2,7 @@ import type { Migration } from '../sqlite/migrate.js';
 import type { Store } from '../store.js';
 import { agentMethods } from './agents.js';
 import { approvalMethods } from './approvals.js';
+import { budgetMethods } from './budgets.js';
 import { auditMethods } from './audit.js';
 import { completingMethods } from './completing.js';
 import { POSTGRES_DEFAULTS, PostgresDatabase, type PostgresSettings } from './database.js';
@@ -68,6 +69,7 @@ export async function openPostgresStore(
     ...agentMethods(database),
     ...eventMethods(database),
     ...approvalMethods(database),
+    ...budgetMethods(database),
     ...toolMethods(database),
     close: () => database.close(),
   };

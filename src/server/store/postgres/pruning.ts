@@ -1,4 +1,5 @@
 import type { Store } from '../store.js';
+import { pruneBudgets } from './budgets.js';
 import type { PostgresDatabase } from './database.js';
 import { dropWeek, listPartitions, weekEnd } from './partitions.js';
 
@@ -37,7 +38,8 @@ export function pruningMethods(database: PostgresDatabase): Pick<Store, 'prune'>
         'DELETE FROM kept_answer WHERE id = ANY (ARRAY(SELECT id FROM kept_answer WHERE at < pao_at($1) ORDER BY at LIMIT $2))',
         [answersBefore, limit - deleted - events],
       );
-      return deleted + events + answers;
+      const gone = deleted + events + answers;
+      return gone + (await pruneBudgets(database, runsBefore, limit - gone));
     },
   };
 }

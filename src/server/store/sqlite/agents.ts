@@ -1,8 +1,10 @@
 import type { Agent, AgentToken } from '../../../domain/agent.js';
+import type { AgentBudget } from '../../../domain/budget.js';
 import { conflict, notFound } from '../../../domain/errors.js';
 import { decodeNumberCursor, encodeCursor } from '../cursor.js';
 import type { AgentStore } from '../store.js';
 import type { Connection, SqliteDatabase } from './database.js';
+import { fromJson, toJson } from './json-column.js';
 
 /** A row of `agent` as it is stored. */
 export interface AgentRow {
@@ -11,6 +13,7 @@ export interface AgentRow {
   name: string;
   title: string | null;
   scopes: string;
+  budget: string | null;
   disabled_at: number | null;
   created_at: number;
   updated_at: number;
@@ -40,13 +43,14 @@ export function agentMethods(database: SqliteDatabase): AgentStore {
       database.write((connection) => {
         refuseTakenName(connection, agent);
         connection
-          .sql(`INSERT INTO agent (id, name, title, scopes, disabled_at, created_at, updated_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?)`)
+          .sql(`INSERT INTO agent (id, name, title, scopes, budget, disabled_at, created_at, updated_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)`)
           .run(
             agent.id,
             agent.name,
             agent.title,
             JSON.stringify(agent.scopes),
+            toJson(agent.budget),
             agent.disabledAt,
             agent.createdAt,
             agent.updatedAt,
@@ -78,12 +82,13 @@ export function agentMethods(database: SqliteDatabase): AgentStore {
         return (
           connection
             .sql(
-              'UPDATE agent SET name = ?, title = ?, scopes = ?, disabled_at = ?, updated_at = ? WHERE id = ?',
+              'UPDATE agent SET name = ?, title = ?, scopes = ?, budget = ?, disabled_at = ?, updated_at = ? WHERE id = ?',
             )
             .run(
               agent.name,
               agent.title,
               JSON.stringify(agent.scopes),
+              toJson(agent.budget),
               agent.disabledAt,
               agent.updatedAt,
               agent.id,
@@ -170,6 +175,7 @@ export function toAgent(row: AgentRow): Agent {
     name: row.name,
     title: row.title,
     scopes: JSON.parse(row.scopes) as string[],
+    budget: fromJson<AgentBudget>(row.budget),
     disabledAt: row.disabled_at,
     createdAt: row.created_at,
     updatedAt: row.updated_at,

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { AgentBudget } from '../../../domain/budget.js';
 import type { Run, RunTrigger } from '../../../domain/run.js';
 import type { LeasedRun, WorkStore } from '../store.js';
 import type { Connection, SqliteDatabase } from './database.js';
@@ -30,6 +31,7 @@ interface LeaseOptions {
 interface TaskFacts extends RunNames {
   scopes: string[];
   agentScopes: string[];
+  agentBudget: AgentBudget | null;
   agentDisabled: boolean;
   memory: Record<string, unknown> | null;
 }
@@ -183,6 +185,7 @@ function take(
       spec: specs.get(connection, due.task_seq, due.task_version).spec,
       taskScopes: fact.scopes,
       agentScopes: fact.agentScopes,
+      agentBudget: fact.agentBudget,
       agentDisabled: fact.agentDisabled,
       steps: due.fresh === 1 ? [] : readSteps(connection, due.seq, run.id),
       cancelRequested: due.cancel_requested === 1,
@@ -209,12 +212,13 @@ function take(
 function readFacts(connection: Connection, taskSeq: number): TaskFacts {
   const row = connection
     .sql(`SELECT task.id AS task_id, task.name AS task_name, agent.id AS agent_id, task.scopes, task.memory,
-        agent.scopes AS agent_scopes, agent.disabled_at
+        agent.scopes AS agent_scopes, agent.budget AS agent_budget, agent.disabled_at
       FROM task JOIN agent ON agent.seq = task.agent_seq WHERE task.seq = ?`)
     .get(taskSeq) as RunNames & {
     scopes: string;
     memory: string | null;
     agent_scopes: string;
+    agent_budget: string | null;
     disabled_at: number | null;
   };
   return {
@@ -223,6 +227,7 @@ function readFacts(connection: Connection, taskSeq: number): TaskFacts {
     agent_id: row.agent_id,
     scopes: fromJson<string[]>(row.scopes) ?? [],
     agentScopes: fromJson<string[]>(row.agent_scopes) ?? [],
+    agentBudget: fromJson<AgentBudget>(row.agent_budget),
     agentDisabled: row.disabled_at !== null,
     memory: fromJson(row.memory),
   };

@@ -4,6 +4,7 @@ import initial from '../migrations/sqlite/0001_initial.sql';
 import keptAnswer from '../migrations/sqlite/0002_kept_answer.sql';
 import approvals from '../migrations/sqlite/0003_approvals_and_event_waits.sql';
 import eventTrace from '../migrations/sqlite/0004_event_trace.sql';
+import budgets from '../migrations/sqlite/0005_budgets.sql';
 import type { Connection, SqliteDatabase } from './database.js';
 import { corruptStore } from './errors.js';
 import { fileSizes, loadDriver } from './open.js';
@@ -20,6 +21,7 @@ export const SQLITE_MIGRATIONS: readonly Migration[] = [
   { name: '0002_kept_answer', sql: keptAnswer },
   { name: '0003_approvals_and_event_waits', sql: approvals },
   { name: '0004_event_trace', sql: eventTrace },
+  { name: '0005_budgets', sql: budgets },
 ];
 
 /** The row of `meta` that is there while a process that migrated the database is using it. */

@@ -3,6 +3,7 @@ import type { TaskState } from '../../../domain/task.js';
 import { AUDIT_GENESIS, hashAudit } from '../audit-chain.js';
 import { decodeNumberCursor, encodeCursor } from '../cursor.js';
 import type { AuditEntry, Store, StoreStats, WorkerHeartbeat } from '../store.js';
+import { pruneBudgets } from './budgets.js';
 import type { Connection, SqliteDatabase } from './database.js';
 import { fileSizes } from './open.js';
 
@@ -212,7 +213,8 @@ export function operationMethods(database: SqliteDatabase, clock: Clock = system
             'DELETE FROM kept_answer WHERE id IN (SELECT id FROM kept_answer WHERE at < ? ORDER BY at LIMIT ?)',
           )
           .run(answersBefore, limit - runs.length - events).changes;
-        return runs.length + events + answers;
+        const budgets = pruneBudgets(connection, runsBefore, limit - runs.length - events - answers);
+        return runs.length + events + answers + budgets;
       }),
   };
 }

@@ -1,6 +1,7 @@
 import type { Store } from '../store.js';
 import { agentMethods } from './agents.js';
 import { approvalMethods } from './approvals.js';
+import { budgetMethods } from './budgets.js';
 import { completingMethods } from './completing.js';
 import { SqliteDatabase } from './database.js';
 import { DiskReserve, guardSpace } from './disk-reserve.js';
@@ -65,6 +66,7 @@ export async function openSqliteStore(
     ...agentMethods(database),
     ...eventMethods(database),
     ...approvalMethods(database),
+    ...budgetMethods(database),
     ...toolMethods(database),
     space: async () => (inMemory ? NO_LIMIT : reserve.look()),
     async tendSpace() {
