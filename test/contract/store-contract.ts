@@ -4,6 +4,7 @@ import { exerciseAgents } from './store/agents.js';
 import { exerciseApprovals } from './store/approvals.js';
 import { exerciseBudgets } from './store/budgets.js';
 import { exerciseCompleting } from './store/completing.js';
+import { exerciseDeliveries } from './store/deliveries.js';
 import { exerciseEvents } from './store/events.js';
 import { exerciseLanes } from './store/lanes.js';
 import { exerciseLeasing } from './store/leasing.js';
@@ -53,6 +54,7 @@ export function exerciseStore(name: string, openFresh: () => Promise<FreshStore>
     exerciseEvents(subject);
     exerciseApprovals(subject);
     exerciseBudgets(subject);
+    exerciseDeliveries(subject);
     exerciseTools(subject);
     exerciseOperations(subject);
     if (shared) exerciseRaces(subject);

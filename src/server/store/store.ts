@@ -1,6 +1,7 @@
 import type { Agent, AgentToken } from '../../domain/agent.js';
 import type { Approval, ApprovalState } from '../../domain/approval.js';
 import type { AgentBudget, BudgetAccount, BudgetEntry, BudgetRefusal, Spend } from '../../domain/budget.js';
+import type { Delivery, DeliveryStatus, NewDelivery } from '../../domain/delivery.js';
 import type { PublishedEvent } from '../../domain/event.js';
 import type { Run, RunError, RunStatus, RunTrigger, StepRun } from '../../domain/run.js';
 import type { Task, TaskSpec, TaskState } from '../../domain/task.js';
@@ -25,6 +26,7 @@ export interface Store
     EventStore,
     ApprovalStore,
     BudgetStore,
+    DeliveryStore,
     ToolStore {
   readonly engine: 'sqlite' | 'postgres';
   /** For people: the file, or the URL without its password. */
@@ -74,8 +76,8 @@ export interface Store
   /** Forgets processes not seen since `before`. */
   forgetWorkers(before: number): Promise<number>;
   /**
-   * Deletes finished runs (with steps), dispatched events, kept answers and what was spent longer ago than runs are kept,
-   * at most `limit` rows.
+   * Deletes finished runs (with steps), settled deliveries (not those of unknown outcome), dispatched events, kept answers
+   * and what was spent longer ago than runs are kept, at most `limit` rows.
    * @returns rows deleted.
    */
   prune(bounds: PruneBounds & { limit: number }): Promise<number>;
@@ -118,6 +120,10 @@ export interface StoreStats {
   /** next_due_at of the task that is due first; null when none. */
   nextDueAt: number | null;
   undispatchedEvents: number;
+  /** Messages that are not settled, by status, and those that need a person. */
+  deliveries: { pending: number; deferred: number; sending: number; unknown: number };
+  /** due_at of the oldest message that is due and not being sent; null when none. */
+  oldestDeliveryDueAt: number | null;
 }
 
 // ------------------------------------------------------------------ scheduling
@@ -269,6 +275,8 @@ export interface Completion {
   eventWaits?: { stepId: string; topic: string; after: number }[];
   /** Condition schedules: what to remember on the task. */
   memory?: Record<string, unknown> | null;
+  /** Messages of these steps, written with them; one whose key is there already is left out. */
+  deliveries?: NewDelivery[];
 }
 
 /** An approval as a worker asks for it. */
@@ -313,6 +321,8 @@ export interface WorkStore {
       leaseToken: number;
       steps: StepWrite[];
       reserve?: { key: string; stepId: string } | undefined;
+      /** Messages of these steps; one whose key is there already is left out. */
+      deliveries?: NewDelivery[] | undefined;
     }[],
     now: number,
   ): Promise<{ fenced: string[]; held: { runId: string; key: string; holder: HeldKey }[] }>;
@@ -512,6 +522,75 @@ export interface BudgetStore {
   /** What a run paid for, in order. */
   listBudgetEntries(query: { runId: string; limit: number }): Promise<BudgetEntry[]>;
 }
+
+// ------------------------------------------------------------------ deliveries
+
+/** What became of a delivery that was looked at. */
+export interface DeliveryOutcome {
+  id: string;
+  leaseToken: number;
+  status: Exclude<DeliveryStatus, 'sending'>;
+  reason: string | null;
+  error: RunError | null;
+  answer: unknown;
+  /** For `pending` and `deferred`. */
+  dueAt: number | null;
+  mergedInto: string | null;
+}
+
+/** Messages, apart from the runs that wrote them; of several that send, the store decides which one does. */
+export interface DeliveryStore {
+  /** Writes messages; one whose key the agent has already is left out. @returns ids of those written. */
+  enqueueDeliveries(deliveries: NewDelivery[]): Promise<{ written: string[] }>;
+  getDelivery(id: string): Promise<Delivery | null>;
+  findDelivery(agentId: string, key: string): Promise<Delivery | null>;
+  /** Newest first. */
+  listDeliveries(query: {
+    agentId?: string | undefined;
+    runIds?: string[] | undefined;
+    statuses?: DeliveryStatus[] | undefined;
+    channel?: string | undefined;
+    limit: number;
+    cursor?: string | undefined;
+  }): Promise<Page<Delivery>>;
+  /** Those that are due, oldest first; nothing is taken by it. */
+  dueDeliveries(options: { now: number; limit: number }): Promise<Delivery[]>;
+  /** The earliest due_at, or end of a lease; null when nothing is on its way. */
+  nextDeliveryAt(): Promise<number | null>;
+  /**
+   * Takes deliveries for one attempt, just before they are sent: `sending`, attempt counted, leased. Those that another
+   * took, or settled, since they were read (`leaseToken`) are left out.
+   * @returns what was taken, with the new token.
+   */
+  beginDeliveries(options: {
+    wanted: { id: string; leaseToken: number; repeatable: boolean }[];
+    owner: string;
+    now: number;
+    leaseMs: number;
+  }): Promise<{ id: string; leaseToken: number }[]>;
+  /** Writes what became of them. @returns ids that were refused: another has them, or they are settled. */
+  settleDeliveries(outcomes: DeliveryOutcome[], now: number): Promise<{ refused: string[] }>;
+  /**
+   * Takes back attempts whose lease ran out before `now`, or all of an owner that is known to be dead. What may be
+   * repeated is due again; the outcome of the rest is unknown.
+   */
+  reclaimDeliveries(options: { now: number; owner?: string | undefined }): Promise<{
+    requeued: string[];
+    unknown: string[];
+  }>;
+  /**
+   * What a person decides: `pending` sends it (again) now. Refused (unchanged) while it is being sent; `delivered` and
+   * `failed` only say how one of unknown outcome ended. @returns null when there is none.
+   */
+  resolveDelivery(options: {
+    id: string;
+    status: 'pending' | 'delivered' | 'failed' | 'suppressed';
+    reason: string;
+    now: number;
+  }): Promise<{ delivery: Delivery; changed: boolean } | null>;
+}
+
+// ------------------------------------------------------------------ tools
 
 export interface StoredTool {
   tool: Tool;

@@ -118,7 +118,7 @@ export const TRANSFER_TABLES: readonly TransferTable[] = [
   table(
     'outbox',
     1,
-    'id, kind, payload, state, attempts:int, next_attempt_at:time, last_error, created_at:time, delivered_at:time',
+    'seq:int, id, agent_id, key, origin, task_id, run_id, step_id, channel, message, quiet_hours, urgent:flag, digest_key, status, reason, attempts:int, due_at:time, lease_token:int, lease_owner, lease_expires_at:time, repeatable:flag, error, answer, merged_into, created_at:time, updated_at:time, finished_at:time',
   ),
   table('meta', 1, 'key, value'),
 ];

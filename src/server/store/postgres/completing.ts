@@ -2,6 +2,7 @@ import { fromJson, toJson } from '../sqlite/json-column.js';
 import type { Completion, HeldKey, StepWrite, WorkStore } from '../store.js';
 import type { PostgresDatabase, Sql } from './database.js';
 import { openWaits } from './approvals.js';
+import { insertDeliveries } from './deliveries.js';
 import { cancelIdle } from './end-run.js';
 import { stepPlaces, storeError } from './enqueue.js';
 import { isConnectionError } from './errors.js';
@@ -126,15 +127,17 @@ async function completeBatch(
   const complete = async (sql: Sql) =>
     (await sql.row<{ refused: string[] }>(COMPLETE, values))?.refused ?? [];
   const waits = given.filter(
-    ({ approvals, eventWaits }) => approvals !== undefined || eventWaits !== undefined,
+    ({ approvals, eventWaits, deliveries }) =>
+      approvals !== undefined || eventWaits !== undefined || deliveries !== undefined,
   );
   if (waits.length === 0) return database.contending(() => complete(database));
   return database.transaction(async (sql) => {
     const refused = await complete(sql);
-    await openWaits(
+    const written = waits.filter(({ runId }) => !refused.includes(runId));
+    await openWaits(sql, written, now);
+    await insertDeliveries(
       sql,
-      waits.filter(({ runId }) => !refused.includes(runId)),
-      now,
+      written.flatMap(({ deliveries }) => deliveries ?? []),
     );
     return refused;
   });
@@ -184,7 +187,7 @@ async function recordOnce(
     );
     return row?.refused ?? [];
   };
-  if (batch.every(({ reserve }) => reserve === undefined)) {
+  if (batch.every(({ reserve, deliveries }) => reserve === undefined && deliveries === undefined)) {
     return { fenced: await database.contending(() => write(database, batch)), held: [] };
   }
   return database.transaction(async (sql) => {
@@ -199,9 +202,11 @@ async function recordOnce(
       const holder = reserve === undefined ? null : await takeKey(sql, runId, reserve, now);
       if (holder !== null) held.push({ runId, key: reserve?.key as string, holder });
     }
-    await write(
+    const free = mine.filter(({ runId }) => !held.some((one) => one.runId === runId));
+    await write(sql, free);
+    await insertDeliveries(
       sql,
-      mine.filter(({ runId }) => !held.some((one) => one.runId === runId)),
+      free.flatMap(({ deliveries }) => deliveries ?? []),
     );
     return { fenced, held };
   });

@@ -2,6 +2,7 @@ import { EXIT, PaoError } from '../../../domain/errors.js';
 import initial from '../migrations/postgres/0001_initial.sql';
 import cancelReason from '../migrations/postgres/0002_cancel_reason.sql';
 import budgets from '../migrations/postgres/0003_budgets.sql';
+import outbox from '../migrations/postgres/0004_outbox.sql';
 import type { Migration } from '../sqlite/migrate.js';
 import type { PostgresDatabase, Sql } from './database.js';
 
@@ -10,6 +11,7 @@ export const POSTGRES_MIGRATIONS: readonly Migration[] = [
   { name: '0001_initial', sql: initial },
   { name: '0002_cancel_reason', sql: cancelReason },
   { name: '0003_budgets', sql: budgets },
+  { name: '0004_outbox', sql: outbox },
 ];
 
 /** Taken for the length of a transaction by who migrates. Any number that is ours alone. */

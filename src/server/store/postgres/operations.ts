@@ -171,7 +171,12 @@ async function readStats(database: PostgresDatabase, now: number): Promise<Store
       (SELECT min(started_at) FROM due_work WHERE state = 1) AS oldest_running,
       (SELECT count(*) FROM task WHERE state = 'active' AND timed AND next_due_at IS NULL) AS without_due,
       (SELECT min(next_due_at) FROM task WHERE state = 'active' AND next_due_at IS NOT NULL) AS next_due,
-      (SELECT count(*) FROM event WHERE dispatched_at IS NULL) AS events`,
+      (SELECT count(*) FROM event WHERE dispatched_at IS NULL) AS events,
+      (SELECT count(*) FROM outbox WHERE due_at IS NOT NULL AND status = 'pending') AS pending,
+      (SELECT count(*) FROM outbox WHERE due_at IS NOT NULL AND status = 'deferred') AS deferred,
+      (SELECT count(*) FROM outbox WHERE lease_expires_at IS NOT NULL) AS sending,
+      (SELECT count(*) FROM outbox WHERE status = 'unknown') AS unknown,
+      (SELECT min(due_at) FROM outbox WHERE due_at <= pao_at($1)) AS oldest_delivery`,
     [now],
   );
   const count = (name: string) => Number(row?.[name] ?? 0);
@@ -187,6 +192,13 @@ async function readStats(database: PostgresDatabase, now: number): Promise<Store
     activeWithoutDue: count('without_due'),
     nextDueAt: row?.next_due ?? null,
     undispatchedEvents: count('events'),
+    deliveries: {
+      pending: count('pending'),
+      deferred: count('deferred'),
+      sending: count('sending'),
+      unknown: count('unknown'),
+    },
+    oldestDeliveryDueAt: row?.oldest_delivery ?? null,
   };
 }
 

@@ -6,6 +6,7 @@ import { budgetMethods } from './budgets.js';
 import { auditMethods } from './audit.js';
 import { completingMethods } from './completing.js';
 import { POSTGRES_DEFAULTS, PostgresDatabase, type PostgresSettings } from './database.js';
+import { deliveryMethods } from './deliveries.js';
 import { eventMethods } from './events.js';
 import { Leases } from './leases.js';
 import { leasingMethods } from './leasing.js';
@@ -70,6 +71,7 @@ export async function openPostgresStore(
     ...eventMethods(database),
     ...approvalMethods(database),
     ...budgetMethods(database),
+    ...deliveryMethods(database),
     ...toolMethods(database),
     close: () => database.close(),
   };

@@ -39,7 +39,13 @@ export function pruningMethods(database: PostgresDatabase): Pick<Store, 'prune'>
         [answersBefore, limit - deleted - events],
       );
       const gone = deleted + events + answers;
-      return gone + (await pruneBudgets(database, runsBefore, limit - gone));
+      const budgets = await pruneBudgets(database, runsBefore, limit - gone);
+      const deliveries = await database.run(
+        `DELETE FROM outbox WHERE seq = ANY (ARRAY(
+          SELECT seq FROM outbox WHERE finished_at < pao_at($1) AND status <> 'unknown' ORDER BY finished_at LIMIT $2))`,
+        [runsBefore, Math.max(0, limit - gone - budgets)],
+      );
+      return gone + budgets + deliveries;
     },
   };
 }

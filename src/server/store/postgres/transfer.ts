@@ -12,7 +12,7 @@ import { parsePostgresUrl } from './target.js';
 
 const PATIENCE_MS = 10 * 60_000;
 const OWN = OWN_META.map((key) => `'${key}'`).join(', ');
-const IDENTITIES = ['agent', 'agent_token', 'task', 'approval', 'budget_entry'];
+const IDENTITIES = ['agent', 'agent_token', 'task', 'approval', 'budget_entry', 'outbox'];
 
 /** How a table of the copy is read where its columns are not those of the table of that name. */
 const READ: Record<string, { from?: string; columns?: Record<string, string> }> = {
@@ -22,6 +22,7 @@ const READ: Record<string, { from?: string; columns?: Record<string, string> }> 
   },
   due_work: { columns: { serial_holder: 'CASE WHEN t.waiting = 1 THEN t.serial_holder END' } },
   event_wait: { from: 'event_wait t JOIN run r ON r.id = t.run_id', columns: { run_seq: 'r.seq' } },
+  outbox: { columns: { urgent: 't.urgent::integer', repeatable: 't.repeatable::integer' } },
 };
 
 /** What a table has besides, from the run a row belongs to. */

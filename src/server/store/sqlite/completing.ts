@@ -2,6 +2,7 @@ import { CANCEL_TOO_LATE, isFinal } from '../../../domain/run.js';
 import type { Completion, HeldKey, WorkStore } from '../store.js';
 import { openApprovals } from './approvals.js';
 import type { Connection, SqliteDatabase } from './database.js';
+import { insertDeliveries } from './deliveries.js';
 import { endRun } from './end-run.js';
 import { storeError } from './enqueue.js';
 import { openEventWaits } from './event-waits.js';
@@ -30,6 +31,7 @@ export function completingMethods(
             continue;
           }
           for (const step of entry.steps) writeStep(connection, row.seq, step);
+          if (entry.deliveries !== undefined) insertDeliveries(connection, entry.deliveries);
         }
         return { fenced, held };
       }),
@@ -45,6 +47,7 @@ export function completingMethods(
             continue;
           }
           for (const step of completion.steps) writeStep(connection, row.seq, step);
+          if (completion.deliveries !== undefined) insertDeliveries(connection, completion.deliveries);
           endAttempt(connection, row, completion, now);
           if (completion.memory !== undefined) {
             connection

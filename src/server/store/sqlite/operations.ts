@@ -214,7 +214,11 @@ export function operationMethods(database: SqliteDatabase, clock: Clock = system
           )
           .run(answersBefore, limit - runs.length - events).changes;
         const budgets = pruneBudgets(connection, runsBefore, limit - runs.length - events - answers);
-        return runs.length + events + answers + budgets;
+        const deliveries = connection
+          .sql(`DELETE FROM outbox WHERE seq IN (
+              SELECT seq FROM outbox WHERE finished_at < ? AND status <> 'unknown' ORDER BY finished_at LIMIT ?)`)
+          .run(runsBefore, Math.max(0, limit - runs.length - events - answers - budgets)).changes;
+        return runs.length + events + answers + budgets + deliveries;
       }),
   };
 }
@@ -273,6 +277,13 @@ function readStats(connection: Connection, now: number): StoreStats {
       "SELECT min(next_due_at) FROM task WHERE state = 'active' AND next_due_at IS NOT NULL",
     ),
     undispatchedEvents: number('SELECT count(*) FROM event WHERE dispatched_at IS NULL'),
+    deliveries: {
+      pending: number("SELECT count(*) FROM outbox WHERE due_at IS NOT NULL AND status = 'pending'"),
+      deferred: number("SELECT count(*) FROM outbox WHERE due_at IS NOT NULL AND status = 'deferred'"),
+      sending: number('SELECT count(*) FROM outbox WHERE lease_expires_at IS NOT NULL'),
+      unknown: number("SELECT count(*) FROM outbox WHERE status = 'unknown'"),
+    },
+    oldestDeliveryDueAt: numberOrNull('SELECT min(due_at) FROM outbox WHERE due_at <= ?', now),
   };
 }
 

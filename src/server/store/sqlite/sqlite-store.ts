@@ -5,6 +5,7 @@ import { budgetMethods } from './budgets.js';
 import { completingMethods } from './completing.js';
 import { SqliteDatabase } from './database.js';
 import { DiskReserve, guardSpace } from './disk-reserve.js';
+import { deliveryMethods } from './deliveries.js';
 import { eventMethods } from './events.js';
 import { leasingMethods } from './leasing.js';
 import {
@@ -67,6 +68,7 @@ export async function openSqliteStore(
     ...eventMethods(database),
     ...approvalMethods(database),
     ...budgetMethods(database),
+    ...deliveryMethods(database),
     ...toolMethods(database),
     space: async () => (inMemory ? NO_LIMIT : reserve.look()),
     async tendSpace() {
