@@ -56,6 +56,8 @@ export interface TaskObject {
   created_at: string;
   updated_at: string;
   created_by?: string;
+  /** The run inside which it was created; null: from outside of any. */
+  created_in_run?: string | null;
 }
 
 /** What becomes of a task that is handed in. */
@@ -169,6 +171,8 @@ export interface AgentObject {
   name: string;
   title: string | null;
   scopes: string[];
+  /** How many tasks it may have; null: as many as the configuration says. */
+  max_tasks?: number | null;
   disabled_at: string | null;
   created_at: string;
   updated_at: string;

@@ -51,11 +51,16 @@ export const scopeSchema = z
     });
   });
 
+/** How many tasks that are not canceled an agent may have. */
+export const maxTasksSchema = z.int().min(0).max(1_000_000);
+
 export const agentInputSchema = z.strictObject({
   name: taskNameSchema,
   title: label(200).optional(),
   scopes: z.array(scopeSchema).max(100).default(DEFAULT_SCOPES),
   budget: agentBudgetSchema.optional(),
+  /** As many as the configuration says when left out. */
+  max_tasks: maxTasksSchema.optional(),
 });
 
 export interface Agent {
@@ -65,6 +70,8 @@ export interface Agent {
   scopes: string[];
   /** What all its tasks together may use. */
   budget: AgentBudget | null;
+  /** How many tasks it may have that are not canceled; null: as many as the configuration says. */
+  maxTasks: number | null;
   /** Set when the agent was deleted; its tokens are dead, its history stays. */
   disabledAt: number | null;
   createdAt: number;

@@ -101,6 +101,10 @@ export interface Task {
   /** State kept between runs by condition schedules. */
   memory: Record<string, unknown> | null;
   createdBy: string;
+  /** The run inside which it was created; null: from outside of any. */
+  createdInRun: string | null;
+  /** How many runs that created tasks are behind it: 0 for one that was created from outside. */
+  spawnDepth: number;
   createdAt: number;
   updatedAt: number;
 }

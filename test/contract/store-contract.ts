@@ -3,6 +3,7 @@ import type { Store } from '../../src/server/store/store.js';
 import { exerciseAgents } from './store/agents.js';
 import { exerciseApprovals } from './store/approvals.js';
 import { exerciseBudgets } from './store/budgets.js';
+import { exerciseCalledTasks } from './store/called-tasks.js';
 import { exerciseCompleting } from './store/completing.js';
 import { exerciseDeliveries } from './store/deliveries.js';
 import { exerciseEvents } from './store/events.js';
@@ -49,6 +50,7 @@ export function exerciseStore(name: string, openFresh: () => Promise<FreshStore>
     exerciseCompleting(subject);
     exerciseReclaiming(subject);
     exerciseRuns(subject);
+    exerciseCalledTasks(subject);
     exerciseTasks(subject);
     exerciseAgents(subject);
     exerciseEvents(subject);

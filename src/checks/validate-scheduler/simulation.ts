@@ -46,6 +46,7 @@ export async function startSimulation(options: { task: TaskInput; start: string 
       title: null,
       scopes: ['admin'],
       budget: null,
+      maxTasks: null,
       disabledAt: null,
       createdAt: now,
       updatedAt: now,
@@ -67,6 +68,8 @@ export async function startSimulation(options: { task: TaskInput; start: string 
     lastRunAt: null,
     memory: null,
     createdBy: 'system',
+    createdInRun: null,
+    spawnDepth: 0,
     createdAt: now,
     updatedAt: now,
   });

@@ -40,6 +40,7 @@ export async function bootstrapAdmin(options: {
         title: 'Local administrator',
         scopes: ['admin'],
         budget: null,
+        maxTasks: null,
         disabledAt: null,
         createdAt: now,
         updatedAt: now,

@@ -75,6 +75,8 @@ export async function createTask(
     lastRunAt: null,
     memory: null,
     createdBy: caller.actor,
+    createdInRun: null,
+    spawnDepth: 0,
     createdAt: now,
     updatedAt: now,
   };

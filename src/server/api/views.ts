@@ -45,6 +45,7 @@ export function taskView(task: Task, now: number): Record<string, unknown> {
     snoozed_until: instant(task.snoozedUntil),
     last_run_at: instant(task.lastRunAt),
     created_by: task.createdBy,
+    created_in_run: task.createdInRun,
     created_at: instant(task.createdAt),
     updated_at: instant(task.updatedAt),
   };
@@ -127,6 +128,7 @@ export function agentView(agent: Agent, tokens?: AgentToken[]): Record<string, u
     name: agent.name,
     title: agent.title,
     scopes: agent.scopes,
+    max_tasks: agent.maxTasks,
     disabled_at: instant(agent.disabledAt),
     created_at: instant(agent.createdAt),
     updated_at: instant(agent.updatedAt),

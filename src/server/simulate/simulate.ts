@@ -91,6 +91,7 @@ async function populate(store: Store, tasks: readonly SimulatedTask[], from: num
     title: null,
     scopes: ['admin'],
     budget: null,
+    maxTasks: null,
     disabledAt: null,
     createdAt: from,
     updatedAt: from,
@@ -123,6 +124,8 @@ async function populate(store: Store, tasks: readonly SimulatedTask[], from: num
       lastRunAt: null,
       memory: null,
       createdBy: 'simulation',
+      createdInRun: null,
+      spawnDepth: 0,
       createdAt: from,
       updatedAt: from,
     };

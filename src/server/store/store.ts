@@ -247,7 +247,11 @@ export interface LeasedRun {
 /** A step as a worker writes it. */
 export type StepWrite = Omit<StepRun, 'runId'>;
 
-/** The end of one attempt. */
+/**
+ * The end of one attempt. A run that ends wakes the run that called it (its parent, while that waits in a step
+ * `task.run`); a run that ends otherwise than succeeded asks those it waits for to stop, with the reason `caller_ended`.
+ * Who waits says so in the output of its step: `{"run_id": …}`.
+ */
 export interface Completion {
   runId: string;
   leaseToken: number;
@@ -387,6 +391,21 @@ export interface RunStore {
   listRuns(query: RunQuery): Promise<Page<Run>>;
   /** Queued or waiting: canceled at once. Running: asked to cancel. Final: unchanged. @returns the run after it. */
   cancelRun(id: string, reason: string, now: number): Promise<{ run: Run; cancelRequested: boolean } | null>;
+  /**
+   * Settles a step whose outcome was lost (`unknown`) in a run that has ended, as a person found out. `failed` frees its
+   * idempotency key: it may be sent then. @returns whether it was unknown until now.
+   */
+  resolveStep(settled: StepSettlement): Promise<boolean>;
+}
+
+/** What a person found out about a call whose outcome was lost. */
+export interface StepSettlement {
+  runId: string;
+  stepId: string;
+  status: 'succeeded' | 'failed';
+  reason: string;
+  output: unknown;
+  error: RunError | null;
 }
 
 // ------------------------------------------------------------------ tasks

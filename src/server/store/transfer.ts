@@ -62,7 +62,7 @@ export const TRANSFER_TABLES: readonly TransferTable[] = [
   table(
     'agent',
     1,
-    'seq:int, id, name, title, scopes, budget, disabled_at:time, created_at:time, updated_at:time',
+    'seq:int, id, name, title, scopes, budget, disabled_at:time, created_at:time, updated_at:time, max_tasks:int',
   ),
   table(
     'agent_token',
@@ -72,7 +72,7 @@ export const TRANSFER_TABLES: readonly TransferTable[] = [
   table(
     'task',
     1,
-    'seq:int, id, agent_seq:int, name, search_text, version:int, state, state_reason, scopes, timed:flag, event_key, next_due_at:time, snoozed_until:time, last_run_at:time, memory, created_by, created_at:time, updated_at:time',
+    'seq:int, id, agent_seq:int, name, search_text, version:int, state, state_reason, scopes, timed:flag, event_key, next_due_at:time, snoozed_until:time, last_run_at:time, memory, created_by, created_at:time, updated_at:time, created_in_run, spawn_depth:int',
   ),
   table('task_version', 2, 'task_seq:int, version:int, spec, changed_by, changed_at:time'),
   table(

@@ -9,7 +9,14 @@ export function exerciseTasks(subject: Subject): void {
       const { agent, task } = await seed(
         store,
         { title: 'Ünïcode', schedule: CRON, params: { n: 1.5 }, tags: ['a'] },
-        { nextDueAt: T0 + 5, snoozedUntil: T0, stateReason: 'why', memory: { a: null } },
+        {
+          nextDueAt: T0 + 5,
+          snoozedUntil: T0,
+          stateReason: 'why',
+          memory: { a: null },
+          createdInRun: 'run_x',
+          spawnDepth: 2,
+        },
       );
       expect(await store.getTask(task.id)).toEqual(task);
       expect(await store.findTaskByName(agent.id, task.name)).toEqual(task);

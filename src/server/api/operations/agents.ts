@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { agentInputSchema, hasScope, scopeSchema } from '../../../domain/agent.js';
+import { agentInputSchema, hasScope, maxTasksSchema, scopeSchema } from '../../../domain/agent.js';
 import { conflict, notFound } from '../../../domain/errors.js';
 import { newId } from '../../../domain/ids.js';
 import { type ApiServices, type Caller, type Operation, operation } from '../operation.js';
@@ -77,6 +77,7 @@ export const agentOperations: Operation[] = [
         title: body.title ?? null,
         scopes: body.scopes,
         budget: body.budget ?? null,
+        maxTasks: body.max_tasks ?? null,
         disabledAt: null,
         createdAt: now,
         updatedAt: now,
@@ -119,12 +120,13 @@ export const agentOperations: Operation[] = [
     name: 'agent_update',
     method: 'PATCH',
     path: '/v1/agents/:id',
-    summary: "Change an agent's title or scopes; at once effective",
+    summary: "Change an agent's title, scopes or number of tasks; at once effective",
     scope: 'admin',
     status: 200,
     body: z.strictObject({
       title: z.string().max(200).nullable().optional(),
       scopes: z.array(scopeSchema).max(100).optional(),
+      max_tasks: maxTasksSchema.nullable().optional(),
     }),
     async handle({ params, body, services, caller }) {
       const agent = await findAgent(params.id as string, services, caller);
@@ -132,10 +134,14 @@ export const agentOperations: Operation[] = [
         ...agent,
         title: body.title === undefined ? agent.title : body.title,
         scopes: body.scopes ?? agent.scopes,
+        maxTasks: body.max_tasks === undefined ? agent.maxTasks : body.max_tasks,
         updatedAt: services.clock.now(),
       };
       await services.store.updateAgent(changed);
-      await audit(services, caller, 'agent.updated', agent.id, { scopes: changed.scopes });
+      await audit(services, caller, 'agent.updated', agent.id, {
+        scopes: changed.scopes,
+        max_tasks: changed.maxTasks,
+      });
       return { body: agentView(changed) };
     },
   }),

@@ -21,14 +21,15 @@ export function agentMethods(database: PostgresDatabase): AgentStore {
       refusingTakenName(agent, () =>
         database.transaction(async (sql) => {
           await sql.run(
-            `INSERT INTO agent (id, name, title, scopes, budget, disabled_at, created_at, updated_at)
-              VALUES ($1, $2, $3, $4, $5, pao_at($6), pao_at($7), pao_at($8))`,
+            `INSERT INTO agent (id, name, title, scopes, budget, max_tasks, disabled_at, created_at, updated_at)
+              VALUES ($1, $2, $3, $4, $5, $6, pao_at($7), pao_at($8), pao_at($9))`,
             [
               agent.id,
               agent.name,
               agent.title,
               JSON.stringify(agent.scopes),
               toJson(agent.budget),
+              agent.maxTasks,
               agent.disabledAt,
               agent.createdAt,
               agent.updatedAt,
@@ -58,7 +59,8 @@ export function agentMethods(database: PostgresDatabase): AgentStore {
     updateAgent: (agent) =>
       refusingTakenName(agent, async () => {
         const changed = await database.run(
-          `UPDATE agent SET name = $2, title = $3, scopes = $4, budget = $5, disabled_at = pao_at($6), updated_at = pao_at($7)
+          `UPDATE agent SET name = $2, title = $3, scopes = $4, budget = $5, max_tasks = $6, disabled_at = pao_at($7),
+              updated_at = pao_at($8)
             WHERE id = $1`,
           [
             agent.id,
@@ -66,6 +68,7 @@ export function agentMethods(database: PostgresDatabase): AgentStore {
             agent.title,
             JSON.stringify(agent.scopes),
             toJson(agent.budget),
+            agent.maxTasks,
             agent.disabledAt,
             agent.updatedAt,
           ],
@@ -85,7 +88,8 @@ export function agentMethods(database: PostgresDatabase): AgentStore {
     async findToken(hash) {
       const [row] = await database.read<TokenRow & Prefixed>(
         `SELECT agent_token.*, agent.id AS agent_id, agent.name AS agent_name, agent.title AS agent_title,
-            agent.scopes AS agent_scopes, agent.budget AS agent_budget, agent.disabled_at AS agent_disabled_at, agent.created_at AS agent_created_at,
+            agent.scopes AS agent_scopes, agent.budget AS agent_budget, agent.max_tasks AS agent_max_tasks,
+            agent.disabled_at AS agent_disabled_at, agent.created_at AS agent_created_at,
             agent.updated_at AS agent_updated_at
           FROM agent_token JOIN agent ON agent.seq = agent_token.agent_seq WHERE agent_token.hash = $1`,
         [hash],
@@ -100,6 +104,7 @@ export function agentMethods(database: PostgresDatabase): AgentStore {
           title: row.agent_title,
           scopes: row.agent_scopes,
           budget: row.agent_budget,
+          max_tasks: row.agent_max_tasks,
           disabled_at: row.agent_disabled_at,
           created_at: row.agent_created_at,
           updated_at: row.agent_updated_at,
@@ -135,6 +140,7 @@ interface Prefixed {
   agent_disabled_at: number | null;
   agent_created_at: number;
   agent_updated_at: number;
+  agent_max_tasks: number | null;
 }
 
 async function refusingTakenName<T>(agent: Agent, write: () => Promise<T>): Promise<T> {

@@ -2,6 +2,7 @@ import { parseDuration } from '../../../domain/duration.js';
 import { conflict, notFound } from '../../../domain/errors.js';
 import type { Run, RunStatus } from '../../../domain/run.js';
 import { decodeNumberCursor, encodeCursor } from '../cursor.js';
+import { toJson } from '../sqlite/json-column.js';
 import { type RunNames, type RunRow, toRun } from '../sqlite/run-rows.js';
 import type { NewRun, Page, RunQuery, RunStore } from '../store.js';
 import type { ParsedSpec } from '../parsed-specs.js';
@@ -67,6 +68,23 @@ export function runMethods(database: PostgresDatabase, specs: SpecCache, partiti
         else if (row !== undefined) await cancelIdle(sql, [id], reason, now);
         const [run] = await findRuns(sql, [id]);
         return run === undefined ? null : { run, cancelRequested: row?.state === 1 };
+      }),
+
+    resolveStep: ({ runId, stepId, status, reason, output, error }) =>
+      database.transaction(async (sql) => {
+        const changed = await sql.run(
+          `UPDATE step_run SET status = $3, reason = $4, output = $5, error = $6 FROM run
+            WHERE run.id = $1 AND run.status <> 'active' AND step_run.run_seq = run.seq
+              AND step_run.scheduled_for = run.scheduled_for AND step_run.step_id = $2 AND step_run.status = 'unknown'`,
+          [runId, stepId, status, reason, toJson(output), toJson(error)],
+        );
+        if (changed === 1 && status === 'failed') {
+          await sql.run(
+            'DELETE FROM step_key WHERE run_seq = (SELECT seq FROM run WHERE id = $1) AND step_id = $2',
+            [runId, stepId],
+          );
+        }
+        return changed === 1;
       }),
   };
 }

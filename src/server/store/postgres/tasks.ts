@@ -34,9 +34,10 @@ export function taskMethods(database: PostgresDatabase, specs: SpecCache): TaskS
         database.rows(
           `WITH one AS (
               INSERT INTO task (id, agent_seq, name, search_text, version, state, state_reason, scopes, timed, event_key,
-                next_due_at, snoozed_until, memory, created_by, created_at, updated_at)
+                next_due_at, snoozed_until, memory, created_by, created_at, updated_at, created_in_run,
+                spawn_depth)
               SELECT $1, agent.seq, $3, $4, $5, $6, $7, $8, $9, $10, pao_at($11), pao_at($12), $13, $14, pao_at($15),
-                pao_at($16) FROM agent WHERE agent.id = $2
+                pao_at($16), $19, $20 FROM agent WHERE agent.id = $2
               RETURNING seq
             ), version AS (
               INSERT INTO task_version (task_seq, version, spec, changed_by, changed_at)
@@ -54,6 +55,8 @@ export function taskMethods(database: PostgresDatabase, specs: SpecCache): TaskS
             task.updatedAt,
             JSON.stringify(task.spec),
             task.lastRunAt,
+            task.createdInRun,
+            task.spawnDepth,
           ],
         ),
       );

@@ -14,6 +14,7 @@ export interface AgentRow {
   title: string | null;
   scopes: string;
   budget: string | null;
+  max_tasks: number | null;
   disabled_at: number | null;
   created_at: number;
   updated_at: number;
@@ -43,14 +44,15 @@ export function agentMethods(database: SqliteDatabase): AgentStore {
       database.write((connection) => {
         refuseTakenName(connection, agent);
         connection
-          .sql(`INSERT INTO agent (id, name, title, scopes, budget, disabled_at, created_at, updated_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)`)
+          .sql(`INSERT INTO agent (id, name, title, scopes, budget, max_tasks, disabled_at, created_at, updated_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
           .run(
             agent.id,
             agent.name,
             agent.title,
             JSON.stringify(agent.scopes),
             toJson(agent.budget),
+            agent.maxTasks,
             agent.disabledAt,
             agent.createdAt,
             agent.updatedAt,
@@ -82,13 +84,15 @@ export function agentMethods(database: SqliteDatabase): AgentStore {
         return (
           connection
             .sql(
-              'UPDATE agent SET name = ?, title = ?, scopes = ?, budget = ?, disabled_at = ?, updated_at = ? WHERE id = ?',
+              `UPDATE agent SET name = ?, title = ?, scopes = ?, budget = ?, max_tasks = ?, disabled_at = ?, updated_at = ?
+                WHERE id = ?`,
             )
             .run(
               agent.name,
               agent.title,
               JSON.stringify(agent.scopes),
               toJson(agent.budget),
+              agent.maxTasks,
               agent.disabledAt,
               agent.updatedAt,
               agent.id,
@@ -176,6 +180,7 @@ export function toAgent(row: AgentRow): Agent {
     title: row.title,
     scopes: JSON.parse(row.scopes) as string[],
     budget: fromJson<AgentBudget>(row.budget),
+    maxTasks: row.max_tasks,
     disabledAt: row.disabled_at,
     createdAt: row.created_at,
     updatedAt: row.updated_at,

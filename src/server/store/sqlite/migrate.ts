@@ -6,6 +6,7 @@ import approvals from '../migrations/sqlite/0003_approvals_and_event_waits.sql';
 import eventTrace from '../migrations/sqlite/0004_event_trace.sql';
 import budgets from '../migrations/sqlite/0005_budgets.sql';
 import outbox from '../migrations/sqlite/0006_outbox.sql';
+import provenance from '../migrations/sqlite/0007_provenance_and_called_tasks.sql';
 import type { Connection, SqliteDatabase } from './database.js';
 import { corruptStore } from './errors.js';
 import { fileSizes, loadDriver } from './open.js';
@@ -24,6 +25,7 @@ export const SQLITE_MIGRATIONS: readonly Migration[] = [
   { name: '0004_event_trace', sql: eventTrace },
   { name: '0005_budgets', sql: budgets },
   { name: '0006_outbox', sql: outbox },
+  { name: '0007_provenance_and_called_tasks', sql: provenance },
 ];
 
 /** The row of `meta` that is there while a process that migrated the database is using it. */

@@ -6,6 +6,7 @@ import type { NewRun, Page, RunQuery, RunStore } from '../store.js';
 import type { Connection, SqliteDatabase } from './database.js';
 import { askToCancel, cancelIdle } from './end-run.js';
 import { enqueue } from './enqueue.js';
+import { toJson } from './json-column.js';
 import {
   type DueRow,
   type RunNames,
@@ -86,6 +87,22 @@ export function runMethods(database: SqliteDatabase, specs: SpecCache): RunStore
         else if (row !== undefined) cancelIdle(connection, row, reason, now);
         const run = findRun(connection, id);
         return run === null ? null : { run, cancelRequested: row?.state === 1 };
+      }),
+
+    resolveStep: ({ runId, stepId, status, reason, output, error }) =>
+      database.write((connection) => {
+        const seq = connection
+          .sql("SELECT seq FROM run WHERE id = ? AND status <> 'active'")
+          .pluck()
+          .get(runId) as number | undefined;
+        if (seq === undefined) return false;
+        const { changes } = connection
+          .sql(`UPDATE step_run SET status = ?, reason = ?, output = ?, error = ?
+            WHERE run_seq = ? AND step_id = ? AND status = 'unknown'`)
+          .run(status, reason, toJson(output), toJson(error), seq, stepId);
+        if (changes === 1 && status === 'failed')
+          connection.sql('DELETE FROM step_key WHERE run_seq = ? AND step_id = ?').run(seq, stepId);
+        return changes === 1;
       }),
   };
 }

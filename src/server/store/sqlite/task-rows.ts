@@ -17,6 +17,8 @@ export interface TaskRow {
   last_run_at: number | null;
   memory: string | null;
   created_by: string;
+  created_in_run: string | null;
+  spawn_depth: number;
   created_at: number;
   updated_at: number;
 }
@@ -24,7 +26,7 @@ export interface TaskRow {
 /** Tasks with the id of their agent; to be followed by WHERE. */
 export const SELECT_TASK = `SELECT task.seq, task.id, task.agent_seq, agent.id AS agent_id, task.name, task.version,
   task.state, task.state_reason, task.scopes, task.next_due_at, task.snoozed_until, task.last_run_at, task.memory,
-  task.created_by, task.created_at, task.updated_at
+  task.created_by, task.created_in_run, task.spawn_depth, task.created_at, task.updated_at
   FROM task JOIN agent ON agent.seq = task.agent_seq`;
 
 /** The task that a row and its parsed spec describe. */
@@ -43,6 +45,8 @@ export function toTask(row: TaskRow, spec: TaskSpec): Task {
     lastRunAt: row.last_run_at,
     memory: fromJson(row.memory),
     createdBy: row.created_by,
+    createdInRun: row.created_in_run,
+    spawnDepth: row.spawn_depth,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };

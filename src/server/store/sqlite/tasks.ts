@@ -27,8 +27,9 @@ export function taskMethods(database: SqliteDatabase, specs: SpecCache): TaskSto
         refuseTakenName(connection, agentSeq, task);
         const { lastInsertRowid } = connection
           .sql(`INSERT INTO task (id, agent_seq, name, search_text, version, state, state_reason, scopes, timed,
-              event_key, next_due_at, snoozed_until, last_run_at, memory, created_by, created_at, updated_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+              event_key, next_due_at, snoozed_until, last_run_at, memory, created_by, created_in_run, spawn_depth,
+              created_at, updated_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
           .run(
             task.id,
             agentSeq,
@@ -45,6 +46,8 @@ export function taskMethods(database: SqliteDatabase, specs: SpecCache): TaskSto
             task.lastRunAt,
             toJson(task.memory),
             task.createdBy,
+            task.createdInRun,
+            task.spawnDepth,
             task.createdAt,
             task.updatedAt,
           );
