@@ -15,6 +15,18 @@ export const FLEET_FLAGS = {
   'log-level': Flags.string({ summary: 'What is logged (PAO_LOG_LEVEL; info)', helpValue: 'LEVEL' }),
 };
 
+/** Where a service that is no API says how it is. */
+export const ENDPOINT_FLAGS = {
+  'metrics-port': Flags.integer({
+    summary: 'Answer /metrics and /health on this port (PAO_METRICS_PORT; off), 0 for any free one',
+    helpValue: 'PORT',
+  }),
+  'metrics-host': Flags.string({
+    summary: 'Address for --metrics-port (PAO_METRICS_HOST; 127.0.0.1)',
+    helpValue: 'HOST',
+  }),
+};
+
 /** One service of a fleet in the foreground, until Ctrl-C or SIGTERM; its log goes to stderr. */
 export abstract class ForegroundCommand<T extends typeof Command> extends BaseCommand<T> {
   static override baseFlags = LOCAL_FLAGS as typeof BaseCommand.baseFlags;
@@ -33,11 +45,20 @@ export abstract class ForegroundCommand<T extends typeof Command> extends BaseCo
       import('../server/supervisor/foreground-service.js'),
       import('./log-line.js'),
     ]);
-    const given = this.flags as { database?: string; redis?: string; wait?: number; 'log-level'?: string };
+    const given = this.flags as {
+      database?: string;
+      redis?: string;
+      wait?: number;
+      'log-level'?: string;
+      'metrics-port'?: number;
+      'metrics-host'?: string;
+    };
     const flags = {
       database_url: given.database,
       redis_url: given.redis,
       log_level: given['log-level'],
+      metrics_port: given['metrics-port'],
+      metrics_host: given['metrics-host'],
       ...this.settings(),
     };
     const { config } = await loadConfig({
@@ -75,7 +96,7 @@ export abstract class ForegroundCommand<T extends typeof Command> extends BaseCo
         credentials_file: credentialsFile,
       },
       () =>
-        `pao ${kind} is ready${url === null ? '' : ` at ${url}`} (database ${database}, process ${process.pid})`,
+        `pao ${kind} is ready${url === null ? '' : kind === 'api' ? ` at ${url}` : `, /metrics and /health at ${url}`} (database ${database}, process ${process.pid})`,
     );
     if (credentialsFile !== null) this.out.note(`The administrator's token is in ${credentialsFile} (new).`);
     if (!this.signal.aborted)

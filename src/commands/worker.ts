@@ -1,4 +1,4 @@
-import { FLEET_FLAGS, ForegroundCommand } from '../cli/foreground-command.js';
+import { ENDPOINT_FLAGS, FLEET_FLAGS, ForegroundCommand } from '../cli/foreground-command.js';
 import { Flags } from '../cli/flags.js';
 
 /** One worker of a fleet. */
@@ -12,6 +12,7 @@ export default class Worker extends ForegroundCommand<typeof Worker> {
   ];
   static override flags = {
     ...FLEET_FLAGS,
+    ...ENDPOINT_FLAGS,
     concurrency: Flags.integer({ summary: 'Runs done at once (PAO_WORKER_CONCURRENCY; 16)', helpValue: 'N' }),
     tag: Flags.string({
       summary: 'A tag that tasks can ask for with runs_on',

@@ -37,6 +37,9 @@ export const configSchema = z.strictObject({
     .default('pao'),
   host: z.string().min(1).default('127.0.0.1'),
   port: z.int().min(0).max(65535).default(8080),
+  /** Where `pao scheduler` and `pao worker` answer `/metrics` and `/health`; nowhere when left out. */
+  metrics_port: z.int().min(0).max(65535).optional(),
+  metrics_host: z.string().min(1).default('127.0.0.1'),
   /** Further values of the Host header: `pao.example.org` on any port (behind a proxy), `localhost:9000` on that one. */
   allowed_hosts: z.array(z.string().min(1).toLowerCase()).default([]),
   /** Worker processes. */
@@ -111,6 +114,8 @@ const ENVIRONMENT: Record<string, { key: keyof Config; read: (text: string) => u
   REDIS_URL: { key: 'redis_url', read: String },
   PAO_HOST: { key: 'host', read: String },
   PAO_PORT: { key: 'port', read: numeric },
+  PAO_METRICS_PORT: { key: 'metrics_port', read: numeric },
+  PAO_METRICS_HOST: { key: 'metrics_host', read: String },
   PAO_WORKERS: { key: 'workers', read: numeric },
   PAO_WORKER_CONCURRENCY: { key: 'worker_concurrency', read: numeric },
   PAO_LOG_LEVEL: { key: 'log_level', read: String },

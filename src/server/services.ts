@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '../domain/clock.js';
 import { parseDuration } from '../domain/duration.js';
+import { LIMITS } from '../domain/observability/limits.js';
 import { Redactor } from '../domain/redact.js';
 import type { Bus } from './bus/bus.js';
 import { storeSettings } from './config.js';
@@ -13,6 +14,7 @@ import { createLogger, type Logger } from './telemetry/logger.js';
 import { LoopLag } from './telemetry/loop-lag.js';
 import { measureStore } from './telemetry/measured-store.js';
 import { ObservationBuffer } from './telemetry/observation-buffer.js';
+import type { ServiceEndpoint } from './telemetry/service-endpoint.js';
 import { createTracer, type Tracer } from './telemetry/tracing.js';
 
 /** A service that runs, in a process of its own or beside others. */
@@ -93,13 +95,18 @@ export async function startService(
   const base: Base = { init, store, bus, clock, logger, redactor, observations, tracer, lag, takeSlowestMs };
   const starters = { api: startApi, scheduler: startScheduler, worker: startWorker };
   const service = await starters[init.kind](base);
-  const beat = startHeartbeat(base, service);
+  const heart = startHeartbeat(base, service);
+  let isStopping = false;
+  const endpoint = await startEndpoint(base, service, () => isStopping);
   return {
     ...service,
+    ...(endpoint === null ? {} : { url: endpoint.url }),
     async stop(graceMs) {
-      clearInterval(beat.timer);
+      isStopping = true;
       lag.stop();
       const summary = await service.stop(graceMs);
+      await heart.stop();
+      await endpoint?.close();
       observations.flush();
       await tracer?.close().catch((error: unknown) => logger.warn({ err: error }, 'spans could not be sent'));
       if (shared === undefined) await store.close();
@@ -110,19 +117,23 @@ export async function startService(
 
 interface StartedService extends RunningService {
   slots?: () => { total: number; busy: number };
+  /** When it last looked at its work, monotonic milliseconds; left out by one that does not look again and again. */
+  lastLook?: () => number;
 }
 
+/** Signs of life, and a good-bye: what was stopped on purpose is not missed. */
 function startHeartbeat(
   { init, store, clock, logger }: Base,
   service: StartedService,
-): { timer: NodeJS.Timeout } {
+): { stop(): Promise<void> } {
   const startedAt = clock.now();
-  const beat = () =>
-    store
+  let written: Promise<void> = Promise.resolve();
+  const beat = () => {
+    written = store
       .heartbeat({
         id: init.workerId,
         kind: init.kind,
-        slot: init.slot,
+        slot: init.place ?? init.slot,
         pid: process.pid,
         host: hostname(),
         version: init.version,
@@ -133,10 +144,52 @@ function startHeartbeat(
         slotsBusy: service.slots?.().busy ?? 0,
       })
       .catch((error: unknown) => logger.warn({ err: error }, 'the heartbeat could not be written'));
-  void beat();
+  };
+  beat();
   const timer = setInterval(beat, HEARTBEAT_MS);
   timer.unref();
-  return { timer };
+  return {
+    async stop() {
+      clearInterval(timer);
+      await written;
+      // The last sign of the API tells when the system was last there.
+      if (init.kind !== 'api')
+        await store
+          .forgetWorker(init.workerId)
+          .catch((error: unknown) => logger.warn({ err: error }, 'the good-bye could not be written'));
+    },
+  };
+}
+
+/** What tells of a service that runs on its own; under a supervisor its metrics are in the API's. */
+async function startEndpoint(
+  base: Base,
+  { lastLook }: StartedService,
+  isStopping: () => boolean,
+): Promise<ServiceEndpoint | null> {
+  const { init, store, bus, clock, logger, observations } = base;
+  if (init.endpoint === undefined || init.kind === 'api') return null;
+  const [{ startServiceEndpoint }, { createMetrics }, { pingInTime }] = await Promise.all([
+    import('./telemetry/service-endpoint.js'),
+    import('./telemetry/metrics.js'),
+    import('./telemetry/health.js'),
+  ]);
+  const { config, home, version } = init;
+  const metrics = await createMetrics({ store, bus, clock, logger, home, version, own: observations });
+  return startServiceEndpoint(init.endpoint, {
+    store,
+    clock,
+    logger,
+    config,
+    metrics,
+    async notReady() {
+      if (isStopping()) return 'it is stopping';
+      const silent = lastLook === undefined ? 0 : (clock.monotonic() - lastLook()) / 1000;
+      if (silent > LIMITS.schedulerTickFailSeconds)
+        return `no look at what is due for ${Math.round(silent)} s`;
+      return (await pingInTime(store)) ? null : 'the database does not answer';
+    },
+  });
 }
 
 async function startScheduler(base: Base): Promise<StartedService> {
@@ -148,6 +201,7 @@ async function startScheduler(base: Base): Promise<StartedService> {
   ]);
   const { config } = init;
   const ping = await startSchedulerPing(base);
+  let lookedAt = clock.monotonic();
   const scheduler = new Scheduler({
     store,
     bus,
@@ -155,7 +209,10 @@ async function startScheduler(base: Base): Promise<StartedService> {
     logger,
     observations,
     tracer,
-    onPass: () => ping?.beat(),
+    onPass() {
+      lookedAt = clock.monotonic();
+      ping?.beat();
+    },
     misfireAfterMs: parseDuration(config.misfire_after),
     staggerMs: 1000 / config.catchup_per_second,
   });
@@ -166,6 +223,7 @@ async function startScheduler(base: Base): Promise<StartedService> {
   // So that the start can say what it found; a store that is slow to answer does not hold up the start.
   await Promise.race([scheduler.caughtUp, pause(CAUGHT_UP_WITHIN_MS, undefined, { ref: false })]);
   return {
+    lastLook: () => lookedAt,
     async stop() {
       retention.stop();
       await scheduler.stop();

@@ -27,10 +27,10 @@ async function start(...[kind, args = []]: [FleetMember['kind'], string[]?]): Pr
 describe('services on their own, over one PostgreSQL', () => {
   it('come up together, run tasks, and route by tag', async () => {
     // All at once: one of them migrates.
-    const [api, , plain, tagged] = await Promise.all([
+    const [api, scheduler, plain, tagged] = await Promise.all([
       start('api', ['--port', '0']),
-      start('scheduler'),
-      start('worker'),
+      start('scheduler', ['--metrics-port', '0']),
+      start('worker', ['--metrics-port', '0']),
       start('worker', ['--tag', 'home']),
     ]);
     const pao = new PaoClient({ url: api?.ready.url as string, token: fleetToken(home.home) });
@@ -62,12 +62,47 @@ describe('services on their own, over one PostgreSQL', () => {
     const waiting = await pao.listRuns({ taskId: (await pao.findTask('nowhere')).id });
     expect(waiting.items[0]).toMatchObject({ status: 'queued', started_at: null });
 
-    // A worker's process is brought back; one that is told to stop drains and says what it did.
+    // Each tells of itself; the API tells of the system.
+    expect(tagged?.ready.url).toBeNull();
+    const ask = (member: FleetMember | undefined, path: string, headers: Record<string, string> = {}) =>
+      fetch(`${member?.ready.url}${path}`, { headers });
+    const bearer = { authorization: `Bearer ${fleetToken(home.home)}` };
+    const value = async (member: FleetMember | undefined, series: string) => {
+      const text = await (await ask(member, '/metrics', bearer)).text();
+      return Number(
+        text
+          .split('\n')
+          .find((line) => line.startsWith(`${series} `))
+          ?.slice(series.length),
+      );
+    };
+    for (const member of [scheduler, plain]) {
+      expect((await ask(member, '/health/live')).status).toBe(200);
+      expect(await (await ask(member, '/health/ready')).json()).toEqual({ status: 'ready' });
+      expect((await ask(member, '/metrics')).status).toBe(401);
+      expect((await ask(member, '/v1/tasks', bearer)).status).toBe(404);
+      expect(await value(member, 'orchestrator_database_up{backend="postgres"}')).toBe(1);
+      expect(await value(member, 'orchestrator_active_workers')).toBeNaN();
+    }
+    expect(await value(api, 'orchestrator_active_workers')).toBe(2);
+    expect(await value(scheduler, 'orchestrator_scheduler_last_tick_timestamp_seconds')).toBeGreaterThan(1e9);
+    expect(await value(plain, 'orchestrator_step_success_total{tool="debug.echo"}')).toBeGreaterThan(0);
+    const beats = async () =>
+      (await (await ask(api, '/metrics', bearer)).text()).match(
+        /^orchestrator_worker_last_heartbeat_timestamp_seconds\{/gm,
+      )?.length;
+    expect(await beats()).toBe(2);
+
+    // A worker's process is brought back; one that is told to stop drains, says what it did, and is not missed.
     process.kill(plain?.ready.service_pid as number, 'SIGKILL');
     await expect.poll(() => plain?.log(), { timeout: 20_000 }).toContain('was restarted');
+    await expect
+      .poll(() => value(plain, 'orchestrator_worker_restarts_total{reason="crash"}'), { timeout: 20_000 })
+      .toBe(1);
     tagged?.child.kill('SIGTERM');
     expect(await tagged?.ended).toEqual({ code: 0, signal: null });
     expect(tagged?.log()).toMatch(/Stopped: \d+ runs finished/);
+    await expect.poll(beats, { timeout: 20_000 }).toBe(1);
   });
 
   it('a second API serves the same system with the same token', async () => {

@@ -14,6 +14,8 @@ export const LIMITS = {
   /** A process that gave no sign for this long is not counted as alive. */
   heartbeatTimeoutSeconds: 15,
   heartbeatStaleSeconds: 60,
+  /** A worker that died without a good-bye is missed this long, and given up then. */
+  heartbeatForgottenSeconds: 3600,
   databaseSlowSeconds: 0.25,
   databaseTimeoutSeconds: 1,
   poolWaitingSeconds: 10,

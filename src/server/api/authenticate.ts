@@ -24,7 +24,10 @@ export class SignInError extends PaoError {
 }
 
 /** @throws SignInError that tells missing, malformed, unknown, expired and revoked apart. */
-export async function authenticate(header: string | undefined, services: ApiServices): Promise<Caller> {
+export async function authenticate(
+  header: string | undefined,
+  services: Pick<ApiServices, 'store' | 'clock'>,
+): Promise<Caller> {
   if (header === undefined) throw new SignInError('missing', 'No token was given.');
   const token = /^Bearer ([\x21-\x7e]+)$/i.exec(header)?.[1];
   if (token === undefined || !checkTokenFormat(token))

@@ -6,13 +6,18 @@ import { TokenBuckets } from './token-buckets.js';
 
 const FAILURES_PER_MINUTE = 100;
 
+/** What signing in takes of a service. */
+export type SignInServices = Pick<ApiServices, 'store' | 'clock' | 'logger' | 'config'> & {
+  metrics: Pick<ApiServices['metrics'], 'observer'>;
+};
+
 /** Lets callers in by their token: rate limits per token, failures limited per address, counted and audited. */
 export class SignIn {
   readonly #requests: TokenBuckets;
   readonly #failures: TokenBuckets;
   readonly #ledger: RefusalLedger;
 
-  constructor(private readonly services: ApiServices) {
+  constructor(private readonly services: SignInServices) {
     const { config, clock } = services;
     const monotonic = () => clock.monotonic();
     this.#requests = new TokenBuckets(config.rate_limit.per_second, config.rate_limit.burst, monotonic);

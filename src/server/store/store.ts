@@ -73,6 +73,8 @@ export interface Store
   listAudit(query: { limit: number; cursor?: string | undefined }): Promise<Page<AuditEntry>>;
   heartbeat(worker: WorkerHeartbeat): Promise<void>;
   listWorkers(): Promise<WorkerHeartbeat[]>;
+  /** Forgets one process: it said good-bye, or is known to be gone. */
+  forgetWorker(id: string): Promise<void>;
   /** Forgets processes not seen since `before`. */
   forgetWorkers(before: number): Promise<number>;
   /**

@@ -3,11 +3,15 @@ import { existsSync } from 'node:fs';
 import { systemClock } from '../../domain/clock.js';
 import { parseDuration } from '../../domain/duration.js';
 import { EXIT, PaoError } from '../../domain/errors.js';
+import type { Observer } from '../../domain/observability/observer.js';
+import type { Observation } from '../bus/bus.js';
 import { IpcHub } from '../bus/ipc-bus.js';
 import type { Config } from '../config.js';
 import { readDatabaseUrl } from '../store/database-url.js';
 import { openStore } from '../store/open.js';
 import type { Store } from '../store/store.js';
+import { reportReclaimed } from '../telemetry/report-reclaimed.js';
+import { restartReason } from '../telemetry/restart-reason.js';
 import { ChildService } from './child-service.js';
 import { credentialsFile, writeCredentials } from './credentials-file.js';
 import { reachDatabase, reachRedis, type ReachOptions } from './reach.js';
@@ -82,6 +86,10 @@ export async function startForeground(options: ForegroundOptions): Promise<Foreg
     await store.migrate(systemClock.now());
     const secret = kind === 'api' ? await firstAdmin(store, home) : null;
     const hub = new IpcHub();
+    const losses = new Losses();
+    // A port that was picked by the system stays the same over restarts.
+    let port = kind === 'api' ? config.port : config.metrics_port;
+    let takenBack: Promise<void> = Promise.resolve();
     const service = new ChildService({
       entry: options.serviceEntry,
       env: environmentOf(options.env),
@@ -89,23 +97,32 @@ export async function startForeground(options: ForegroundOptions): Promise<Foreg
         kind,
         slot: kind === 'worker' ? 'w1' : kind,
         workerId: `wrk_${kind}_${randomUUID()}`,
-        config,
+        config: kind === 'api' ? { ...config, port: port ?? config.port } : config,
         databaseUrl: url,
         home,
         version,
         clockOffsetMs: null,
+        // As a process of its own it keeps that name when its service has to be started again.
+        ...(kind === 'worker' ? { place: `w${process.pid}` } : {}),
+        ...(kind === 'api' || port === undefined ? {} : { endpoint: { host: config.metrics_host, port } }),
         startedAt: systemClock.now(),
         fallbacks: [],
       }),
       onLine: (line) => (line.startsWith('{') ? onLog(line) : say('warn', line, {})),
       onSpawn: (child) => hub.attach(child),
-      onReady: (_url, restarts) => {
-        if (restarts > 0) say('warn', `${kind} was restarted`, { restarts });
+      onReady: (served, restarts) => {
+        if (served !== undefined) port = Number(new URL(served).port);
+        if (restarts === 0) return;
+        say('warn', `${kind} was restarted`, { restarts });
+        // Its registry begins at 0 again.
+        void takenBack.then(() => hub.publish('metrics', { observations: losses.all() }));
       },
       onExit: ({ workerId, code, signal: ended, expected }) => {
         if (expected) return;
         say('error', `${kind} died`, { code, signal: ended });
-        if (kind === 'worker' && workerId !== '') void takeBack(store, workerId, say);
+        if (kind !== 'worker' || workerId === '') return;
+        losses.add('worker_restarts_total', { reason: restartReason({ code, signal: ended }) });
+        takenBack = takeBack(store, workerId, losses, say);
       },
     });
     service.spawn();
@@ -131,19 +148,34 @@ export async function startForeground(options: ForegroundOptions): Promise<Foreg
   }
 }
 
+/** What this process counts, from its start: the process that has the registry may be another one by then. */
+class Losses implements Observer {
+  readonly #counted = new Map<string, Observation>();
+
+  add(name: string, labels: Record<string, string> = {}, by = 1): void {
+    if (by === 0) return;
+    const key = JSON.stringify([name, labels]);
+    const before = this.#counted.get(key)?.values[0] ?? 0;
+    this.#counted.set(key, { name, labels, values: [before + by] });
+  }
+
+  observe(): void {}
+  set(): void {}
+  all = (): Observation[] => [...this.#counted.values()];
+}
+
 /** Its leases need not run out first: the process is known to be gone. */
 async function takeBack(
   store: Store,
   workerId: string,
+  observer: Observer,
   say: (level: 'warn' | 'error', msg: string, fields: object) => void,
 ): Promise<void> {
   try {
-    const { requeued, dead } = await store.reclaim({
-      now: systemClock.now(),
-      workerId,
-      limit: 10_000,
-      maxDeaths: 3,
-    });
+    const result = await store.reclaim({ now: systemClock.now(), workerId, limit: 10_000, maxDeaths: 3 });
+    const { requeued, dead } = result;
+    await reportReclaimed(result, { store, observer });
+    await store.forgetWorker(workerId);
     say('warn', 'work of a dead worker was taken back', { requeued: requeued.length, dead });
   } catch (error) {
     say('error', 'work of a dead worker could not be taken back yet', { reason: String(error) });

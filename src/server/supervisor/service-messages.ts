@@ -19,6 +19,10 @@ export interface ServiceInit {
   clockOffsetMs: number | null;
   /** For the API: when the system started and what it is made of. */
   startedAt: number;
+  /** Its name among the workers of one host, where `slot` is every host's; `slot` when left out. */
+  place?: string;
+  /** Where a service that runs on its own answers `/metrics` and `/health`; nowhere when left out. The API has its own. */
+  endpoint?: { host: string; port: number };
   /** What the system was configured with and goes on without; health says so. */
   fallbacks: Fallback[];
 }

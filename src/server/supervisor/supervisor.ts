@@ -366,6 +366,7 @@ export class Supervisor {
         limit: 10_000,
         maxDeaths: 3,
       });
+      await this.#store.forgetWorker(workerId);
       const changed = [...result.requeued, ...result.dead];
       if (changed.length === 0 && result.canceled.length === 0) return;
       this.#say('warn', 'work of a dead worker was taken back', {

@@ -1,5 +1,6 @@
 import type { HealthCheck, HealthReport, HealthStatus } from '../../domain/health.js';
 import { LIMITS } from '../../domain/observability/limits.js';
+import type { Store } from '../store/store.js';
 import { componentLooks, type Finding, type LookOptions } from './health-looks.js';
 
 export interface HealthSource {
@@ -67,16 +68,19 @@ export function createHealth(options: LookOptions & { version: string; startedAt
     ready() {
       const now = clock.monotonic();
       if (ready === null || now - ready.at > CACHE_MS) {
-        const answer = inTime(store.ping()).then(
-          () => true,
-          () => false,
-        );
-        ready = { at: now, answer };
+        ready = { at: now, answer: pingInTime(store) };
       }
       return ready.answer;
     },
   };
 }
+
+/** Whether the store answers within the time that a database is given. */
+export const pingInTime = (store: Pick<Store, 'ping'>): Promise<boolean> =>
+  inTime(store.ping()).then(
+    () => true,
+    () => false,
+  );
 
 /** @throws Error when there is no answer within the time that a database is given. */
 async function inTime<T>(work: Promise<T>): Promise<T> {

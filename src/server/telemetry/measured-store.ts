@@ -10,6 +10,7 @@ const OPERATIONS: Partial<Record<keyof Store, DatabaseOperation | null>> = {
   nextRunAt: 'claim',
   complete: 'complete',
   heartbeat: 'heartbeat',
+  forgetWorker: 'heartbeat',
   renewLeases: 'heartbeat',
   scheduleDue: 'schedule',
   dispatchEvents: 'schedule',

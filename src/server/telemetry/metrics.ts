@@ -32,12 +32,16 @@ const MISNAMED = [
   'nodejs_active_resources_total',
 ];
 
-/** The one registry of the local system: services send observations over the bus, the store is read at scrape time. */
+/**
+ * The one registry of the local system: services send observations over the bus, the store is read at scrape time. A service
+ * that runs on its own has one of itself.
+ */
 export async function createMetrics(
-  options: ScrapeOptions & {
+  options: Omit<ScrapeOptions, 'isSystem'> & {
     logger: Logger;
     version: string;
-    workersDesired: number;
+    /** What the system should have; left out by a service that speaks for itself alone: the API tells of the system. */
+    workersDesired?: number;
     /** What this process says about itself; it is taken over, and read out before each answer. */
     own?: ObservationBuffer;
   },
@@ -119,14 +123,18 @@ export async function createMetrics(
     },
     1,
   );
-  gauge('workers_desired').set(options.workersDesired);
-  gauge('http_requests_in_flight').set(0);
-  gauge('failing_tasks').set(0);
+  const { workersDesired } = options;
+  const isSystem = workersDesired !== undefined;
+  if (isSystem) {
+    gauge('workers_desired').set(workersDesired);
+    gauge('http_requests_in_flight').set(0);
+    gauge('failing_tasks').set(0);
+  }
   let cached: { at: number; work: Promise<void> } | null = null;
   const collect = () => {
     const now = options.clock.monotonic();
     if (cached === null || now - cached.at > CACHE_MS) {
-      const work = readAtScrape(options, gauge, (source) => collectErrors.inc({ source }));
+      const work = readAtScrape({ ...options, isSystem }, gauge, (source) => collectErrors.inc({ source }));
       cached = { at: now, work };
     }
     return cached.work;

@@ -13,7 +13,12 @@ export interface ScrapeOptions {
   clock: Clock;
   /** The data directory; without one (a store elsewhere) there is no disk to look at. */
   home?: string | undefined;
+  /** Whether to tell of the system as well as of this process and what it sees of the database. */
+  isSystem: boolean;
 }
+
+/** Workers that have a series of their own: those seen last. */
+const MAX_WORKERS = 100;
 
 type Gauges = (name: string) => Gauge;
 
@@ -72,15 +77,40 @@ export async function readAtScrape(
   if (!isUp) onError('bus');
 }
 
-async function readDatabase({ store, clock }: ScrapeOptions): Promise<(gauge: Gauges) => void> {
+async function readDatabase(options: ScrapeOptions): Promise<(gauge: Gauges) => void> {
+  const [process, system] = await Promise.all([
+    readConnection(options),
+    options.isSystem ? readSystem(options) : () => {},
+  ]);
+  return (gauge) => {
+    process(gauge);
+    system(gauge);
+  };
+}
+
+/** How the database is, seen from this process. */
+async function readConnection({ store, clock }: ScrapeOptions): Promise<(gauge: Gauges) => void> {
   const now = clock.now();
   const began = clock.monotonic();
-  const [stats, workers, backup, monitored, ping] = await Promise.all([
+  const ping = await store.ping();
+  const at = now + (clock.monotonic() - began) / 2;
+  return (gauge) => {
+    gauge('clock_skew_seconds').set(ping.clock === undefined ? 0 : (at - ping.clock) / 1000);
+    for (const [state, count] of Object.entries(ping.pool ?? {}))
+      gauge('database_pool_connections').set({ state }, count);
+    gauge('database_size_bytes').set({ part: 'main' }, ping.sizeBytes);
+    gauge('database_size_bytes').set({ part: 'wal' }, ping.walBytes);
+  };
+}
+
+/** What is true of the system, whoever says it. */
+async function readSystem({ store, clock }: ScrapeOptions): Promise<(gauge: Gauges) => void> {
+  const now = clock.now();
+  const [stats, workers, backup, monitored] = await Promise.all([
     store.stats(now),
     store.listWorkers(),
     store.getMeta(LAST_BACKUP.at),
     monitoredTasks(store),
-    store.ping().then((answer) => ({ ...answer, at: now + (clock.monotonic() - began) / 2 })),
   ]);
   return (gauge) => {
     for (const [state, count] of Object.entries(stats.tasks)) gauge('tasks').set({ state }, count);
@@ -96,26 +126,28 @@ async function readDatabase({ store, clock }: ScrapeOptions): Promise<(gauge: Ga
     const oldest = Math.min(stats.oldestDueAt ?? now, stats.nextDueAt ?? now);
     gauge('scheduler_lag_seconds').set(Math.max(0, (now - oldest) / 1000));
     gauge('oldest_running_start_timestamp_seconds').set((stats.oldestRunningStartedAt ?? 0) / 1000);
-    gauge('database_size_bytes').set({ part: 'main' }, ping.sizeBytes);
-    gauge('database_size_bytes').set({ part: 'wal' }, ping.walBytes);
-    gauge('clock_skew_seconds').set(ping.clock === undefined ? 0 : (ping.at - ping.clock) / 1000);
-    for (const [state, count] of Object.entries(ping.pool ?? {}))
-      gauge('database_pool_connections').set({ state }, count);
     gauge('last_backup_timestamp_seconds').set(Number(backup ?? 0) / 1000);
     for (const { name, maxAgeSeconds, lastSuccessAt } of monitored) {
       gauge('task_success_deadline_seconds').set({ task: name }, maxAgeSeconds);
       gauge('task_last_success_timestamp_seconds').set({ task: name }, lastSuccessAt / 1000);
     }
-    const seen = workers.filter(({ kind }) => kind === 'worker');
+    const seen = workers.filter(
+      ({ kind, lastSeenAt }) =>
+        kind === 'worker' && now - lastSeenAt < LIMITS.heartbeatForgottenSeconds * 1000,
+    );
     const alive = seen.filter(({ lastSeenAt }) => now - lastSeenAt < LIMITS.heartbeatTimeoutSeconds * 1000);
     gauge('active_workers').set(alive.length);
     const busy = alive.reduce((sum, { slotsBusy }) => sum + slotsBusy, 0);
     const total = alive.reduce((sum, { slotsTotal }) => sum + slotsTotal, 0);
     gauge('worker_slots').set({ state: 'busy' }, busy);
     gauge('worker_slots').set({ state: 'idle' }, Math.max(0, total - busy));
-    // One that is silent stays in sight for as long as the store remembers it; the newest process of a slot speaks for it.
-    for (const { slot, lastSeenAt } of seen.sort((a, b) => a.lastSeenAt - b.lastSeenAt))
-      gauge('worker_last_heartbeat_timestamp_seconds').set({ worker: slot }, lastSeenAt / 1000);
+    // One that is silent stays in sight for a while; the newest process of a slot speaks for it.
+    const newest = seen.sort((a, b) => a.lastSeenAt - b.lastSeenAt).slice(-MAX_WORKERS);
+    for (const { slot, host, lastSeenAt } of newest) {
+      // Over one PostgreSQL each machine has a w1.
+      const worker = store.engine === 'sqlite' ? slot : `${host}/${slot}`;
+      gauge('worker_last_heartbeat_timestamp_seconds').set({ worker }, lastSeenAt / 1000);
+    }
   };
 }
 

@@ -162,6 +162,9 @@ export function exerciseOperations(subject: Subject): void {
       const { store } = subject();
       await store.heartbeat(beat('wrk_1'));
       await store.heartbeat(beat('wrk_2', { slot: 'w2' }));
+      await store.heartbeat(beat('wrk_3', { slot: 'w3' }));
+      await store.forgetWorker('wrk_3');
+      await store.forgetWorker('wrk_unknown');
       await store.heartbeat(beat('wrk_1', { lastSeenAt: T0 + 5, slotsBusy: 3 }));
       expect(await store.listWorkers()).toEqual([
         beat('wrk_1', { lastSeenAt: T0 + 5, slotsBusy: 3 }),

@@ -17,6 +17,7 @@ type OperationMethods = Pick<
   | 'listMeta'
   | 'heartbeat'
   | 'listWorkers'
+  | 'forgetWorker'
   | 'forgetWorkers'
 >;
 
@@ -148,6 +149,10 @@ export function operationMethods(database: PostgresDatabase, clock: Clock = syst
         'SELECT * FROM worker_heartbeat ORDER BY kind, slot, id',
       );
       return rows.map(toHeartbeat);
+    },
+
+    async forgetWorker(id) {
+      await database.run('DELETE FROM worker_heartbeat WHERE id = $1', [id]);
     },
 
     forgetWorkers: (before) =>

@@ -21,6 +21,7 @@ type OperationMethods = Pick<
   | 'listAudit'
   | 'heartbeat'
   | 'listWorkers'
+  | 'forgetWorker'
   | 'forgetWorkers'
   | 'prune'
 >;
@@ -192,6 +193,11 @@ export function operationMethods(database: SqliteDatabase, clock: Clock = system
           connection.sql('SELECT * FROM worker_heartbeat ORDER BY kind, slot, id').all() as HeartbeatRow[]
         ).map(toHeartbeat),
       ),
+
+    forgetWorker: (id) =>
+      database.writeRelaxed((connection) => {
+        connection.sql('DELETE FROM worker_heartbeat WHERE id = ?').run(id);
+      }),
 
     forgetWorkers: (before) =>
       database.writeRelaxed(
