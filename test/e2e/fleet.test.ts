@@ -29,7 +29,7 @@ describe('services on their own, over one PostgreSQL', () => {
     // All at once: one of them migrates.
     const [api, scheduler, plain, tagged] = await Promise.all([
       start('api', ['--port', '0']),
-      start('scheduler', ['--metrics-port', '0']),
+      start('scheduler', ['--metrics-port', '0', '--metrics-host', '0.0.0.0']),
       start('worker', ['--metrics-port', '0']),
       start('worker', ['--tag', 'home']),
     ]);
@@ -76,6 +76,10 @@ describe('services on their own, over one PostgreSQL', () => {
           ?.slice(series.length),
       );
     };
+    // By the address it was asked at, as Prometheus does in a cluster; not for a foreign page.
+    const elsewhere = `http://127.0.0.2:${new URL(scheduler?.ready.url as string).port}/health/live`;
+    expect((await fetch(elsewhere)).status).toBe(200);
+    expect((await ask(scheduler, '/health/live', { origin: 'http://evil.example' })).status).toBe(403);
     for (const member of [scheduler, plain]) {
       expect((await ask(member, '/health/live')).status).toBe(200);
       expect(await (await ask(member, '/health/ready')).json()).toEqual({ status: 'ready' });

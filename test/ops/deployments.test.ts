@@ -74,11 +74,18 @@ describe('the Compose file', () => {
     }
   });
 
-  it('asks the API in a way that fails when nobody answers', () => {
-    const [, , flag, script = ''] = services.api?.healthcheck?.test ?? [];
+  it.each([
+    ['api', '8080'],
+    ['scheduler', '9464'],
+    ['worker', '9464'],
+  ])('asks %s where it answers, in a way that fails when nobody does', (name, port) => {
+    const { command, healthcheck } = services[name] as ComposeService;
+    const [, , flag, script = ''] = healthcheck?.test ?? [];
     expect(flag).toBe('--eval');
+    expect(command).toContain(port);
+    expect(script).toContain(`http://localhost:${port}/health/ready`);
     // fetch refuses port 9 (discard) whoever listens there.
-    const asked = spawnSync(process.execPath, ['--eval', script.replace(':8080', ':9')], {
+    const asked = spawnSync(process.execPath, ['--eval', script.replace(`:${port}`, ':9')], {
       encoding: 'utf8',
     });
     expect([asked.status, asked.stderr]).toEqual([1, '']);

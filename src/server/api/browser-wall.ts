@@ -18,7 +18,7 @@ export function checkBrowserWall(request: IncomingMessage, allowedHosts: readonl
   if (hosts !== 1 || !url.startsWith('/'))
     throw refuse('The request must have one Host header and an origin-form target.', 400);
   const host = (headers.host ?? '').toLowerCase();
-  if (!isOurs(host, socket.localPort, allowedHosts)) {
+  if (!isOurs(host, socket, allowedHosts)) {
     const shown = host.slice(0, 60);
     throw refuse(`The Host "${shown}" is not this server's.`, 421, [
       `If it is meant, add "${shown}" to allowed_hosts in pao.config.yaml`,
@@ -33,9 +33,16 @@ export function checkBrowserWall(request: IncomingMessage, allowedHosts: readonl
     throw refuse('Cross-site requests are refused.', 403);
 }
 
-function isOurs(host: string, ourPort: number | undefined, allowed: readonly string[]): boolean {
+function isOurs(host: string, socket: IncomingMessage['socket'], allowed: readonly string[]): boolean {
   const [, name = host, port = '80'] = /^(.*?)(?::(\d+))?$/.exec(host) ?? [];
-  return (LOCAL.has(name) && Number(port) === ourPort) || allowed.includes(name) || allowed.includes(host);
+  const isHere = LOCAL.has(name) || name === literal(socket.localAddress);
+  return (isHere && Number(port) === socket.localPort) || allowed.includes(name) || allowed.includes(host);
+}
+
+/** The address that was connected to, as a URL has it: no name was asked for it that others could point here. */
+function literal(address = ''): string {
+  const v4 = address.replace(/^::ffff:/, '');
+  return v4.includes(':') ? `[${v4}]` : v4;
 }
 
 /** As URLs are written: without `:80`. */
