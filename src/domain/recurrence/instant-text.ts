@@ -82,7 +82,9 @@ export function readInstant(input: string | number | Date, zone: TimeZone, point
 }
 
 function readInput(input: string | number | Date, pointer: string): WrittenTime {
-  const written = typeof input === 'string' ? readTime(input) : fromEpoch(Number(input));
+  // From JavaScript anything may come, and Number(null) would be 1970.
+  const isNumber = typeof input === 'number' || input instanceof Date;
+  const written = typeof input === 'string' ? readTime(input) : isNumber ? fromEpoch(Number(input)) : null;
   if (written) return written;
   throw oneProblem(
     pointer,

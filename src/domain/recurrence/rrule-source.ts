@@ -115,9 +115,13 @@ function sourceOfRule(
     const zoned = new ZonedWalls(calendar, zone, dst.gap ?? 'shift', dst.fold ?? 'first');
     walls.push(zoned);
     source = zoned;
-    // A start in the second pass of a fold: the first pass of the same local time lies before it.
+    // A start in the second pass of a fold: the first pass of the same local time lies before it, and does not stand for it.
     const start = resolveWall(zone, anchor.wall);
-    if (start.kind === 'fold' && start.second === anchor.instant) source = new From(source, anchor.instant);
+    if (start.kind === 'fold' && start.second === anchor.instant) {
+      source = new From(source, anchor.instant);
+      if (calendar.nextWall(anchor.wall) === anchor.wall)
+        source = new Union([source, new Dates([anchor.instant])]);
+    }
   }
   if (rule.count !== undefined) checkCount(rule, rule.count);
   if (rule.count !== undefined) source = new Counted(source, rule.count, anchor.instant - MARGIN);

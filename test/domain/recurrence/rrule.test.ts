@@ -152,6 +152,18 @@ describe('RRULE: traps other engines fall into (recurrence.md, section 3)', () =
     ]);
   });
 
+  it('begins with a start in the second pass of a fold, when the rule has it', () => {
+    const second = '2024-11-03T01:30:00-05:00';
+    expect(next('FREQ=DAILY;COUNT=2', second, '2024-11-01T00:00:00Z', 5)).toEqual([
+      '2024-11-03T06:30:00Z',
+      '2024-11-04T06:30:00Z',
+    ]);
+    expect(next('FREQ=WEEKLY;BYDAY=MO;COUNT=2', second, '2024-11-01T00:00:00Z', 5)).toEqual([
+      '2024-11-04T06:30:00Z',
+      '2024-11-11T06:30:00Z',
+    ]);
+  });
+
   it('obeys a fold and gap policy of its own by hours and minutes too', () => {
     const fall = (fold: string): string[] =>
       next('FREQ=MINUTELY;INTERVAL=30;BYHOUR=1', '2024-01-01T00:00:00', '2024-11-03T04:00:00Z', 2, NEW_YORK, {
