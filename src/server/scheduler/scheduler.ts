@@ -294,6 +294,7 @@ export class Scheduler implements SchedulerContract {
     total.skipped += result.skipped;
     total.missed += result.missed;
     if (result.cancelRequested.length > 0) bus.publish('cancel', { runIds: result.cancelRequested });
+    if (result.canceled.length > 0) bus.publish('run', { runIds: result.canceled.map(({ id }) => id) });
     // Work that is due later (jitter, stagger) is found by the workers' own look at the next run_at.
     if (result.queued > 0) bus.publish('work', { count: result.queued });
     if (result.duplicates > 0)

@@ -69,6 +69,8 @@ export class Tally {
     const { observations } = targets;
     for (const event of this.#events.values())
       observations.observe('event_delivery_delay_seconds', {}, Math.max(0, now - event.createdAt) / 1000);
+    for (const { trigger } of result.canceled)
+      observations.add('runs_total', { outcome: 'canceled', trigger });
     observations.add('event_deliveries_total', { outcome: 'ok' }, result.events ?? 0);
     const all = [...this.#decided.values()].flat();
     const isExact = all.length === result.queued + result.skipped + result.missed && result.duplicates === 0;

@@ -177,7 +177,15 @@ export interface DueDecision {
   snoozedUntil?: number | null;
 }
 
-export interface ScheduledResult {
+/** What became of the runs of a task that was canceled. */
+export interface CanceledRuns {
+  /** Ids of runs that were running and are asked to stop. */
+  cancelRequested: string[];
+  /** Runs that waited and have ended. */
+  canceled: { id: string; trigger: RunTrigger }[];
+}
+
+export interface ScheduledResult extends CanceledRuns {
   /** Tasks looked at; fewer than the limit means that nothing more is due. */
   tasks: number;
   /** Rows written, by status. */
@@ -186,8 +194,6 @@ export interface ScheduledResult {
   missed: number;
   /** Occurrences that another scheduler had written already. */
   duplicates: number;
-  /** Ids of runs that were running and are asked to cancel. */
-  cancelRequested: string[];
   /** Highest priority (lowest number) and earliest run_at queued; for the wake-up. */
   earliestRunAt: number | null;
 }
@@ -439,8 +445,8 @@ export interface TaskStore {
   listTaskVersions(
     taskId: string,
   ): Promise<{ version: number; spec: TaskSpec; changedBy: string; changedAt: number }[]>;
-  /** Cancels queued and waiting runs of a task and asks the running ones to stop. @returns ids asked to stop. */
-  cancelRunsOfTask(taskId: string, reason: string, now: number): Promise<string[]>;
+  /** Cancels queued and waiting runs of a task and asks the running ones to stop. */
+  cancelRunsOfTask(taskId: string, reason: string, now: number): Promise<CanceledRuns>;
   /** Those not canceled. */
   countTasks(agentId: string): Promise<number>;
 }

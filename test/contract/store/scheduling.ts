@@ -19,6 +19,7 @@ export function exerciseScheduling(subject: Subject): void {
         missed: 0,
         duplicates: 0,
         cancelRequested: [],
+        canceled: [],
         earliestRunAt: T0,
       });
       expect((await store.getTask(task.id))?.nextDueAt).toBe(T0 + MINUTE);
@@ -179,6 +180,7 @@ export function exerciseScheduling(subject: Subject): void {
         decide: (due) => ({ ...decide(due), cancelActive: true }),
       });
       expect(result.cancelRequested).toEqual([first.id]);
+      expect(result.canceled).toEqual([{ id: second.id, trigger: 'manual' }]);
       expect(await store.getRun(second.id)).toMatchObject({ status: 'canceled', finishedAt: T0 });
       const [leased] = await leaseAs(store);
       expect(leased?.run).toMatchObject({ trigger: 'schedule', status: 'running' });

@@ -108,10 +108,16 @@ export function exerciseTasks(subject: Subject): void {
       await leaseAs(store);
       const queued = await store.createRun({ taskId: task.id, run: runOf({ serial: true }), now: T0 });
       const spared = await store.createRun({ taskId: other.id, run: runOf(), now: T0 });
-      expect(await store.cancelRunsOfTask(task.id, 'deleted', T0)).toEqual([running.id]);
+      expect(await store.cancelRunsOfTask(task.id, 'deleted', T0)).toEqual({
+        cancelRequested: [running.id],
+        canceled: [{ id: queued.id, trigger: 'manual' }],
+      });
       expect(await store.getRun(queued.id)).toMatchObject({ status: 'canceled', reason: 'deleted' });
       expect((await store.getRun(spared.id))?.status).toBe('queued');
-      expect(await store.cancelRunsOfTask('tsk_none', 'x', T0)).toEqual([]);
+      expect(await store.cancelRunsOfTask('tsk_none', 'x', T0)).toEqual({
+        cancelRequested: [],
+        canceled: [],
+      });
     });
 
     test('tasks are counted by state as they move', async () => {

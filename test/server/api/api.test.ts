@@ -75,6 +75,21 @@ describe('a task', () => {
     expect((await send('GET', `/v1/tasks/${created.body.id}`)).body.state).toBe('canceled');
   });
 
+  it('counts its waiting runs as canceled when it goes', async () => {
+    const canceled = async () => {
+      const headers = { authorization: `Bearer ${api.admin}` };
+      const text = await (await fetch(`${api.url}/metrics`, { headers })).text();
+      return Number(
+        /^orchestrator_runs_total\{outcome="canceled",trigger="manual"\} (\d+)$/m.exec(text)?.[1],
+      );
+    };
+    const { body } = await send('POST', '/v1/tasks', { body: echo('goes') });
+    for (let index = 0; index < 2; index++) await send('POST', `/v1/tasks/${body.id}/run`, { body: {} });
+    const before = await canceled();
+    expect((await send('DELETE', `/v1/tasks/${body.id}`)).status).toBe(204);
+    expect(await canceled()).toBe(before + 2);
+  });
+
   it('is refused with every problem at once, each with a pointer', async () => {
     const { status, body } = await send('POST', '/v1/tasks', {
       body: {

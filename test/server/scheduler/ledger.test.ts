@@ -234,6 +234,24 @@ describe('another zone database in which the clock of a zone is behind what it w
   });
 });
 
+describe('a run that never began', () => {
+  it('is counted when the next occurrence takes its place', async () => {
+    const counted: unknown[] = [];
+    system.bus.subscribe('metrics', ({ observations }) =>
+      counted.push(...observations.filter(({ name }) => name === 'runs_total')),
+    );
+    await system.addTask(hourly('replaced', { overlap: 'cancel_previous' }));
+    const scheduler = new Scheduler({ ...system, logger: silentLogger });
+    for (let hour = 0; hour < 2; hour++) {
+      system.clock.advance(HOUR);
+      await scheduler.runOnce();
+    }
+    await expect
+      .poll(() => counted)
+      .toEqual([{ name: 'runs_total', labels: { outcome: 'canceled', trigger: 'schedule' }, values: [1] }]);
+  });
+});
+
 describe('the reconciler', () => {
   it('sets the due time of an active task that has none, and counts it', async () => {
     const counted: string[] = [];
@@ -268,5 +286,6 @@ const EMPTY = {
   missed: 0,
   duplicates: 0,
   cancelRequested: [],
+  canceled: [],
   earliestRunAt: null,
 };

@@ -121,7 +121,7 @@ describe('limits', () => {
       status: 503,
     });
     await blocker.end();
-    expect(await store.cancelRunsOfTask(task.id, 'x', T0)).toEqual([]);
+    expect(await store.cancelRunsOfTask(task.id, 'x', T0)).toEqual({ cancelRequested: [], canceled: [] });
     await store.close();
   });
 

@@ -481,8 +481,11 @@ async function cancelTask(task: Task, services: ApiServices, caller: Caller, rea
     caller,
     'task.canceled',
   );
-  const running = await services.store.cancelRunsOfTask(task.id, 'canceled', services.clock.now());
-  if (running.length > 0) services.bus.publish('cancel', { runIds: running });
+  const { store, bus, metrics, clock } = services;
+  const { cancelRequested, canceled } = await store.cancelRunsOfTask(task.id, 'canceled', clock.now());
+  if (cancelRequested.length > 0) bus.publish('cancel', { runIds: cancelRequested });
+  if (canceled.length > 0) bus.publish('run', { runIds: canceled.map(({ id }) => id) });
+  for (const { trigger } of canceled) metrics.observer.add('runs_total', { outcome: 'canceled', trigger });
   return saved;
 }
 

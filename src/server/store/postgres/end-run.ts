@@ -1,3 +1,5 @@
+import type { RunTrigger } from '../../../domain/run.js';
+import type { CanceledRuns } from '../store.js';
 import type { Sql } from './database.js';
 
 /** What of a row of `due_work` decides how a run can be ended from outside. */
@@ -33,21 +35,27 @@ export async function askToCancel(sql: Sql, ids: readonly string[], reason: stri
 
 /**
  * Cancels all of a task that has not ended: at once what is queued or waiting; what runs is asked to stop.
- * @returns ids of the runs that are asked.
  */
 export async function cancelAllOfTask(
   sql: Sql,
   taskSeq: number,
   reason: string,
   now: number,
-): Promise<string[]> {
+): Promise<CanceledRuns> {
   const rows = await sql.rows<HeldRow>(
     'SELECT run_id, state FROM due_work WHERE task_seq = $1 ORDER BY run_id FOR UPDATE',
     [taskSeq],
   );
   const idle = rows.filter(({ state }) => state !== 1).map(({ run_id }) => run_id);
-  const asked = rows.filter(({ state }) => state === 1).map(({ run_id }) => run_id);
+  const cancelRequested = rows.filter(({ state }) => state === 1).map(({ run_id }) => run_id);
   await cancelIdle(sql, idle, reason, now);
-  await askToCancel(sql, asked, reason);
-  return asked;
+  await askToCancel(sql, cancelRequested, reason);
+  const canceled =
+    idle.length === 0
+      ? []
+      : await sql.rows<{ id: string; trigger: RunTrigger }>(
+          'SELECT id, trigger FROM run WHERE id = ANY ($1) ORDER BY id',
+          [idle],
+        );
+  return { cancelRequested, canceled };
 }

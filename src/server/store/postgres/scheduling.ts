@@ -3,7 +3,14 @@ import type { Task } from '../../../domain/task.js';
 import { type EventRow, toEvent } from '../sqlite/event-rows.js';
 import { toJson } from '../sqlite/json-column.js';
 import { eventKeysFor, type TaskRow, toTask } from '../sqlite/task-rows.js';
-import type { DueDecision, DueTask, NewRun, ScheduledResult, SchedulingStore } from '../store.js';
+import type {
+  CanceledRuns,
+  DueDecision,
+  DueTask,
+  NewRun,
+  ScheduledResult,
+  SchedulingStore,
+} from '../store.js';
 import type { PostgresDatabase, Sql } from './database.js';
 import { cancelAllOfTask } from './end-run.js';
 import { enqueue, type RunOwner } from './enqueue.js';
@@ -120,9 +127,7 @@ export function schedulingMethods(
             if (cancelActive === true) {
               // What this batch has queued for the task is there to be canceled, too.
               await flush(sql, partitions, given, now, result);
-              result.cancelRequested.push(
-                ...(await cancelAllOfTask(sql, candidate.owner.taskSeq, 'overlap', now)),
-              );
+              addCanceled(result, await cancelAllOfTask(sql, candidate.owner.taskSeq, 'overlap', now));
             }
             given.push({ owner: candidate.owner, run });
           }
@@ -196,7 +201,7 @@ async function applyAll(
   const result = emptyResult();
   for (const { candidate, decision } of decided) {
     if (decision.cancelActive !== true) continue;
-    result.cancelRequested.push(...(await cancelAllOfTask(sql, candidate.owner.taskSeq, 'overlap', now)));
+    addCanceled(result, await cancelAllOfTask(sql, candidate.owner.taskSeq, 'overlap', now));
   }
   const given = decided.flatMap(({ candidate, decision }) =>
     decision.runs.map((run) => ({ owner: candidate.owner, run })),
@@ -348,9 +353,14 @@ async function pause(sql: Sql, taskSeq: number, error: unknown, now: number): Pr
 
 function add(total: ScheduledResult, part: ScheduledResult): void {
   for (const name of ['queued', 'skipped', 'missed', 'duplicates'] as const) total[name] += part[name];
-  total.cancelRequested.push(...part.cancelRequested);
+  addCanceled(total, part);
   if (part.earliestRunAt !== null)
     total.earliestRunAt = Math.min(total.earliestRunAt ?? Number.POSITIVE_INFINITY, part.earliestRunAt);
+}
+
+function addCanceled(total: ScheduledResult, part: CanceledRuns): void {
+  total.cancelRequested.push(...part.cancelRequested);
+  total.canceled.push(...part.canceled);
 }
 
 function emptyResult(): ScheduledResult {
@@ -361,6 +371,7 @@ function emptyResult(): ScheduledResult {
     missed: 0,
     duplicates: 0,
     cancelRequested: [],
+    canceled: [],
     earliestRunAt: null,
   };
 }

@@ -135,7 +135,9 @@ export function taskMethods(database: PostgresDatabase, specs: SpecCache): TaskS
     cancelRunsOfTask: (taskId, reason, now) =>
       database.transaction(async (sql) => {
         const task = await sql.row<{ seq: number }>('SELECT seq FROM task WHERE id = $1', [taskId]);
-        return task === undefined ? [] : cancelAllOfTask(sql, task.seq, reason, now);
+        return task === undefined
+          ? { cancelRequested: [], canceled: [] }
+          : cancelAllOfTask(sql, task.seq, reason, now);
       }),
 
     async countTasks(agentId) {

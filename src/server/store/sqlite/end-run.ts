@@ -1,4 +1,5 @@
-import type { RunStatus } from '../../../domain/run.js';
+import type { RunStatus, RunTrigger } from '../../../domain/run.js';
+import type { CanceledRuns } from '../store.js';
 import { cancelApprovals } from './approvals.js';
 import type { Connection } from './database.js';
 import { closeEventWaits } from './event-waits.js';
@@ -62,24 +63,28 @@ export function askToCancel(connection: Connection, seq: number, reason: string)
 
 /**
  * Cancels all of a task that has not ended: at once what is queued or waiting; what runs is asked to stop.
- * @returns ids of the runs that are asked.
  */
 export function cancelAllOfTask(
   connection: Connection,
   taskSeq: number,
   reason: string,
   now: number,
-): string[] {
+): CanceledRuns {
   const rows = connection.sql('SELECT * FROM due_work WHERE task_seq = ?').all(taskSeq) as DueRow[];
-  const asked: string[] = [];
+  const result: CanceledRuns = { cancelRequested: [], canceled: [] };
   // Parked ones first: those that end later would only wake them to be canceled as well.
   for (const row of rows.sort((a, b) => b.state - a.state)) {
-    if (row.state !== 1) {
+    const { id, trigger } = connection.sql('SELECT id, trigger FROM run WHERE seq = ?').get(row.seq) as {
+      id: string;
+      trigger: RunTrigger;
+    };
+    if (row.state === 1) {
+      askToCancel(connection, row.seq, reason);
+      result.cancelRequested.push(id);
+    } else {
       cancelIdle(connection, row, reason, now);
-      continue;
+      result.canceled.push({ id, trigger });
     }
-    askToCancel(connection, row.seq, reason);
-    asked.push(connection.sql('SELECT id FROM run WHERE seq = ?').pluck().get(row.seq) as string);
   }
-  return asked;
+  return result;
 }

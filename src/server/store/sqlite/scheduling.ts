@@ -1,6 +1,13 @@
 import { topicMatches } from '../../../domain/event.js';
 import type { Task } from '../../../domain/task.js';
-import type { DueDecision, DueTask, NewRun, ScheduledResult, SchedulingStore } from '../store.js';
+import type {
+  CanceledRuns,
+  DueDecision,
+  DueTask,
+  NewRun,
+  ScheduledResult,
+  SchedulingStore,
+} from '../store.js';
 import type { Connection, SqliteDatabase } from './database.js';
 import { cancelAllOfTask } from './end-run.js';
 import { enqueue, type RunOwner } from './enqueue.js';
@@ -106,9 +113,7 @@ export function schedulingMethods(database: SqliteDatabase, specs: SpecCache): S
             const candidate = byId.get(taskId);
             if (candidate === undefined) continue;
             if (cancelActive === true) {
-              result.cancelRequested.push(
-                ...cancelAllOfTask(connection, candidate.owner.taskSeq, 'overlap', now),
-              );
+              addCanceled(result, cancelAllOfTask(connection, candidate.owner.taskSeq, 'overlap', now));
             }
             count(result, run, enqueue(connection, candidate.owner, run, now));
           }
@@ -174,7 +179,7 @@ function applyDecision(
   result: ScheduledResult,
 ): void {
   if (decision.cancelActive === true) {
-    result.cancelRequested.push(...cancelAllOfTask(connection, owner.taskSeq, 'overlap', now));
+    addCanceled(result, cancelAllOfTask(connection, owner.taskSeq, 'overlap', now));
   }
   for (const run of decision.runs) count(result, run, enqueue(connection, owner, run, now));
   connection.sql('UPDATE task SET next_due_at = ? WHERE seq = ?').run(decision.nextDueAt, owner.taskSeq);
@@ -284,6 +289,11 @@ function count(result: ScheduledResult, run: NewRun, seq: number | null): void {
   }
 }
 
+function addCanceled(total: ScheduledResult, part: CanceledRuns): void {
+  total.cancelRequested.push(...part.cancelRequested);
+  total.canceled.push(...part.canceled);
+}
+
 function emptyResult(): ScheduledResult {
   return {
     tasks: 0,
@@ -292,6 +302,7 @@ function emptyResult(): ScheduledResult {
     missed: 0,
     duplicates: 0,
     cancelRequested: [],
+    canceled: [],
     earliestRunAt: null,
   };
 }

@@ -123,7 +123,9 @@ export function taskMethods(database: SqliteDatabase, specs: SpecCache): TaskSto
         const seq = connection.sql('SELECT seq FROM task WHERE id = ?').pluck().get(taskId) as
           | number
           | undefined;
-        return seq === undefined ? [] : cancelAllOfTask(connection, seq, reason, now);
+        return seq === undefined
+          ? { cancelRequested: [], canceled: [] }
+          : cancelAllOfTask(connection, seq, reason, now);
       }),
 
     countTasks: (agentId) =>
