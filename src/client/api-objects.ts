@@ -47,8 +47,11 @@ export interface TaskObject {
   runs_on: string[] | null;
   tags: string[] | null;
   pipeline: Record<string, unknown>[];
+  /** The next occurrence that is not left out. */
   next_due_at: string | null;
   next_due_local: string | null;
+  /** Occurrences before it that were skipped or snoozed; 100 at most. */
+  left_out_before?: number;
   /** The schedule in words. */
   words: string;
   snoozed_until: string | null;

@@ -42,12 +42,10 @@ export function dueText(task: TaskObject, now: number): string {
   if (task.state !== 'active')
     return task.state_reason === null ? task.state : `${task.state}: ${task.state_reason}`;
   if (task.next_due_at === null) return '-';
-  // The server names the next occurrence even when it is going to be skipped.
-  if (task.snoozed_until !== null && Date.parse(task.snoozed_until) > Date.parse(task.next_due_at)) {
-    return `snoozed until ${machineTime(task.snoozed_until)}`;
-  }
   const when = zonedTime(task.next_due_at, task.next_due_local, task.timezone);
-  return `${when} (${fromNow(task.next_due_at, now)})`;
+  const leftOut = task.left_out_before ?? 0;
+  const note = leftOut === 0 ? '' : `; ${leftOut >= 100 ? 'many' : leftOut} left out before it`;
+  return `${when} (${fromNow(task.next_due_at, now)}${note})`;
 }
 
 /** A whole task for people: what it is, when it runs, and its steps. */
@@ -63,7 +61,7 @@ export function showTask(task: TaskObject, out: Output, now: number): void {
       ['schedule', visible(task.words)],
       ...policyPairs(task),
       ['next', visible(dueText(task, now))],
-      ...(task.snoozed_until === null
+      ...(task.snoozed_until === null || Date.parse(task.snoozed_until) <= now
         ? []
         : [['snoozed', `until ${machineTime(task.snoozed_until)}`] as const]),
       ['last run', `${machineTime(task.last_run_at)}${agoText(task.last_run_at, now)}`],

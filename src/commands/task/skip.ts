@@ -1,5 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.js';
 import { Args } from '../../cli/flags.js';
+import { dueText } from '../../cli/render/task-lines.js';
 import { zonedTime } from '../../cli/render/task-time.js';
 import type { SkippedTaskObject } from '../../client/api-objects.js';
 import { PaoClient } from '../../client/pao-client.js';
@@ -17,7 +18,7 @@ export default class TaskSkip extends BaseCommand<typeof TaskSkip> {
     const task = await client.skipTask(id, { signal: this.signal });
     const { at, local } = task.left_out;
     this.out.success(`${task.name} leaves out ${zonedTime(at, local, task.timezone)}`);
-    this.out.hint(`pao task next ${task.name}`);
+    this.out.note(`Next: ${dueText(task, Date.now())}`);
     return task;
   }
 }

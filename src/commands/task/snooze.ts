@@ -1,5 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.js';
 import { Args, durationFlag, Flags } from '../../cli/flags.js';
+import { dueText } from '../../cli/render/task-lines.js';
 import { machineTime } from '../../cli/render/task-time.js';
 import type { TaskObject } from '../../client/api-objects.js';
 import { PaoClient } from '../../client/pao-client.js';
@@ -28,7 +29,7 @@ export default class TaskSnooze extends BaseCommand<typeof TaskSnooze> {
     const input = until === undefined ? { seconds: Math.ceil((forMs ?? 0) / 1000) } : { until };
     const task = await client.snoozeTask(id, input, { signal: this.signal });
     this.out.success(`${task.name} is snoozed until ${machineTime(task.snoozed_until)}`);
-    this.out.hint(`pao task next ${task.name}`);
+    this.out.note(`Next: ${dueText(task, Date.now())}`);
     return task;
   }
 }

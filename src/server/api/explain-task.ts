@@ -2,13 +2,13 @@ import { formatDuration } from '../../domain/duration.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
 import { REASON_WORDS } from '../../domain/reason-words.js';
 import type { Run } from '../../domain/run.js';
+import { nextNotLeftOut } from '../../domain/left-out.js';
 import { formatInZone } from '../../domain/recurrence/index.js';
 import type { Task } from '../../domain/task.js';
 import { lastZoneChange } from '../../domain/zone-change.js';
 import type { Store } from '../store/store.js';
 import type { ApiServices } from './operation.js';
 import { runTimeline, type TimelineKind } from './run-timeline.js';
-import { nextNotLeftOut } from './task-service.js';
 import { instant, localTime, runView, scheduleWords } from './views.js';
 
 /** An occurrence this near to the instant that is asked about is the one that is meant. */

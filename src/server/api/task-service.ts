@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { hasScope } from '../../domain/agent.js';
-import { parseDuration } from '../../domain/duration.js';
 import { conflict, forbidden, notFound } from '../../domain/errors.js';
 import { newId } from '../../domain/ids.js';
 import { canonicalJson } from '../../domain/json.js';
@@ -174,17 +173,6 @@ export interface Occurrence {
   local: string;
   /** What is special about it. */
   note?: string;
-}
-
-/** The next occurrence of a task that is not left out already; null when there is none. */
-export function nextNotLeftOut(task: Task): number | null {
-  const { nextDueAt, snoozedUntil } = task;
-  const { schedule } = task.spec;
-  if (nextDueAt === null || snoozedUntil === null || nextDueAt >= snoozedUntil) return nextDueAt;
-  if (isTimed(schedule)) return recurrenceOf(schedule).next(snoozedUntil - 1);
-  if (schedule?.kind !== 'condition') return null;
-  const every = parseDuration(schedule.every);
-  return nextDueAt + Math.ceil((snoozedUntil - nextDueAt) / every) * every;
 }
 
 export const runBodySchema = z.strictObject({

@@ -1,6 +1,7 @@
 import type { Agent, AgentToken } from '../../domain/agent.js';
 import type { Approval } from '../../domain/approval.js';
 import type { PublishedEvent } from '../../domain/event.js';
+import { countLeftOut, nextNotLeftOut } from '../../domain/left-out.js';
 import { isTimed, specOfSchedule } from '../../domain/recurrence-of.js';
 import { describe, formatInZone } from '../../domain/recurrence/index.js';
 import { traceIdOf } from '../../domain/observability/trace.js';
@@ -19,6 +20,7 @@ export const localTime = (ms: number, zone: string): string => formatInZone(zone
 export function taskView(task: Task, now: number): Record<string, unknown> {
   const { spec } = task;
   const zone = spec.schedule?.timezone ?? null;
+  const nextDueAt = nextNotLeftOut(task);
   return {
     id: task.id,
     name: task.name,
@@ -39,9 +41,10 @@ export function taskView(task: Task, now: number): Record<string, unknown> {
     params: spec.params,
     runs_on: spec.runs_on ?? [],
     pipeline: spec.pipeline,
-    next_due_at: instant(task.nextDueAt),
-    next_due_local: task.nextDueAt === null || zone === null ? null : localTime(task.nextDueAt, zone),
-    words: scheduleWords(spec.schedule, now),
+    next_due_at: instant(nextDueAt),
+    next_due_local: nextDueAt === null || zone === null ? null : localTime(nextDueAt, zone),
+    left_out_before: countLeftOut(task),
+    words: scheduleWords(spec.schedule, Math.max(now, (task.snoozedUntil ?? 0) - 1)),
     snoozed_until: instant(task.snoozedUntil),
     last_run_at: instant(task.lastRunAt),
     created_by: task.createdBy,

@@ -121,6 +121,11 @@ describe('leaving out the next occurrence', () => {
     const skip = async () => (await api.send('POST', `/v1/tasks/${task.id}/skip`)).body.left_out.at;
     expect(await skip()).toBe('2026-11-24T08:00:00.000Z');
     expect(await skip()).toBe('2026-11-25T08:00:00.000Z');
+    expect((await api.send('GET', `/v1/tasks/${task.id}`)).body).toMatchObject({
+      next_due_at: '2026-11-26T08:00:00.000Z',
+      left_out_before: 2,
+      words: expect.stringContaining('next Thu 26 Nov 2026 08:00'),
+    });
     const next = await api.send('GET', `/v1/tasks/${task.id}/occurrences?count=3`);
     expect(next.body.items.map(({ note }: { note?: string }) => note)).toEqual([
       'left out',

@@ -5,6 +5,7 @@ import { canonicalJson } from '../../../domain/json.js';
 import { isTimed, recurrenceOf } from '../../../domain/recurrence-of.js';
 import type { ScheduleWarning } from '../../../domain/recurrence/index.js';
 import { withResumeOrder } from '../../../domain/resume-order.js';
+import { nextNotLeftOut } from '../../../domain/left-out.js';
 import { TASK_STATES, type Task, type TaskState, taskSpecSchema } from '../../../domain/task.js';
 import { type ApiServices, type Caller, type Operation, operation } from '../operation.js';
 import { explainTask } from '../explain-task.js';
@@ -12,7 +13,6 @@ import { checkTask } from '../check-task.js';
 import {
   createTask,
   findTask,
-  nextNotLeftOut,
   occurrencesOf,
   replaceSpec,
   runBodySchema,
