@@ -8,6 +8,7 @@ import type { Tracer } from '../telemetry/tracing.js';
 import { CompletionWriter } from './completion-writer.js';
 import { interruptedCompletion, type RunExecutor } from './run-executor.js';
 import { RunReport } from './run-report.js';
+import { SuspectTurn } from './suspect-turn.js';
 
 export interface WorkerOptions {
   store: Store;
@@ -58,6 +59,7 @@ export class Worker {
   /** The store could not be asked for work the last time. */
   #leaseFailed = false;
   #suspect: LeasedRun | null = null;
+  readonly #turn: SuspectTurn;
   #idle: (() => void)[] = [];
   readonly #observations: ObservationBuffer;
   /** Runs executed at once, now. */
@@ -80,6 +82,10 @@ export class Worker {
       tracer: options.tracer ?? null,
       ping: options.ping ?? (() => {}),
       monotonic: () => options.clock.monotonic(),
+    });
+    this.#turn = new SuspectTurn({
+      handBack: () => this.#handBackSuspect(),
+      goOn: () => this.wake(),
     });
     this.#writer = new CompletionWriter({
       store: options.store,
@@ -132,6 +138,7 @@ export class Worker {
     const before = this.finished;
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
     if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#turn.end();
     let handedBack = 0;
     const handBack = (leased: LeasedRun) => {
       handedBack += 1;
@@ -215,8 +222,8 @@ export class Worker {
 
   /** How many more runs may be taken now. */
   #room(): number {
-    if (this.#stopping || !this.#healthy || this.#suspect !== null || this.#writer.size > 4 * MAX_BATCH)
-      return 0;
+    if (this.#stopping || !this.#healthy || this.#suspect !== null || this.#turn.othersFirst) return 0;
+    if (this.#writer.size > 4 * MAX_BATCH) return 0;
     // Also under pressure: a database that is slow is spared by larger batches, not by smaller ones.
     const ahead = Math.min(MAX_BATCH, Math.ceil(this.#rate * HORIZON_MS));
     const target = Math.max(this.#concurrency, ahead);
@@ -240,6 +247,7 @@ export class Worker {
       else this.#waiting.push(run);
     }
     this.#pump();
+    if (this.#suspect !== null && !this.#active.has(this.#suspect.run.id)) this.#turn.wait();
     return leased.length;
   }
 
@@ -262,7 +270,17 @@ export class Worker {
 
   /** The suspect begins when nothing else runs, itself included; it is cleared when it ends, and until then nothing is taken. */
   #takeSuspect(): LeasedRun | undefined {
-    return this.#active.size === 0 ? (this.#suspect ?? undefined) : undefined;
+    if (this.#suspect === null || this.#active.size > 0) return undefined;
+    this.#turn.begin();
+    return this.#suspect;
+  }
+
+  /** What runs here does not end: another worker may have nothing to do. */
+  #handBackSuspect(): void {
+    const leased = this.#suspect;
+    if (leased === null || this.#active.has(leased.run.id)) return;
+    this.#suspect = null;
+    this.#writer.add(interruptedCompletion(leased, this.#options.clock.now()));
   }
 
   #execute(leased: LeasedRun): void {
@@ -337,6 +355,8 @@ export class Worker {
     this.#report.written(completions);
     bus.publish('run', { runIds: completions.map((done) => done.runId) });
     bus.record?.(completions.map(endEntry));
+    const handedBack = completions.filter((done) => done.interrupted === true).length;
+    if (handedBack > 0) bus.publish('work', { count: handedBack });
     const again = completions.some((done) => done.status === 'queued');
     // A run that ended may have held a key that others wait for; a retry has a new run_at to wait for.
     if (again || this.#room() > 0) this.wake();

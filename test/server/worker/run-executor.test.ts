@@ -414,6 +414,36 @@ describe('a worker that dies', () => {
     expect(asked).toBe(2);
   });
 
+  it('has it done by another worker when its own is held up by a call that hangs', async () => {
+    await aSystem();
+    let release: (value: unknown) => void = () => {};
+    const hangs = new Promise<void>((reached) => {
+      answers['a.read'] = () => {
+        reached();
+        return new Promise((settle) => {
+          release = settle;
+        });
+      };
+    });
+    answers['b.read'] = () => ({ done: true });
+    const suspect = await system.addTask({ name: 'suspect', pipeline: [{ id: 'one', uses: 'b.read' }] });
+    const { id } = await system.runNow(suspect);
+    const dead = { workerId: 'wrk_dead', now: system.clock.now(), limit: 1, leaseMs: 1000, tags: [] };
+    expect(await system.store.lease(dead)).toHaveLength(1);
+    const hanging = await system.addTask({ name: 'hanging', pipeline: [{ id: 'one', uses: 'a.read' }] });
+    const busy = system.startWorker();
+    const held = await system.runNow(hanging);
+    await hangs;
+    await system.store.reclaim({ now: system.clock.now(), workerId: 'wrk_dead', limit: 10, maxDeaths: 3 });
+    busy.wake();
+    await vi.waitUntil(() => busy.held().includes(id), { timeout: 20_000, interval: 5 });
+    system.startWorker();
+    expect(await system.until(id, 'succeeded')).toMatchObject({ deaths: 1, attempt: 2 });
+    expect(busy.held()).toEqual([held.id]);
+    release({});
+    await system.until(held.id, 'succeeded');
+  });
+
   it('takes up its own run again after a pause longer than its lease, and drops what it had begun', async () => {
     await aSystem();
     let late: (value: unknown) => void = () => {};
