@@ -35,6 +35,10 @@ export interface PublishedEvent {
   dispatchedAt: number | null;
   /** W3C trace id of the request that published it; what it triggers goes on in that trace. */
   traceId: string | null;
+  /** The run it was published from; null when it came from outside. */
+  causeRunId: string | null;
+  /** How many events there are before it in its chain of causes; 0 for one from outside. */
+  depth: number;
 }
 
 /** Whether a topic fits a pattern: `*` is one word, `#` any number of words (also none). */
@@ -52,4 +56,13 @@ function matchWords(pattern: string[], p: number, topic: string[], t: number): b
   }
   if (t === topic.length) return false;
   return (pattern[p] === '*' || pattern[p] === topic[t]) && matchWords(pattern, p + 1, topic, t + 1);
+}
+
+/** Whether an event on a topic may do something to a task with this schedule. */
+export function listensTo(
+  schedule: { topic: string; absent?: { topic: string } | undefined },
+  topic: string,
+): boolean {
+  if (topicMatches(schedule.topic, topic)) return true;
+  return schedule.absent !== undefined && topicMatches(schedule.absent.topic, topic);
 }

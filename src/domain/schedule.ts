@@ -74,17 +74,85 @@ export const onceScheduleSchema = z.strictObject({
   catchup: catchupSchema.default({ policy: 'latest', max: 10, window: '366d' }),
 });
 
-export const eventScheduleSchema = z.strictObject({
-  kind: z.literal('event'),
-  /** Topic pattern: `mail.received`, `mail.*` (one word), `mail.#` (any number of words). */
-  topic: topicPatternSchema,
-  /** JMESPath over `{topic, payload}`; the task is triggered when it is true. */
-  filter: z.string().max(2000).optional(),
-  timezone: z.string().min(1).max(64).default('UTC'),
-  overlap: z.enum(['skip', 'queue', 'allow', 'cancel_previous']).default('allow'),
-  queue_limit: z.int().min(1).max(1000).default(100),
-  jitter: durationText(0, 86_400_000).optional(),
-});
+/** Most events that are handed to one run together. */
+export const MAX_EVENTS_TOGETHER = 100;
+const expression = z.string().min(1).max(2000);
+
+const debounceSchema = z.preprocess(
+  (input) => (typeof input === 'string' ? { quiet: input } : input),
+  z.strictObject({
+    /** The run begins when none has come for this long. */
+    quiet: durationText(100, 7 * 86_400_000),
+    /** But this long after the first at the latest. */
+    max_wait: durationText(100, 7 * 86_400_000).optional(),
+  }),
+);
+
+export const eventScheduleSchema = z
+  .strictObject({
+    kind: z.literal('event'),
+    /** Topic pattern: `mail.received`, `mail.*` (one word), `mail.#` (any number of words). With `absent`: what begins the span. */
+    topic: topicPatternSchema,
+    /** JMESPath over `{topic, payload}`; the task is triggered when it is true. */
+    filter: expression.optional(),
+    /** With debounce, batch or absent: an expression over `{topic, payload}`; each value has a window of its own. */
+    key: expression.optional(),
+    /** A burst is one run, which begins when it is over. */
+    debounce: debounceSchema.optional(),
+    /** One run for so many events, or for those that came within the window of the first. */
+    batch: z
+      .strictObject({
+        size: z.int().min(2).max(MAX_EVENTS_TOGETHER),
+        window: durationText(100, 7 * 86_400_000),
+      })
+      .optional(),
+    /** The task is triggered when no such event comes in time. */
+    absent: z
+      .strictObject({
+        topic: topicPatternSchema,
+        within: durationText(1000, 366 * 86_400_000),
+        filter: expression.optional(),
+      })
+      .optional(),
+    timezone: z.string().min(1).max(64).default('UTC'),
+    overlap: z.enum(['skip', 'queue', 'allow', 'cancel_previous']).default('allow'),
+    queue_limit: z.int().min(1).max(1000).default(100),
+    jitter: durationText(0, 86_400_000).optional(),
+  })
+  .superRefine((schedule, context) => {
+    const given = (['debounce', 'batch', 'absent'] as const).filter((name) => schedule[name] !== undefined);
+    if (given.length > 1) {
+      const [first, second] = given;
+      context.addIssue({
+        code: 'custom',
+        path: [second as string],
+        message: `can not be used together with ${first}`,
+      });
+    }
+    if (schedule.key !== undefined && given.length === 0) {
+      context.addIssue({ code: 'custom', path: ['key'], message: 'belongs to debounce, batch or absent' });
+    }
+    const { quiet, max_wait: most } = schedule.debounce ?? {};
+    if (most !== undefined && (tryParseDuration(most) ?? 0) < (tryParseDuration(quiet ?? '') ?? 0)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['debounce', 'max_wait'],
+        message: 'must not be shorter than quiet',
+      });
+    }
+    if (isSinceLast(schedule) && schedule.filter !== undefined) {
+      context.addIssue({
+        code: 'custom',
+        path: ['filter'],
+        message: 'belongs into absent, where nothing else begins the span',
+      });
+    }
+  });
+
+/** Whether the span in which an event must come begins with the last one, not with another event. */
+export function isSinceLast(schedule: { topic: string; absent?: { topic: string } | undefined }): boolean {
+  return schedule.absent !== undefined && schedule.absent.topic === schedule.topic;
+}
 
 export const conditionScheduleSchema = z.strictObject({
   kind: z.literal('condition'),
@@ -94,6 +162,8 @@ export const conditionScheduleSchema = z.strictObject({
   check: z.strictObject({ uses: z.string().max(128), with: z.record(z.string(), z.unknown()).optional() }),
   /** JMESPath over `{result, previous, state}`; the pipeline runs when it is true. */
   when: z.string().min(1).max(2000),
+  /** Hysteresis: once `when` was true it counts as true until this is; the opposite of `when` when left out. */
+  clear_when: z.string().min(1).max(2000).optional(),
   /** `edge`: once each time it becomes true; `level`: each time it is true. */
   trigger: z.enum(['edge', 'level']).default('edge'),
   /** It must have been true for this long. */
@@ -130,6 +200,9 @@ export const scheduleSchema = z.preprocess((input, context) => {
     schedule.topic = schedule.expr;
     delete schedule.expr;
   }
+  if (schedule.kind === 'event' && schedule.topic === undefined)
+    // Nothing else begins the span: it begins with the last one.
+    schedule.topic = (schedule.absent as { topic?: unknown } | undefined)?.topic;
   if (schedule.every !== undefined && (schedule.kind === undefined || schedule.kind === 'every')) {
     const { every, kind: _, ...rest } = schedule;
     const rule = typeof every === 'string' ? intervalRule(every) : null;
@@ -146,4 +219,5 @@ export const scheduleSchema = z.preprocess((input, context) => {
 
 export type Schedule = z.infer<typeof scheduleSchema>;
 export type TimedSchedule = Extract<Schedule, { kind: 'cron' | 'rrule' | 'once' }>;
+export type EventSchedule = Extract<Schedule, { kind: 'event' }>;
 export type ConditionSchedule = Extract<Schedule, { kind: 'condition' }>;

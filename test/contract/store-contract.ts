@@ -7,6 +7,7 @@ import { exerciseCalledTasks } from './store/called-tasks.js';
 import { exerciseCompleting } from './store/completing.js';
 import { exerciseDeliveries } from './store/deliveries.js';
 import { exerciseEvents } from './store/events.js';
+import { exerciseHooks } from './store/hooks.js';
 import { exerciseLanes } from './store/lanes.js';
 import { exerciseLeasing } from './store/leasing.js';
 import { exerciseOperations } from './store/operations.js';
@@ -16,6 +17,7 @@ import { exerciseRuns } from './store/runs.js';
 import { exerciseScheduling } from './store/scheduling.js';
 import { exerciseTasks } from './store/tasks.js';
 import { exerciseTools } from './store/tools.js';
+import { exerciseWindows } from './store/windows.js';
 
 /** A database of its own for one test, migrated. */
 export interface FreshStore {
@@ -54,6 +56,8 @@ export function exerciseStore(name: string, openFresh: () => Promise<FreshStore>
     exerciseTasks(subject);
     exerciseAgents(subject);
     exerciseEvents(subject);
+    exerciseWindows(subject);
+    exerciseHooks(subject);
     exerciseApprovals(subject);
     exerciseBudgets(subject);
     exerciseDeliveries(subject);

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import type { Agent } from '../../src/domain/agent.js';
 import { VirtualClock } from '../../src/domain/clock.js';
 import { newId } from '../../src/domain/ids.js';
-import { isTimed, recurrenceOf } from '../../src/domain/recurrence-of.js';
 import { Redactor } from '../../src/domain/redact.js';
 import type { Run, RunStatus, StepRun } from '../../src/domain/run.js';
 import { type Task, type TaskInput, taskSpecSchema } from '../../src/domain/task.js';
 import { type Tool, type ToolInput, toolSchema } from '../../src/domain/tool.js';
+import { firstDue } from '../../src/server/api/task-service.js';
 import { MemoryBus } from '../../src/server/bus/memory-bus.js';
 import { Scheduler } from '../../src/server/scheduler/scheduler.js';
 import { openStore } from '../../src/server/store/open.js';
@@ -132,12 +132,6 @@ export async function startTestSystem(options: {
     async addTask(input, changes = {}) {
       const spec = taskSpecSchema.parse(input);
       const at = clock.now();
-      const { schedule } = spec;
-      const nextDueAt = isTimed(schedule)
-        ? recurrenceOf(schedule).next(at)
-        : schedule?.kind === 'condition'
-          ? at
-          : null;
       const task: Task = {
         id: newId('tsk', at),
         agentId: agent.id,
@@ -147,7 +141,7 @@ export async function startTestSystem(options: {
         stateReason: null,
         spec,
         scopes: ['admin'],
-        nextDueAt,
+        nextDueAt: firstDue(spec, at),
         snoozedUntil: null,
         lastRunAt: null,
         memory: null,

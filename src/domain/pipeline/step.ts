@@ -88,10 +88,30 @@ const approveSchema = z.strictObject({
   on_timeout: z.enum(['deny', 'approve', 'skip']).default('deny'),
 });
 
+/**
+ * A gate that costs nothing: the step is skipped (`unchanged`) while the value is what it was when the step last did its
+ * work in a run that ended well. The first time counts as changed.
+ */
+const changedSchema = z.union(
+  [
+    template,
+    z.strictObject({
+      /** An expression, bare or in `${…}`. */
+      value: template,
+      /** Runs the step when the value can not be told, instead of failing it. */
+      fail_open: z.boolean().default(false),
+      /** What is left out: this step, or with `run` the rest of the pipeline as well. */
+      skip: z.enum(['step', 'run']).default('step'),
+    }),
+  ],
+  { error: 'must be an expression or { value, fail_open, skip }' },
+);
+
 const stepShape = {
   id: name,
   /** A condition, bare or in `${…}`; when it is false the step is skipped. */
   if: z.union([z.boolean(), template]).optional(),
+  changed: changedSchema.optional(),
   save_as: name.optional(),
   on_error: z
     .union([z.enum(['fail', 'continue']), z.strictObject({ fallback: z.json() })], {
@@ -147,9 +167,16 @@ function checkAction(
 }
 
 /** A step inside `parallel`: everything but another `parallel`. */
-export const innerStepSchema = z
-  .strictObject(stepShape)
-  .superRefine((step, context) => checkAction(step, context, ['uses', 'wait', 'approve']));
+export const innerStepSchema = z.strictObject(stepShape).superRefine((step, context) => {
+  checkAction(step, context, ['uses', 'wait', 'approve']);
+  if (typeof step.changed === 'object' && step.changed.skip === 'run') {
+    context.addIssue({
+      code: 'custom',
+      path: ['changed', 'skip'],
+      message: 'can not be run inside parallel: the steps beside it are under way',
+    });
+  }
+});
 
 /** One step of a pipeline (product.md, The pipeline language), as it is written in a task file. */
 export const stepSchema = z

@@ -110,6 +110,11 @@ class PipelineValidator {
     const place: Place = { pointer, done, item: null, lenient: false, secrets: false };
     if (typeof step.if === 'string')
       this.#bare(step.if, { ...place, pointer: `${pointer}/if`, lenient: true });
+    if (step.changed !== undefined) {
+      const [text, at] =
+        typeof step.changed === 'string' ? [step.changed, ''] : [step.changed.value, '/value'];
+      this.#bare(text, { ...place, pointer: `${pointer}/changed${at}` });
+    }
     if (step.foreach !== undefined) {
       this.#bare(step.foreach.items, { ...place, pointer: `${pointer}/foreach/items` });
       this.#literalItems(step.foreach, `${pointer}/foreach/items`);

@@ -126,9 +126,17 @@ function checkSchedule(
     checkSchedule({ ...schedule, timezone: 'UTC' }, services, problems, previous, runMs);
     return [];
   }
-  if (schedule.kind === 'event' && schedule.filter !== undefined)
-    checkExpression(schedule.filter, '/schedule/filter', problems);
-  if (schedule.kind === 'condition') checkExpression(schedule.when, '/schedule/when', problems);
+  if (schedule.kind === 'event') {
+    const { filter, key, absent } = schedule;
+    if (filter !== undefined) checkExpression(filter, '/schedule/filter', problems);
+    if (key !== undefined) checkExpression(key, '/schedule/key', problems);
+    if (absent?.filter !== undefined) checkExpression(absent.filter, '/schedule/absent/filter', problems);
+  }
+  if (schedule.kind === 'condition') {
+    checkExpression(schedule.when, '/schedule/when', problems);
+    if (schedule.clear_when !== undefined)
+      checkExpression(schedule.clear_when, '/schedule/clear_when', problems);
+  }
   if (!isTimed(schedule)) return [];
   try {
     Object.assign(schedule, anchored(schedule, previous?.spec.schedule, now));

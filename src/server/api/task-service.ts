@@ -7,6 +7,7 @@ import type { TraceContext } from '../../domain/observability/trace.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
 import type { ScheduleWarning } from '../../domain/recurrence/index.js';
 import type { Run } from '../../domain/run.js';
+import { isSinceLast } from '../../domain/schedule.js';
 import type { Task, TaskSpec } from '../../domain/task.js';
 import type { NewRun } from '../store/store.js';
 import { reportEnqueued } from './report-enqueued.js';
@@ -36,9 +37,12 @@ export async function findTask(idOrName: string, services: ApiServices, caller: 
 }
 
 /** The first due time of a spec. */
-function firstDue(spec: TaskSpec, now: number): number | null {
+export function firstDue(spec: TaskSpec, now: number): number | null {
   if (isTimed(spec.schedule)) return recurrenceOf(spec.schedule).next(now);
-  return spec.schedule?.kind === 'condition' ? now : null;
+  const { schedule } = spec;
+  // The span in which the first event must come is opened by the scheduler.
+  const opens = schedule?.kind === 'event' && isSinceLast(schedule) && schedule.key === undefined;
+  return schedule?.kind === 'condition' || opens ? now : null;
 }
 
 /**

@@ -6,7 +6,7 @@ import { isTimed, specOfSchedule } from '../../domain/recurrence-of.js';
 import { describe, formatInZone } from '../../domain/recurrence/index.js';
 import { traceIdOf } from '../../domain/observability/trace.js';
 import type { Run, StepRun } from '../../domain/run.js';
-import type { Schedule } from '../../domain/schedule.js';
+import { type EventSchedule, isSinceLast, type Schedule } from '../../domain/schedule.js';
 import type { Task } from '../../domain/task.js';
 import type { StoredTool } from '../store/store.js';
 
@@ -54,10 +54,24 @@ export function taskView(task: Task, now: number): Record<string, unknown> {
   };
 }
 
+function eventWords(schedule: EventSchedule): string {
+  const { topic, absent, debounce, batch } = schedule;
+  if (absent !== undefined) {
+    const since = isSinceLast(schedule) ? 'of the last one' : `of ${topic}`;
+    return `when no ${absent.topic} comes within ${absent.within} ${since}`;
+  }
+  if (debounce !== undefined) {
+    const most = debounce.max_wait === undefined ? '' : `, after ${debounce.max_wait} at most`;
+    return `on events ${topic}, once none has come for ${debounce.quiet}${most}`;
+  }
+  if (batch !== undefined) return `on ${batch.size} events ${topic}, or those of ${batch.window}`;
+  return `on event ${topic}`;
+}
+
 /** A schedule in words. */
 export function scheduleWords(schedule: Schedule | undefined, now: number): string {
   if (schedule === undefined) return 'only when asked to';
-  if (schedule.kind === 'event') return `on event ${schedule.topic}`;
+  if (schedule.kind === 'event') return eventWords(schedule);
   if (schedule.kind === 'condition') return `looks every ${schedule.every}, runs when ${schedule.when}`;
   if (!isTimed(schedule)) return '';
   try {

@@ -3,8 +3,14 @@ import { parseDuration } from '../../domain/duration.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
 import { resumeOrderOf } from '../../domain/resume-order.js';
 import type { RunTrigger } from '../../domain/run.js';
-import type { ConditionSchedule, Schedule, TimedSchedule } from '../../domain/schedule.js';
+import {
+  type ConditionSchedule,
+  isSinceLast,
+  type Schedule,
+  type TimedSchedule,
+} from '../../domain/schedule.js';
 import type { DueDecision, DueTask, NewRun } from '../store/store.js';
+import { spanFrom } from './event-window.js';
 
 export interface DecideOptions {
   now: number;
@@ -29,6 +35,9 @@ const MOST_ORDERED = 1000;
 export function decideDue(due: DueTask, options: DecideOptions): DueDecision {
   const schedule = due.task.spec.schedule;
   if (schedule?.kind === 'condition') return decideObservation(due, schedule, options);
+  // The span in which the first event must come begins with the task, or anew when it is resumed.
+  if (schedule?.kind === 'event' && isSinceLast(schedule) && schedule.key === undefined)
+    return { runs: [], nextDueAt: null, window: spanFrom(schedule, '', options.now) };
   if (!isTimed(schedule)) return { runs: [], nextDueAt: null };
   return decideOccurrences(due, schedule, options);
 }

@@ -1,59 +1,103 @@
 import { type PublishedEvent, topicMatches } from '../../domain/event.js';
-import { evaluateCondition } from '../../domain/pipeline/template.js';
-import type { DueTask, NewRun } from '../store/store.js';
-import { isDuplicate, newRun, OverlapLedger } from './decide-due.js';
+import { evaluateCondition, evaluateExpression } from '../../domain/pipeline/template.js';
+import { type EventSchedule, isSinceLast } from '../../domain/schedule.js';
+import type { DueTask, EventMatch, NewRun } from '../store/store.js';
+import { newRun } from './decide-due.js';
+import { admit, beginSpan, endSpan, MAX_WINDOWS, takeIn } from './event-window.js';
 
-export interface EventMatch {
-  taskId: string;
-  run: NewRun;
-  cancelActive?: boolean;
-}
+/** Events in one chain of causes; what goes on after it is a loop. */
+const MAX_DEPTH = 16;
+/** Runs of one task that other runs may cause within a minute. */
+const MAX_CAUSED_RUNS = 60;
 
 /**
- * Decides which tasks an event triggers. Pure.
- * A filter that can not be evaluated leaves a `skipped` row that says so: a trigger is never lost silently.
+ * Decides what an event does to which tasks. Pure.
+ * What keeps an event from triggering a task, other than its filter, leaves a `skipped` row that says so: a trigger is
+ * never lost silently.
  */
 export function matchEvent(event: PublishedEvent, candidates: DueTask[], now: number): EventMatch[] {
-  const matches: EventMatch[] = [];
-  for (const due of candidates) {
-    const schedule = due.task.spec.schedule;
-    if (schedule?.kind !== 'event' || !topicMatches(schedule.topic, event.topic)) continue;
-    const run = newRun(due, schedule, event.createdAt, 'event', now);
-    run.eventId = event.id;
-    run.traceId = event.traceId;
-    const verdict = passesFilter(schedule.filter, event);
-    if (verdict === false) continue;
-    if (verdict !== true) Object.assign(run, { status: 'skipped', reason: verdict });
-    else if (due.task.snoozedUntil !== null && now < due.task.snoozedUntil) {
-      Object.assign(run, { status: 'skipped', reason: 'snoozed' });
-    } else if (isDuplicate(due, due.lastDedupeAt, now))
-      Object.assign(run, { status: 'skipped', reason: 'dedupe' });
-    else {
-      const overlap = new OverlapLedger(due, schedule);
-      overlap.admit(run);
-      if (run.status === 'queued') {
-        // The store hands the same candidate objects to the next event of the batch.
-        due.activeRuns += 1;
-        due.queuedRuns += 1;
-        due.lastDedupeAt = now;
-      }
-      matches.push({ taskId: due.task.id, run, ...(overlap.cancelsActive ? { cancelActive: true } : {}) });
-      continue;
+  return candidates.flatMap((due): EventMatch[] => {
+    const { schedule } = due.task.spec;
+    if (schedule?.kind !== 'event') return [];
+    try {
+      return reactionsOf(due, schedule, event, now);
+    } catch {
+      return [skipped(due, schedule, event, 'filter_error', now)];
     }
-    matches.push({ taskId: due.task.id, run });
-  }
-  return matches;
+  });
 }
 
-function passesFilter(filter: string | undefined, event: PublishedEvent): boolean | 'filter_error' {
-  if (filter === undefined) return true;
-  try {
-    return evaluateCondition(filter, {
-      topic: event.topic,
-      payload: event.payload,
-      event: { topic: event.topic, payload: event.payload },
-    });
-  } catch {
-    return 'filter_error';
+function reactionsOf(
+  due: DueTask,
+  schedule: EventSchedule,
+  event: PublishedEvent,
+  now: number,
+): EventMatch[] {
+  const { absent } = schedule;
+  const ends =
+    absent !== undefined && topicMatches(absent.topic, event.topic) && passes(absent.filter, event);
+  const begins =
+    !(absent !== undefined && isSinceLast(schedule)) &&
+    topicMatches(schedule.topic, event.topic) &&
+    passes(schedule.filter, event);
+  if (!ends && !begins) return [];
+  const loop = begins ? loopReason(due, event) : null;
+  if (loop !== null) return [skipped(due, schedule, event, loop, now)];
+  const taskId = due.task.id;
+  if (absent === undefined && schedule.debounce === undefined && schedule.batch === undefined) {
+    const run = { ...newRun(due, schedule, event.createdAt, 'event', now), ...causeOf(event) };
+    const { runs, cancelActive } = admit(due, schedule, run, now);
+    return [{ taskId, run: runs[0] as NewRun, ...(cancelActive === true ? { cancelActive } : {}) }];
   }
+  const key = keyOf(schedule, event);
+  const change = absent === undefined ? takeIn : ends ? endSpan : beginSpan;
+  const reactions: EventMatch[] = [
+    {
+      taskId,
+      key,
+      change: (open, others) =>
+        open === null && others >= MAX_WINDOWS
+          ? { window: null, runs: [skipped(due, schedule, event, 'window_limit', now).run] }
+          : change(due, schedule, event, key, open, now),
+    },
+  ];
+  // One event may end a span and begin the next.
+  if (ends && begins)
+    reactions.push({ taskId, key, change: (open) => beginSpan(due, schedule, event, key, open, now) });
+  return reactions;
+}
+
+/** Why an event that a run published triggers nothing more; null when it may. */
+function loopReason(due: DueTask, event: PublishedEvent): string | null {
+  if (event.depth > MAX_DEPTH) return 'loop';
+  return event.depth > 0 && (due.recentRuns ?? 0) >= MAX_CAUSED_RUNS ? 'loop_rate' : null;
+}
+
+function skipped(due: DueTask, schedule: EventSchedule, event: PublishedEvent, reason: string, now: number) {
+  const run: NewRun = {
+    ...newRun(due, schedule, event.createdAt, 'event', now),
+    ...causeOf(event),
+    status: 'skipped',
+    reason,
+  };
+  return { taskId: due.task.id, run };
+}
+
+const causeOf = (event: PublishedEvent) => ({ eventId: event.id, traceId: event.traceId });
+
+/** What an expression of a schedule sees. */
+const viewOf = ({ topic, payload }: PublishedEvent) => ({ topic, payload, event: { topic, payload } });
+
+function passes(filter: string | undefined, event: PublishedEvent): boolean {
+  return filter === undefined || evaluateCondition(filter, viewOf(event));
+}
+
+/** Which of its windows an event belongs in. @throws TemplateError when the expression has no answer. */
+function keyOf(schedule: EventSchedule, event: PublishedEvent): string {
+  if (schedule.key === undefined) return '';
+  const value = evaluateExpression(schedule.key, viewOf(event), {
+    zone: schedule.timezone,
+    pointer: '/schedule/key',
+  });
+  return (typeof value === 'string' ? value : (JSON.stringify(value) ?? '')).slice(0, 200);
 }

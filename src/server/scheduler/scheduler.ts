@@ -14,6 +14,7 @@ import { ClockWatch } from './clock-watch.js';
 import { Backlog, BACKLOG_KEY } from './backlog.js';
 import type { PassResult, SchedulerContract } from './contract.js';
 import { decideDue } from './decide-due.js';
+import { closeWindow } from './event-window.js';
 import { matchEvent } from './match-event.js';
 import { Tally, type TallyTargets } from './tally.js';
 import { ZoneMemory } from './zone-memory.js';
@@ -171,7 +172,8 @@ export class Scheduler implements SchedulerContract {
       try {
         await this.runOnce();
         this.#failures = 0;
-        const next = await store.nextDueAt();
+        const [due, window] = await Promise.all([store.nextDueAt(), store.nextWindowAt()]);
+        const next = due === null || window === null ? (due ?? window) : Math.min(due, window);
         if (next !== null && next - clock.now() < pollMs) early = Math.max(0, next - clock.now());
       } catch (error) {
         this.#failures += 1;
@@ -251,6 +253,7 @@ export class Scheduler implements SchedulerContract {
       this.#report(result, total, now);
       if (result.events < batch) break;
     }
+    await this.#closeWindows(total);
     await this.#reconcile();
     await this.#tellBacklog();
     this.lastTickAt = clock.now();
@@ -258,6 +261,24 @@ export class Scheduler implements SchedulerContract {
     observations.set('scheduler_last_tick_timestamp_seconds', {}, this.lastTickAt / 1000);
     this.#onPass();
     return total;
+  }
+
+  /** Windows of events whose time is up, once every event has been looked at. */
+  async #closeWindows(total: PassResult): Promise<void> {
+    const { clock, store, batch } = this.#options;
+    for (;;) {
+      const now = clock.now();
+      const tally = new Tally();
+      const result = await store.closeWindows({
+        now,
+        limit: batch,
+        close: (due, window) => tally.window(due, window, closeWindow(due, window, now)),
+      });
+      tally.commit(result, now, this.#targets);
+      this.#report(result, total, now);
+      // A window of many spans that passed is worked off in slices.
+      if (result.tasks === 0 || this.#stopping) return;
+    }
   }
 
   /** Slots one after the other, never in the past. */

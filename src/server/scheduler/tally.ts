@@ -1,11 +1,18 @@
 import { SPAN, spanIdFor, traceIdOf } from '../../domain/observability/trace.js';
 import type { PublishedEvent } from '../../domain/event.js';
-import type { DueDecision, DueTask, NewRun, ScheduledResult } from '../store/store.js';
+import type {
+  DueDecision,
+  DueTask,
+  EventMatch,
+  EventWindow,
+  NewRun,
+  ScheduledResult,
+  WindowChange,
+} from '../store/store.js';
 import type { LineLimit } from '../telemetry/line-limit.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ObservationBuffer } from '../telemetry/observation-buffer.js';
 import type { Tracer } from '../telemetry/tracing.js';
-import type { EventMatch } from './match-event.js';
 
 /** Why an occurrence was missed, as the metric has it. */
 const MISFIRES: Record<string, string> = {
@@ -54,14 +61,34 @@ export class Tally {
   event(event: PublishedEvent, candidates: DueTask[], matches: EventMatch[]): EventMatch[] {
     this.#events.set(event.id, event);
     const tasks = new Map(candidates.map((one) => [one.task.id, one]));
+    this.#decided.set(event.id, []);
+    return matches.map((one) => {
+      const due = tasks.get(one.taskId);
+      if (due === undefined) return one;
+      const add = (run: NewRun) =>
+        this.#decided.get(event.id)?.push({ task: due.task, active: due.activeRuns - 1, run, event });
+      if ('run' in one) {
+        add(one.run);
+        return one;
+      }
+      const { change } = one;
+      return {
+        ...one,
+        change: (open, others) => {
+          const changed = change(open, others);
+          for (const run of changed.runs) add(run);
+          return changed;
+        },
+      };
+    });
+  }
+
+  window(due: DueTask, window: EventWindow, change: WindowChange): WindowChange {
     this.#decided.set(
-      event.id,
-      matches.flatMap(({ taskId, run }) => {
-        const due = tasks.get(taskId);
-        return due === undefined ? [] : [{ task: due.task, active: due.activeRuns - 1, run, event }];
-      }),
+      `${due.task.id}/${window.key}`,
+      change.runs.map((run) => ({ task: due.task, active: due.activeRuns - 1, run, event: null })),
     );
-    return matches;
+    return change;
   }
 
   /** Counts, says and traces what the transaction wrote. */

@@ -3,6 +3,7 @@ import type { Approval, ApprovalState } from '../../domain/approval.js';
 import type { AgentBudget, BudgetAccount, BudgetEntry, BudgetRefusal, Spend } from '../../domain/budget.js';
 import type { Delivery, DeliveryStatus, NewDelivery } from '../../domain/delivery.js';
 import type { PublishedEvent } from '../../domain/event.js';
+import type { Hook } from '../../domain/hook.js';
 import type { Run, RunError, RunStatus, RunTrigger, StepRun } from '../../domain/run.js';
 import type { Task, TaskSpec, TaskState } from '../../domain/task.js';
 import type { Tool } from '../../domain/tool.js';
@@ -27,6 +28,7 @@ export interface Store
     ApprovalStore,
     BudgetStore,
     DeliveryStore,
+    HookStore,
     ToolStore {
   readonly engine: 'sqlite' | 'postgres';
   /** For people: the file, or the URL without its password. */
@@ -147,7 +149,44 @@ export interface NewRun {
   serial: boolean;
   /** Steps carried over from the run that is replayed; recorded as succeeded. */
   carriedSteps?: Omit<StepRun, 'runId'>[];
+  /** The events that triggered it together, when they were taken together: how many, and the ids that are kept of them. */
+  events?: { count: number; ids: string[] };
 }
+
+/** Events of a task that are taken together, or the span in which one must come (match-event.ts of the scheduler). */
+export interface EventWindow {
+  /** What the task's `key` gave for the event; '' without one. */
+  key: string;
+  /** Of `debounce` and `batch`, or of `absent`. */
+  kind: 'together' | 'absent';
+  openedAt: number;
+  closesAt: number;
+  /** Events taken in. */
+  count: number;
+  /** Characters of their payloads. */
+  size: number;
+  /** Ids of the newest of them, oldest first. */
+  eventIds: string[];
+}
+
+/** What becomes of a window. */
+export interface WindowChange {
+  /** As it is from now on; null: there is none any more. */
+  window: EventWindow | null;
+  runs: NewRun[];
+  cancelActive?: boolean;
+}
+
+/** What an event does to a task: a run, or a change of one of the task's windows. */
+export type EventMatch = { taskId: string } & (
+  | { run: NewRun; cancelActive?: boolean }
+  | {
+      /** Of the window it is about. */
+      key: string;
+      /** Pure and synchronous. `open` is null when it is not open, and `others` then how many the task has open. */
+      change: (open: EventWindow | null, others: number) => WindowChange;
+    }
+);
 
 /** What the scheduler is told about a task that is due. */
 export interface DueTask {
@@ -161,6 +200,8 @@ export interface DueTask {
    * creation time.
    */
   lastDedupeAt: number | null;
+  /** Runs of this task written within the last minute and not skipped, counted up to 200; only where an event has a cause. */
+  recentRuns?: number;
 }
 
 /** What the scheduler decides about it. */
@@ -175,6 +216,8 @@ export interface DueDecision {
   cancelActive?: boolean;
   memory?: Record<string, unknown> | null;
   snoozedUntil?: number | null;
+  /** Opens this window, or puts it in the place of the one that is open. */
+  window?: EventWindow;
 }
 
 /** What became of the runs of a task that was canceled. */
@@ -217,17 +260,27 @@ export interface SchedulingStore {
   setNextDue(taskId: string, version: number, nextDueAt: number | null): Promise<boolean>;
   /**
    * Takes events not dispatched, in order, asks `match` with the active event tasks whose pattern may fit, writes the
-   * triggered runs and marks the events dispatched, in one transaction. Per (event, task) one run at most. Runs that
-   * wait for such an event become due (`woken`).
+   * triggered runs, changes the windows and marks the events dispatched, in one transaction. Per (event, task) one run
+   * at most. Runs that wait for such an event become due (`woken`).
    */
   dispatchEvents(options: {
     now: number;
     limit: number;
-    match: (
-      event: PublishedEvent,
-      candidates: DueTask[],
-    ) => { taskId: string; run: NewRun; cancelActive?: boolean }[];
+    match: (event: PublishedEvent, candidates: DueTask[]) => EventMatch[];
   }): Promise<ScheduledResult & { events: number; woken: number }>;
+  /**
+   * Takes windows whose time is up, oldest first, also of tasks that are not active any more, asks `close` for each and
+   * writes what it says, in one transaction. While an event waits to be dispatched nothing is closed: it may belong in a
+   * window. `tasks` of the result is the number of windows.
+   */
+  closeWindows(options: {
+    now: number;
+    limit: number;
+    close: (due: DueTask, window: EventWindow) => WindowChange;
+  }): Promise<ScheduledResult>;
+  /** When the window closes that closes first; null when none is open. */
+  nextWindowAt(): Promise<number | null>;
+  listWindows(taskId: string): Promise<EventWindow[]>;
 }
 
 // ------------------------------------------------------------------ leased work
@@ -289,6 +342,8 @@ export interface Completion {
   memory?: Record<string, unknown> | null;
   /** Messages of these steps, written with them; one whose key is there already is left out. */
   deliveries?: NewDelivery[];
+  /** Steps with `changed`: what they saw, to be compared with by the next run. */
+  stepMemory?: { stepId: string; hash: string }[];
 }
 
 /** An approval as a worker asks for it. */
@@ -386,6 +441,14 @@ export interface RunQuery {
   cursor?: string | undefined;
 }
 
+/** What a step with `changed` saw when it last did its work. */
+export interface StepMemory {
+  hash: string;
+  /** The run that did it, and when it ended. */
+  runId: string;
+  at: number;
+}
+
 export interface RunStore {
   /**
    * Writes one run outside any schedule (manual, replay), with its due work. `force` passes over the dedupe window;
@@ -395,6 +458,12 @@ export interface RunStore {
   createRun(options: { taskId: string; run: NewRun; now: number; force?: boolean }): Promise<Run>;
   getRun(id: string): Promise<Run | null>;
   listSteps(runId: string): Promise<StepRun[]>;
+  /** The events that triggered a run together, oldest first, those that still exist; null when it was not triggered so. */
+  getRunEvents(runId: string): Promise<{ count: number; events: PublishedEvent[] } | null>;
+  /** Runs that an event triggered, oldest first; not those it is only one of several events of. */
+  listRunsOfEvent(eventId: string, limit: number): Promise<Run[]>;
+  /** What a step with `changed` saw when it last did its work; null when it never did. */
+  getStepMemory(taskId: string, stepId: string): Promise<StepMemory | null>;
   /** Newest first. */
   listRuns(query: RunQuery): Promise<Page<Run>>;
   /** Queued or waiting: canceled at once. Running: asked to cancel. Final: unchanged. @returns the run after it. */
@@ -476,9 +545,12 @@ export interface AgentStore {
 export interface EventStore {
   /** With a dedupe key that this agent used on this topic within 24 hours: nothing is written and the first event is returned, `duplicate` true. */
   publishEvent(
-    event: Omit<PublishedEvent, 'sequence' | 'dispatchedAt' | 'traceId'> & { traceId?: string | null },
+    event: Omit<PublishedEvent, 'sequence' | 'dispatchedAt' | 'traceId' | 'causeRunId' | 'depth'> &
+      Partial<Pick<PublishedEvent, 'traceId' | 'causeRunId' | 'depth'>>,
   ): Promise<{ event: PublishedEvent; duplicate: boolean }>;
   getEvent(id: string): Promise<PublishedEvent | null>;
+  /** Events that a run published, oldest first. */
+  listEventsOfRun(runId: string, limit: number): Promise<PublishedEvent[]>;
   /** In order of sequence when `after` is given, else newest first. `topic` is a pattern. */
   listEvents(query: {
     topic?: string | undefined;
@@ -486,6 +558,23 @@ export interface EventStore {
     limit: number;
     cursor?: string | undefined;
   }): Promise<Page<PublishedEvent>>;
+}
+
+export interface HookStore {
+  /** Throws PAO_CONFLICT when the agent has a hook of that name. */
+  createHook(hook: Hook): Promise<void>;
+  getHook(id: string): Promise<Hook | null>;
+  /** Of one agent, or of all; newest first. */
+  listHooks(query: {
+    agentId?: string | undefined;
+    limit: number;
+    cursor?: string | undefined;
+  }): Promise<Page<Hook>>;
+  /** Writes its secrets. @returns false when it is gone. */
+  updateHook(hook: Hook): Promise<boolean>;
+  /** last_received_at alone. */
+  touchHook(id: string, now: number): Promise<void>;
+  deleteHook(id: string): Promise<boolean>;
 }
 
 export interface ApprovalStore {

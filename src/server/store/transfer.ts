@@ -78,7 +78,7 @@ export const TRANSFER_TABLES: readonly TransferTable[] = [
   table(
     'run',
     1,
-    'seq:int, id, task_seq:int, task_version:int, agent_seq:int, status, reason, trigger, scheduled_for:time, created_at:time, run_at:time, started_at:time, finished_at:time, attempt:int, deaths:int, priority:int, params, event_id, parent_run_id, dedupe_key, output, error, trace_id, worker_id',
+    'seq:int, id, task_seq:int, task_version:int, agent_seq:int, status, reason, trigger, scheduled_for:time, created_at:time, run_at:time, started_at:time, finished_at:time, attempt:int, deaths:int, priority:int, params, event_id, parent_run_id, dedupe_key, output, error, trace_id, worker_id, events',
   ),
   table(
     'step_run',
@@ -94,7 +94,18 @@ export const TRANSFER_TABLES: readonly TransferTable[] = [
   table(
     'event',
     1,
-    'sequence:int, id, topic, payload, dedupe_key, agent_id, created_at:time, dispatched_at:time, trace_id',
+    'sequence:int, id, topic, payload, dedupe_key, agent_id, created_at:time, dispatched_at:time, trace_id, cause_run_id, depth:int',
+  ),
+  table(
+    'event_window',
+    2,
+    'task_seq:int, key, kind, opened_at:time, closes_at:time, count:int, size:int, event_ids',
+  ),
+  table('step_memory', 2, 'task_seq:int, step_id, hash, run_id, at:time'),
+  table(
+    'hook',
+    1,
+    'seq:int, id, agent_seq:int, name, topic, scheme, secret, old_secret, old_secret_until:time, created_at:time, updated_at:time, last_received_at:time',
   ),
   table('event_wait', 2, 'run_seq:int, step_id, event_key'),
   table(

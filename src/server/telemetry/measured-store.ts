@@ -14,6 +14,8 @@ const OPERATIONS: Partial<Record<keyof Store, DatabaseOperation | null>> = {
   renewLeases: 'heartbeat',
   scheduleDue: 'schedule',
   dispatchEvents: 'schedule',
+  closeWindows: 'schedule',
+  nextWindowAt: 'schedule',
   nextDueAt: 'schedule',
   findStrandedTasks: 'schedule',
   setNextDue: 'schedule',

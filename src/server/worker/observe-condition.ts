@@ -29,11 +29,17 @@ export function observe(
     fired: false,
     last_fired_at: null,
   };
-  const holds = evaluateCondition(
-    schedule.when,
-    { result, previous: memory.previous, state: memory },
-    { zone: schedule.timezone, pointer: '/schedule/when' },
-  );
+  const test = (expression: string, pointer: string) =>
+    evaluateCondition(
+      expression,
+      { result, previous: memory.previous, state: memory },
+      { zone: schedule.timezone, pointer },
+    );
+  // Once true it stays so until `clear_when` says otherwise: a value that trembles on the threshold is one event.
+  const holds =
+    memory.true_since !== null && schedule.clear_when !== undefined
+      ? !test(schedule.clear_when, '/schedule/clear_when')
+      : test(schedule.when, '/schedule/when');
   const since = holds ? (memory.true_since ?? at) : null;
   const longEnough = since !== null && at - since >= parseDuration(schedule.for ?? '0s');
   const rested =

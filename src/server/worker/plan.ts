@@ -14,6 +14,7 @@ export interface PlannedStep {
   idempotencyKey: CompiledTemplate | null;
   fallback: CompiledTemplate | null;
   items: string | null;
+  changed: { value: string; pointer: string; failOpen: boolean; skipsRun: boolean } | null;
   retry: RetryPolicy;
   timeoutMs: number | null;
   children: PlannedStep[];
@@ -85,8 +86,16 @@ function planStep(step: Step, position: number, spec: TaskSpec, pointer: string)
     fallback:
       typeof onError === 'object' ? compileTemplate(onError.fallback, `${pointer}/on_error/fallback`) : null,
     items: ((fields.foreach as { items?: string } | undefined)?.items ?? null) as string | null,
+    changed: planChanged(step.changed, `${pointer}/changed`),
     retry: retryPolicy((fields.retry as Parameters<typeof retryPolicy>[0]) ?? spec.retry),
     timeoutMs: typeof fields.timeout === 'string' ? parseDuration(fields.timeout) : null,
     children: children.map((child, index) => planStep(child, position, spec, `${pointer}/parallel/${index}`)),
   };
+}
+
+function planChanged(changed: Step['changed'], pointer: string): PlannedStep['changed'] {
+  if (changed === undefined) return null;
+  if (typeof changed === 'string') return { value: changed, pointer, failOpen: false, skipsRun: false };
+  const { value, fail_open: failOpen, skip } = changed;
+  return { value, pointer: `${pointer}/value`, failOpen, skipsRun: skip === 'run' };
 }

@@ -1,5 +1,6 @@
 import { intersectScopes } from '../../domain/agent.js';
 import type { Clock } from '../../domain/clock.js';
+import { parseDuration } from '../../domain/duration.js';
 import { runScope } from '../../domain/pipeline/scope.js';
 import { evaluateCondition, evaluateExpression, renderTemplate } from '../../domain/pipeline/template.js';
 import { TemplateError } from '../../domain/pipeline/template-error.js';
@@ -8,6 +9,7 @@ import type { RunError } from '../../domain/run.js';
 import type { Completion, LeasedRun, Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ObservationBuffer } from '../telemetry/observation-buffer.js';
+import { ChangeGate, whatWasSeen } from './change-gate.js';
 import { insistently, STOPPED } from './insistently.js';
 import { observe } from './observe-condition.js';
 import { CHECK_STEP_ID, type Plan, PlanCache, type PlannedStep } from './plan.js';
@@ -38,9 +40,11 @@ export class RunExecutor {
   readonly #plans = new PlanCache();
   readonly #caller: StepCaller;
   readonly #waiting: WaitingSteps;
+  readonly #gate: ChangeGate;
 
   constructor(private readonly options: RunExecutorOptions) {
     this.#waiting = new WaitingSteps({ store: options.store, now: () => options.clock.now() });
+    this.#gate = new ChangeGate(options);
     this.#caller = new StepCaller({
       ...options,
       now: () => options.clock.now(),
@@ -81,6 +85,7 @@ export class RunExecutor {
     }
     if (ending === null) return null;
     const final = ending.status !== 'queued' && ending.status !== 'waiting';
+    const stepMemory = whatWasSeen(ending.status, state);
     return {
       runId: leased.run.id,
       leaseToken: leased.leaseToken,
@@ -89,7 +94,9 @@ export class RunExecutor {
       output: final ? bounded(state.lastOutput) : null,
       finishedAt: clock.now(),
       ...ending,
-      ...(memory === undefined ? {} : { memory }),
+      // A run that comes back looks at what it observed again: it must find the memory as it was.
+      ...(memory === undefined || !final ? {} : { memory }),
+      ...(stepMemory === undefined ? {} : { stepMemory }),
     };
   }
 
@@ -104,16 +111,15 @@ export class RunExecutor {
     if (leased.agentDisabled)
       return { ending: failed({ kind: 'forbidden', message: 'The agent of this task was deleted.' }) };
     if (signal.aborted) return { ending: stopped(stopCause(signal)) };
-    const { eventId, agentId } = leased.run;
-    const event =
-      eventId === null ? null : await insistently(() => this.options.store.getEvent(eventId), signal);
+    const { agentId } = leased.run;
+    const event = await insistently(() => this.#eventOf(leased), signal);
     const agent = await insistently(() => this.#agentName(agentId), signal);
     if (event === STOPPED || agent === STOPPED) return { ending: stopped(stopCause(signal)) };
     const scope: CallFrame['scope'] = runScope({
       task: { id: leased.run.taskId, name: leased.spec.name, title: leased.spec.title ?? null },
       run: leased.run,
       params: { ...leased.spec.params, ...leased.run.params },
-      event: event === null ? null : { id: event.id, topic: event.topic, payload: event.payload },
+      event,
       zone: plan.zone,
     });
     // The outputs are the state's own object: what a step leaves there is seen by the next one.
@@ -134,6 +140,34 @@ export class RunExecutor {
       return { ending: await this.#runSteps(plan.steps, frame), memory: verdict.memory };
     }
     return { ending: await this.#runSteps(plan.steps, frame) };
+  }
+
+  /** What `event` is in expressions. */
+  async #eventOf({ run, spec }: LeasedRun): Promise<Record<string, unknown> | null> {
+    const { store } = this.options;
+    const { schedule } = spec;
+    const isTogether =
+      schedule?.kind === 'event' &&
+      (schedule.debounce ?? schedule.batch ?? schedule.absent) !== undefined &&
+      run.trigger !== 'manual';
+    const together = isTogether ? await store.getRunEvents(run.id) : null;
+    if (together === null) {
+      const event = run.eventId === null ? null : await store.getEvent(run.eventId);
+      return event === null ? null : { id: event.id, topic: event.topic, payload: event.payload };
+    }
+    const items = together.events.map(({ id, topic, payload, createdAt }) => ({
+      id,
+      topic,
+      payload,
+      at: new Date(createdAt).toISOString(),
+    }));
+    const { id = null, topic = null, payload = null } = items.at(-1) ?? {};
+    const event = { id, topic, payload, count: together.count, items };
+    if (schedule?.kind !== 'event' || schedule.absent === undefined) return event;
+    const { topic: missing, within } = schedule.absent;
+    const until = run.scheduledFor;
+    const since = new Date(until - parseDuration(within)).toISOString();
+    return { ...event, absent: { topic: missing, since, until: new Date(until).toISOString() } };
   }
 
   readonly #agentNames = new Map<string, string>();
@@ -186,8 +220,20 @@ export class RunExecutor {
     const { state } = frame;
     const { step } = planned;
     if (step.if !== undefined && state.get(step.id) === undefined && !this.#holds(step.if, planned, frame)) {
-      this.#skip(planned, frame);
+      this.#skip(planned, 'condition', frame);
       return undefined;
+    }
+    if (planned.changed !== null) {
+      const seen = await this.#gate.look(planned, frame);
+      if (seen === 'stopped') return stopped(stopCause(frame.signal));
+      if (seen === 'unchanged') {
+        this.#skip(planned, 'unchanged', frame);
+        if (!planned.changed.skipsRun) return undefined;
+        const [failure] = state.tolerated;
+        return failure === undefined
+          ? { status: 'skipped', reason: 'unchanged', error: null }
+          : { status: 'partial', reason: failure, error: null };
+      }
     }
     const outcome = await this.#outcome(planned, frame);
     if (outcome.type === 'done' || outcome.type === 'skipped') {
@@ -216,7 +262,7 @@ export class RunExecutor {
     });
   }
 
-  #skip(planned: PlannedStep, frame: CallFrame): void {
+  #skip(planned: PlannedStep, reason: 'condition' | 'unchanged', frame: CallFrame): void {
     const now = this.options.clock.now();
     const record = frame.state.begin(planned.step.id, planned.position, planned.tool);
     // A step that was not needed may still have something to say to the steps after it, also after a retry of those.
@@ -224,7 +270,7 @@ export class RunExecutor {
     frame.state.put({
       ...record,
       status: 'skipped',
-      reason: 'condition',
+      reason,
       startedAt: now,
       finishedAt: now,
       output,

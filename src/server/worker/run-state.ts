@@ -14,6 +14,8 @@ export class RunState {
   /** What the run asks of people, and which events it waits for, as of this attempt. */
   readonly #approvals: NewApproval[] = [];
   readonly #eventWaits: NonNullable<Completion['eventWaits']> = [];
+  /** What steps with `changed` see in this attempt, by step id. */
+  readonly seen = new Map<string, string>();
   /** The output of the step that ended last. */
   lastOutput: unknown = null;
 
@@ -32,6 +34,15 @@ export class RunState {
 
   get(stepId: string): StepWrite | undefined {
     return this.#steps.get(stepId);
+  }
+
+  /** Every step begun so far. */
+  get steps(): Iterable<StepWrite> {
+    return this.#steps.values();
+  }
+
+  see(stepId: string, hash: string): void {
+    this.seen.set(stepId, hash);
   }
 
   /** Keeps a step as it is now; it is written with the next write. Secret values are taken out here. */

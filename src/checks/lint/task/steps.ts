@@ -30,7 +30,8 @@ export function stepsOf(spec: TaskSpec): PlacedStep[] {
 
 /** Everything the expressions of a step read; those at fault are left to the check of the pipeline. */
 export function referencesIn(step: Step | InnerStep): Reference[] {
-  const bare = [step.if, step.foreach?.items, step.wait?.filter].flatMap((text) =>
+  const changed = typeof step.changed === 'object' ? step.changed.value : step.changed;
+  const bare = [step.if, changed, step.foreach?.items, step.wait?.filter].flatMap((text) =>
     typeof text === 'string' ? readBare(text) : [],
   );
   const fallback = typeof step.on_error === 'object' ? step.on_error.fallback : undefined;

@@ -104,6 +104,7 @@ export const runOperations: Operation[] = [
           .filter((step) => step.position < position && step.status === 'succeeded')
           .map(({ runId: _runId, ...step }) => step);
       }
+      const together = await services.store.getRunEvents(original.id);
       const run = await services.store.createRun({
         taskId: task.id,
         now,
@@ -122,6 +123,9 @@ export const runOperations: Operation[] = [
           traceId: trace.traceId,
           serial: false,
           carriedSteps,
+          ...(together === null
+            ? {}
+            : { events: { count: together.count, ids: together.events.map(({ id }) => id) } }),
         },
       });
       services.bus.publish('work', { count: 1 });

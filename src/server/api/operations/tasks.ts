@@ -13,6 +13,7 @@ import { checkTask } from '../check-task.js';
 import {
   createTask,
   findTask,
+  firstDue,
   occurrencesOf,
   replaceSpec,
   runBodySchema,
@@ -285,6 +286,10 @@ export const taskOperations: Operation[] = [
       // What came due meanwhile gets its rows from the scheduler: skipped, unless the person wants it caught up.
       ...(isTimed(task.spec.schedule) && (body.catchup !== undefined || task.spec.schedule.kind !== 'once')
         ? withResumeOrder({ catchup: body.catchup ?? 'skip', before: services.clock.now() })
+        : {}),
+      // The span in which an event must come begins anew.
+      ...(task.spec.schedule?.kind === 'event'
+        ? { nextDueAt: firstDue(task.spec, services.clock.now()) }
         : {}),
     }),
   ),

@@ -130,17 +130,33 @@ async function completeBatch(
     ({ approvals, eventWaits, deliveries }) =>
       approvals !== undefined || eventWaits !== undefined || deliveries !== undefined,
   );
-  if (waits.length === 0) return database.contending(() => complete(database));
+  const seen = given.filter(({ stepMemory }) => stepMemory !== undefined);
+  if (waits.length === 0 && seen.length === 0) return database.contending(() => complete(database));
   return database.transaction(async (sql) => {
     const refused = await complete(sql);
-    const written = waits.filter(({ runId }) => !refused.includes(runId));
+    const taken = ({ runId }: Completion) => !refused.includes(runId);
+    const written = waits.filter(taken);
     await openWaits(sql, written, now);
     await insertDeliveries(
       sql,
       written.flatMap(({ deliveries }) => deliveries ?? []),
     );
+    await remember(sql, seen.filter(taken));
     return refused;
   });
+}
+
+/** What steps with `changed` saw; of several runs of a task, the last one of the batch counts. */
+async function remember(sql: Sql, completions: readonly Completion[]): Promise<void> {
+  for (const { runId, stepMemory = [], finishedAt } of completions) {
+    await sql.run(
+      `INSERT INTO step_memory (task_seq, step_id, hash, run_id, at)
+        SELECT run.task_seq, one.step_id, one.hash, run.id, pao_at($4)
+        FROM run, unnest($2::text[], $3::text[]) AS one(step_id, hash) WHERE run.id = $1
+        ON CONFLICT (task_seq, step_id) DO UPDATE SET hash = excluded.hash, run_id = excluded.run_id, at = excluded.at`,
+      [runId, stepMemory.map(({ stepId }) => stepId), stepMemory.map(({ hash }) => hash), finishedAt],
+    );
+  }
 }
 
 /** Ends that this worker wrote itself, though it never heard so. */

@@ -95,6 +95,18 @@ export async function enqueue(
     ],
   );
   const written = new Map(rows.map(({ id, seq }) => [id, seq]));
+  const together = given.filter(({ run }) => run.events !== undefined && written.has(run.id));
+  if (together.length > 0) {
+    await sql.run(
+      `UPDATE run SET events = one.events FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS one(seq, at, events)
+        WHERE run.seq = one.seq AND run.scheduled_for = pao_at(one.at)`,
+      [
+        together.map(({ run }) => written.get(run.id)),
+        together.map(({ run }) => run.scheduledFor),
+        together.map(({ run }) => JSON.stringify(run.events)),
+      ],
+    );
+  }
   for (const { run } of given) {
     const seq = written.get(run.id);
     if (seq === undefined || run.carriedSteps === undefined || run.carriedSteps.length === 0) continue;

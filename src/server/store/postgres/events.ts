@@ -1,6 +1,6 @@
 import { type PublishedEvent, topicMatches } from '../../../domain/event.js';
 import { decodeNumberCursor, encodeCursor } from '../cursor.js';
-import { type EventRow, toEvent } from '../sqlite/event-rows.js';
+import { type EventRow, newEvent, toEvent } from '../sqlite/event-rows.js';
 import { toJson } from '../sqlite/json-column.js';
 import type { EventStore } from '../store.js';
 import { Batcher } from './batcher.js';
@@ -25,6 +25,14 @@ export function eventMethods(database: PostgresDatabase): EventStore {
     async getEvent(id) {
       const [row] = await database.read<EventRow>('SELECT * FROM event WHERE id = $1', [id]);
       return row === undefined ? null : toEvent(row);
+    },
+
+    async listEventsOfRun(runId, limit) {
+      const rows = await database.read<EventRow>(
+        'SELECT * FROM event WHERE cause_run_id = $1 ORDER BY sequence LIMIT $2',
+        [runId, limit],
+      );
+      return rows.map(toEvent);
     },
 
     async listEvents({ topic, after, limit, cursor }) {
@@ -70,23 +78,18 @@ async function publish(sql: Sql, events: readonly NewEvent[]): Promise<Published
       continue;
     }
     last += 1;
-    const written: PublishedEvent = {
-      ...event,
-      payload: event.payload ?? null,
-      traceId: event.traceId ?? null,
-      sequence: last,
-      dispatchedAt: null,
-    };
+    const written = newEvent(event, last);
     fresh.push(written);
     if (key !== null) first.set(key, [written, ...(first.get(key) ?? [])]);
     published.push({ event: written, duplicate: false });
   }
   if (fresh.length === 0) return published;
   await sql.run(
-    `INSERT INTO event (sequence, id, topic, payload, dedupe_key, agent_id, created_at, trace_id)
-      SELECT sequence, id, topic, payload, dedupe_key, agent_id, pao_at(created_at), trace_id
-      FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[])
-        AS one(sequence, id, topic, payload, dedupe_key, agent_id, created_at, trace_id)`,
+    `INSERT INTO event (sequence, id, topic, payload, dedupe_key, agent_id, created_at, trace_id, cause_run_id, depth)
+      SELECT sequence, id, topic, payload, dedupe_key, agent_id, pao_at(created_at), trace_id, cause_run_id, depth
+      FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[],
+          $9::text[], $10::integer[])
+        AS one(sequence, id, topic, payload, dedupe_key, agent_id, created_at, trace_id, cause_run_id, depth)`,
     [
       fresh.map(({ sequence }) => sequence),
       fresh.map(({ id }) => id),
@@ -96,6 +99,8 @@ async function publish(sql: Sql, events: readonly NewEvent[]): Promise<Published
       fresh.map(({ agentId }) => agentId),
       fresh.map(({ createdAt }) => createdAt),
       fresh.map(({ traceId }) => traceId),
+      fresh.map(({ causeRunId }) => causeRunId),
+      fresh.map(({ depth }) => depth),
     ],
   );
   await sql.run('UPDATE event_counter SET last = $1', [last]);

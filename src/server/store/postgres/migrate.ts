@@ -4,6 +4,7 @@ import cancelReason from '../migrations/postgres/0002_cancel_reason.sql';
 import budgets from '../migrations/postgres/0003_budgets.sql';
 import outbox from '../migrations/postgres/0004_outbox.sql';
 import provenance from '../migrations/postgres/0005_provenance_and_called_tasks.sql';
+import eventWindows from '../migrations/postgres/0006_event_windows.sql';
 import type { Migration } from '../sqlite/migrate.js';
 import type { PostgresDatabase, Sql } from './database.js';
 
@@ -14,6 +15,7 @@ export const POSTGRES_MIGRATIONS: readonly Migration[] = [
   { name: '0003_budgets', sql: budgets },
   { name: '0004_outbox', sql: outbox },
   { name: '0005_provenance_and_called_tasks', sql: provenance },
+  { name: '0006_event_windows', sql: eventWindows },
 ];
 
 /** Taken for the length of a transaction by who migrates. Any number that is ours alone. */

@@ -8,6 +8,7 @@ import { completingMethods } from './completing.js';
 import { POSTGRES_DEFAULTS, PostgresDatabase, type PostgresSettings } from './database.js';
 import { deliveryMethods } from './deliveries.js';
 import { eventMethods } from './events.js';
+import { hookMethods } from './hooks.js';
 import { Leases } from './leases.js';
 import { leasingMethods } from './leasing.js';
 import { currentVersion, migratePostgres, POSTGRES_MIGRATIONS, refuseNewer } from './migrate.js';
@@ -72,6 +73,7 @@ export async function openPostgresStore(
     ...approvalMethods(database),
     ...budgetMethods(database),
     ...deliveryMethods(database),
+    ...hookMethods(database),
     ...toolMethods(database),
     close: () => database.close(),
   };

@@ -2,7 +2,8 @@ import { parseDuration } from '../../../domain/duration.js';
 import { conflict, notFound } from '../../../domain/errors.js';
 import type { Run, RunStatus } from '../../../domain/run.js';
 import { decodeNumberCursor, encodeCursor } from '../cursor.js';
-import { toJson } from '../sqlite/json-column.js';
+import { type EventRow, toEvent } from '../sqlite/event-rows.js';
+import { fromJson, toJson } from '../sqlite/json-column.js';
 import { type RunNames, type RunRow, toRun } from '../sqlite/run-rows.js';
 import type { NewRun, Page, RunQuery, RunStore } from '../store.js';
 import type { ParsedSpec } from '../parsed-specs.js';
@@ -54,6 +55,36 @@ export function runMethods(database: PostgresDatabase, specs: SpecCache, partiti
 
     async listSteps(runId) {
       return (await database.patiently(() => readSteps(database, [runId]))).get(runId) ?? [];
+    },
+
+    async getRunEvents(runId) {
+      const [row] = await database.read<{ events: string | null }>('SELECT events FROM run WHERE id = $1', [
+        runId,
+      ]);
+      const together = fromJson<NonNullable<NewRun['events']>>(row?.events ?? null);
+      if (together === null) return null;
+      const rows = await database.read<EventRow>(
+        'SELECT * FROM event WHERE id = ANY ($1) ORDER BY sequence',
+        [together.ids],
+      );
+      return { count: together.count, events: rows.map(toEvent) };
+    },
+
+    async listRunsOfEvent(eventId, limit) {
+      const rows = await database.read<RunRow & RunNames>(
+        `${SELECT_RUN} WHERE run.event_id = $1 ORDER BY run.seq LIMIT $2`,
+        [eventId, limit],
+      );
+      return rows.map((row) => toRun(row, row));
+    },
+
+    async getStepMemory(taskId, stepId) {
+      const [row] = await database.read<{ hash: string; run_id: string; at: number }>(
+        `SELECT hash, run_id, at FROM step_memory
+          WHERE task_seq = (SELECT seq FROM task WHERE id = $1) AND step_id = $2`,
+        [taskId, stepId],
+      );
+      return row === undefined ? null : { hash: row.hash, runId: row.run_id, at: row.at };
     },
 
     listRuns: (query) => database.patiently(() => listRuns(database, query)),

@@ -1,20 +1,24 @@
-import { topicMatches } from '../../../domain/event.js';
+import { listensTo } from '../../../domain/event.js';
 import type { Task } from '../../../domain/task.js';
 import { type EventRow, toEvent } from '../sqlite/event-rows.js';
+import { toWindow, type WindowRow } from '../sqlite/event-windows.js';
 import { toJson } from '../sqlite/json-column.js';
 import { eventKeysFor, type TaskRow, toTask } from '../sqlite/task-rows.js';
 import type {
   CanceledRuns,
   DueDecision,
   DueTask,
+  EventWindow,
   NewRun,
   ScheduledResult,
   SchedulingStore,
+  WindowChange,
 } from '../store.js';
 import type { PostgresDatabase, Sql } from './database.js';
 import { cancelAllOfTask } from './end-run.js';
 import { enqueue, type RunOwner } from './enqueue.js';
 import { sqlState } from './errors.js';
+import { countWindows, findWindow, putWindow } from './event-windows.js';
 import { isWithoutPartition, MissingPartitions, type Partitions } from './partitions.js';
 import type { SpecCache } from './spec-cache.js';
 import { SELECT_TASK } from './task-rows.js';
@@ -117,19 +121,29 @@ export function schedulingMethods(
           const event = toEvent(row);
           const candidates = await candidatesFor(sql, specs, event.topic, known, now);
           if (candidates.length === 0) continue;
+          if (event.depth > 0) await countRecent(sql, candidates, now);
           const byId = new Map(candidates.map((candidate) => [candidate.due.task.id, candidate]));
-          for (const { taskId, run, cancelActive } of match(
+          for (const one of match(
             event,
             [...byId.values()].map(({ due }) => due),
           )) {
-            const candidate = byId.get(taskId);
+            const candidate = byId.get(one.taskId);
             if (candidate === undefined) continue;
-            if (cancelActive === true) {
+            const { owner } = candidate;
+            let change: Pick<WindowChange, 'runs' | 'cancelActive'>;
+            if ('run' in one) change = { ...one, runs: [one.run] };
+            else {
+              const open = await findWindow(sql, owner.taskSeq, one.key);
+              const changed = one.change(open, open === null ? await countWindows(sql, owner.taskSeq) : 0);
+              await putWindow(sql, owner.taskSeq, one.key, changed.window);
+              change = changed;
+            }
+            if (change.cancelActive === true) {
               // What this batch has queued for the task is there to be canceled, too.
               await flush(sql, partitions, given, now, result);
-              addCanceled(result, await cancelAllOfTask(sql, candidate.owner.taskSeq, 'overlap', now));
+              addCanceled(result, await cancelAllOfTask(sql, owner.taskSeq, 'overlap', now));
             }
-            given.push({ owner: candidate.owner, run });
+            given.push(...change.runs.map((run) => ({ owner, run })));
           }
         }
         await flush(sql, partitions, given, now, result);
@@ -147,7 +161,89 @@ export function schedulingMethods(
         return result;
       });
     },
+
+    async closeWindows({ now, limit, close }) {
+      const due = `SELECT 1 FROM event_window WHERE closes_at <= pao_at($1)
+        AND NOT EXISTS (SELECT FROM event WHERE dispatched_at IS NULL) LIMIT 1`;
+      if ((await database.read(due, [now])).length === 0) return emptyResult();
+      return partitions.with(now, async (sql) => {
+        const result = emptyResult();
+        const rows = await sql.rows<WindowRow>(
+          `SELECT * FROM event_window WHERE closes_at <= pao_at($1) ORDER BY closes_at LIMIT $2 FOR UPDATE SKIP LOCKED`,
+          [now, limit],
+        );
+        // Seen after the rows are held: an event that was published meanwhile may belong in one of them.
+        if ((await sql.rows(due, [now])).length === 0) return result;
+        for (const row of rows) {
+          result.tasks += 1;
+          // Read for each window: one that closed before it may have queued a run of the same task.
+          const tasks = await sql.rows<TaskRow>(`${SELECT_TASK} WHERE task.seq = $1`, [row.task_seq]);
+          const [candidate] = await candidatesOf(sql, specs, tasks);
+          const change = closing(candidate, row, close);
+          if (change instanceof Error) {
+            await pause(sql, row.task_seq, change, now);
+            await putWindow(sql, row.task_seq, row.key, null);
+            continue;
+          }
+          const { owner } = candidate as Candidate;
+          if (change.cancelActive === true)
+            addCanceled(result, await cancelAllOfTask(sql, owner.taskSeq, 'overlap', now));
+          await flush(
+            sql,
+            partitions,
+            change.runs.map((run) => ({ owner, run })),
+            now,
+            result,
+          );
+          await putWindow(sql, row.task_seq, row.key, change.window);
+        }
+        return result;
+      });
+    },
+
+    async nextWindowAt() {
+      const [row] = await database.read<{ at: number | null }>(
+        'SELECT min(closes_at) AS at FROM event_window',
+      );
+      return row?.at ?? null;
+    },
+
+    async listWindows(taskId) {
+      const rows = await database.read<WindowRow>(
+        `SELECT event_window.* FROM event_window JOIN task ON task.seq = event_window.task_seq
+          WHERE task.id = $1 ORDER BY closes_at, key`,
+        [taskId],
+      );
+      return rows.map(toWindow);
+    },
   };
+}
+
+function closing(
+  candidate: Candidate | Error | undefined,
+  row: WindowRow,
+  close: (due: DueTask, window: EventWindow) => WindowChange,
+): WindowChange | Error {
+  try {
+    if (candidate === undefined || candidate instanceof Error)
+      throw candidate ?? new Error('the task can not be read');
+    return close(candidate.due, toWindow(row));
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+/** For the rate guard, which looks only at what runs have caused. */
+async function countRecent(sql: Sql, candidates: readonly Candidate[], now: number): Promise<void> {
+  for (const { due, owner } of candidates) {
+    if (due.recentRuns !== undefined) continue;
+    const row = await sql.row<{ count: number }>(
+      `SELECT count(*) FROM (SELECT status, created_at FROM run WHERE task_seq = $1 ORDER BY seq DESC LIMIT 200) AS few
+        WHERE created_at > pao_at($2) AND status <> 'skipped'`,
+      [owner.taskSeq, now - 60_000],
+    );
+    due.recentRuns = row?.count ?? 0;
+  }
 }
 
 /** Writes all decisions at once; when that fails, one by one, and pauses each task whose own can not be written. */
@@ -207,6 +303,10 @@ async function applyAll(
     decision.runs.map((run) => ({ owner: candidate.owner, run })),
   );
   await flush(sql, partitions, given, now, result);
+  for (const { candidate, decision } of decided) {
+    const { window } = decision;
+    if (window !== undefined) await putWindow(sql, candidate.owner.taskSeq, window.key, window);
+  }
   const column = <T>(pick: (decision: DueDecision) => T): T[] =>
     decided.map(({ decision }) => pick(decision));
   await sql.run(
@@ -278,7 +378,7 @@ async function candidatesFor(
   return rows.flatMap(({ seq }) => {
     const candidate = known.get(seq);
     const schedule = candidate?.due.task.spec.schedule;
-    return candidate && schedule?.kind === 'event' && topicMatches(schedule.topic, topic) ? [candidate] : [];
+    return candidate && schedule?.kind === 'event' && listensTo(schedule, topic) ? [candidate] : [];
   });
 }
 

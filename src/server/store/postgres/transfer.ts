@@ -12,7 +12,7 @@ import { parsePostgresUrl } from './target.js';
 
 const PATIENCE_MS = 10 * 60_000;
 const OWN = OWN_META.map((key) => `'${key}'`).join(', ');
-const IDENTITIES = ['agent', 'agent_token', 'task', 'approval', 'budget_entry', 'outbox'];
+const IDENTITIES = ['agent', 'agent_token', 'task', 'approval', 'budget_entry', 'outbox', 'hook'];
 
 /** How a table of the copy is read where its columns are not those of the table of that name. */
 const READ: Record<string, { from?: string; columns?: Record<string, string> }> = {

@@ -54,6 +54,12 @@ export function completingMethods(
               .sql('UPDATE task SET memory = ? WHERE seq = ?')
               .run(toJson(completion.memory), row.task_seq);
           }
+          for (const { stepId, hash } of completion.stepMemory ?? []) {
+            connection
+              .sql(`INSERT INTO step_memory (task_seq, step_id, hash, run_id, at) VALUES (?, ?, ?, ?, ?)
+                ON CONFLICT (task_seq, step_id) DO UPDATE SET hash = excluded.hash, run_id = excluded.run_id, at = excluded.at`)
+              .run(row.task_seq, stepId, hash, completion.runId, completion.finishedAt);
+          }
           if (row.started_at !== null && row.started_at > (lastRunAt.get(row.task_seq) ?? -1)) {
             lastRunAt.set(row.task_seq, row.started_at);
           }

@@ -25,6 +25,8 @@ const GROWING: ReadonlySet<string> = new Set<keyof Store>([
   'publishEvent',
   'scheduleDue',
   'dispatchEvents',
+  'closeWindows',
+  'createHook',
   'lease',
 ]);
 

@@ -62,6 +62,8 @@ export function enqueue(connection: Connection, owner: RunOwner, run: NewRun, no
         );
   if (written.changes === 0) return null;
   const seq = Number(written.lastInsertRowid);
+  if (run.events !== undefined)
+    connection.sql('UPDATE run SET events = ? WHERE seq = ?').run(JSON.stringify(run.events), seq);
   const carried = run.carriedSteps ?? [];
   for (const step of carried) writeStep(connection, seq, step);
   if (run.status !== 'queued') return seq;

@@ -1,4 +1,5 @@
 import type { PublishedEvent } from '../../../domain/event.js';
+import type { EventStore } from '../store.js';
 import { fromJson } from './json-column.js';
 
 /** A row of `event` as it is stored. */
@@ -12,6 +13,8 @@ export interface EventRow {
   created_at: number;
   dispatched_at: number | null;
   trace_id: string | null;
+  cause_run_id: string | null;
+  depth: number;
 }
 
 /** The event that a row describes. */
@@ -26,5 +29,13 @@ export function toEvent(row: EventRow): PublishedEvent {
     createdAt: row.created_at,
     dispatchedAt: row.dispatched_at,
     traceId: row.trace_id,
+    causeRunId: row.cause_run_id,
+    depth: row.depth,
   };
+}
+
+/** An event as it is to be written; what only some have is filled in. */
+export function newEvent(event: Parameters<EventStore['publishEvent']>[0], sequence: number): PublishedEvent {
+  const { payload = null, traceId = null, causeRunId = null, depth = 0 } = event;
+  return { ...event, payload, traceId, causeRunId, depth, sequence, dispatchedAt: null };
 }

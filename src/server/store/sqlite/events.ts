@@ -2,7 +2,7 @@ import { type PublishedEvent, topicMatches } from '../../../domain/event.js';
 import { decodeNumberCursor, encodeCursor } from '../cursor.js';
 import type { EventStore } from '../store.js';
 import type { Connection, SqliteDatabase } from './database.js';
-import { type EventRow, toEvent } from './event-rows.js';
+import { type EventRow, newEvent, toEvent } from './event-rows.js';
 import { toJson } from './json-column.js';
 
 /** How long a dedupe key of an event counts, milliseconds (24 hours). */
@@ -20,29 +20,24 @@ export function eventMethods(database: SqliteDatabase): EventStore {
             ? undefined
             : findFirst(connection, { ...event, dedupeKey: event.dedupeKey });
         if (first !== undefined) return { event: toEvent(first), duplicate: true };
+        const fresh = newEvent(event, 0);
         const { lastInsertRowid } = connection
           .sql(
-            'INSERT INTO event (id, topic, payload, dedupe_key, agent_id, created_at, trace_id) VALUES (?, ?, ?, ?, ?, ?, ?)',
+            `INSERT INTO event (id, topic, payload, dedupe_key, agent_id, created_at, trace_id, cause_run_id, depth)
+              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
           )
           .run(
-            event.id,
-            event.topic,
+            fresh.id,
+            fresh.topic,
             toJson(event.payload),
-            event.dedupeKey,
-            event.agentId,
-            event.createdAt,
-            event.traceId ?? null,
+            fresh.dedupeKey,
+            fresh.agentId,
+            fresh.createdAt,
+            fresh.traceId,
+            fresh.causeRunId,
+            fresh.depth,
           );
-        return {
-          event: {
-            ...event,
-            payload: event.payload ?? null,
-            traceId: event.traceId ?? null,
-            sequence: Number(lastInsertRowid),
-            dispatchedAt: null,
-          },
-          duplicate: false,
-        };
+        return { event: { ...fresh, sequence: Number(lastInsertRowid) }, duplicate: false };
       }),
 
     getEvent: (id) =>
@@ -50,6 +45,15 @@ export function eventMethods(database: SqliteDatabase): EventStore {
         const row = connection.sql('SELECT * FROM event WHERE id = ?').get(id) as EventRow | undefined;
         return row === undefined ? null : toEvent(row);
       }),
+
+    listEventsOfRun: (runId, limit) =>
+      database.read((connection) =>
+        (
+          connection
+            .sql('SELECT * FROM event WHERE cause_run_id = ? ORDER BY sequence LIMIT ?')
+            .all(runId, limit) as EventRow[]
+        ).map(toEvent),
+      ),
 
     async listEvents({ topic, after, limit, cursor }) {
       const ascending = after !== undefined;

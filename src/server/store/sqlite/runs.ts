@@ -6,7 +6,8 @@ import type { NewRun, Page, RunQuery, RunStore } from '../store.js';
 import type { Connection, SqliteDatabase } from './database.js';
 import { askToCancel, cancelIdle } from './end-run.js';
 import { enqueue } from './enqueue.js';
-import { toJson } from './json-column.js';
+import { type EventRow, toEvent } from './event-rows.js';
+import { fromJson, toJson } from './json-column.js';
 import {
   type DueRow,
   type RunNames,
@@ -74,6 +75,40 @@ export function runMethods(database: SqliteDatabase, specs: SpecCache): RunStore
           | number
           | undefined;
         return seq === undefined ? [] : readSteps(connection, seq, runId);
+      }),
+
+    getRunEvents: (runId) =>
+      database.read((connection) => {
+        const events = connection.sql('SELECT events FROM run WHERE id = ?').pluck().get(runId) as
+          | string
+          | null
+          | undefined;
+        const together = fromJson<NonNullable<NewRun['events']>>(events ?? null);
+        if (together === null) return null;
+        const one = connection.sql('SELECT * FROM event WHERE id = ?');
+        const rows = together.ids.map((id) => one.get(id) as EventRow | undefined);
+        return {
+          count: together.count,
+          events: rows.filter((row) => row !== undefined).map(toEvent),
+        };
+      }),
+
+    listRunsOfEvent: (eventId, limit) =>
+      database.snapshot((connection) =>
+        (
+          connection
+            .sql(`${SELECT_RUN} WHERE run.event_id = ? ORDER BY run.seq LIMIT ?`)
+            .all(eventId, limit) as (RunRow & RunNames)[]
+        ).map((row) => toRun(row, row)),
+      ),
+
+    getStepMemory: (taskId, stepId) =>
+      database.read((connection) => {
+        const row = connection
+          .sql(`SELECT hash, run_id, at FROM step_memory
+            WHERE task_seq = (SELECT seq FROM task WHERE id = ?) AND step_id = ?`)
+          .get(taskId, stepId) as { hash: string; run_id: string; at: number } | undefined;
+        return row === undefined ? null : { hash: row.hash, runId: row.run_id, at: row.at };
       }),
 
     listRuns: (query) => database.snapshot((connection) => listRuns(connection, query)),

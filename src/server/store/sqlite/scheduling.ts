@@ -1,4 +1,4 @@
-import { topicMatches } from '../../../domain/event.js';
+import { listensTo } from '../../../domain/event.js';
 import type { Task } from '../../../domain/task.js';
 import type {
   CanceledRuns,
@@ -7,6 +7,7 @@ import type {
   NewRun,
   ScheduledResult,
   SchedulingStore,
+  WindowChange,
 } from '../store.js';
 import type { Connection, SqliteDatabase } from './database.js';
 import { cancelAllOfTask } from './end-run.js';
@@ -14,6 +15,7 @@ import { enqueue, type RunOwner } from './enqueue.js';
 import { isConstraint, sqliteCode } from './errors.js';
 import { type EventRow, toEvent } from './event-rows.js';
 import { wakeForEvent } from './event-waits.js';
+import { countWindows, findWindow, putWindow, toWindow, type WindowRow } from './event-windows.js';
 import { toJson } from './json-column.js';
 import type { SpecCache } from './spec-cache.js';
 import { eventKeysFor, SELECT_TASK, type TaskRow, toTask } from './task-rows.js';
@@ -101,6 +103,7 @@ export function schedulingMethods(database: SqliteDatabase, specs: SpecCache): S
         for (const row of rows) {
           const event = toEvent(row);
           const candidates = candidatesFor(connection, specs, event.topic, known, now);
+          if (event.depth > 0) countRecent(connection, candidates, now);
           const byId = new Map(candidates.map((candidate) => [candidate.due.task.id, candidate]));
           const matches =
             candidates.length === 0
@@ -109,13 +112,18 @@ export function schedulingMethods(database: SqliteDatabase, specs: SpecCache): S
                   event,
                   [...byId.values()].map(({ due }) => due),
                 );
-          for (const { taskId, run, cancelActive } of matches) {
-            const candidate = byId.get(taskId);
+          for (const one of matches) {
+            const candidate = byId.get(one.taskId);
             if (candidate === undefined) continue;
-            if (cancelActive === true) {
-              addCanceled(result, cancelAllOfTask(connection, candidate.owner.taskSeq, 'overlap', now));
+            const { owner } = candidate;
+            if ('run' in one) {
+              writeRuns(connection, owner, { ...one, runs: [one.run] }, now, result);
+              continue;
             }
-            count(result, run, enqueue(connection, candidate.owner, run, now));
+            const open = findWindow(connection, owner.taskSeq, one.key);
+            const change = one.change(open, open === null ? countWindows(connection, owner.taskSeq) : 0);
+            writeRuns(connection, owner, change, now, result);
+            putWindow(connection, owner.taskSeq, one.key, change.window);
           }
           result.woken += wakeForEvent(connection, event.topic, now);
           connection.sql('UPDATE event SET dispatched_at = ? WHERE sequence = ?').run(now, row.sequence);
@@ -125,7 +133,76 @@ export function schedulingMethods(database: SqliteDatabase, specs: SpecCache): S
         return result;
       });
     },
+
+    async closeWindows({ now, limit, close }) {
+      const isDue = (connection: Connection) =>
+        connection.sql('SELECT 1 FROM event_window WHERE closes_at <= ? LIMIT 1').get(now) !== undefined &&
+        connection.sql('SELECT 1 FROM event WHERE dispatched_at IS NULL LIMIT 1').get() === undefined;
+      if (!(await database.read(isDue))) return emptyResult();
+      return database.write((connection) => {
+        const result = emptyResult();
+        if (!isDue(connection)) return result;
+        const rows = connection
+          .sql('SELECT * FROM event_window WHERE closes_at <= ? ORDER BY closes_at LIMIT ?')
+          .all(now, limit) as WindowRow[];
+        for (const row of rows) {
+          result.tasks += 1;
+          const task = connection.sql(`${SELECT_TASK} WHERE task.seq = ?`).get(row.task_seq) as TaskRow;
+          try {
+            // Read for each window: one that closed before it may have queued a run of the same task.
+            const candidate = candidateOf(connection, specs, task);
+            const change = close(candidate.due, toWindow(row));
+            writeRuns(connection, candidate.owner, change, now, result);
+            putWindow(connection, row.task_seq, row.key, change.window);
+          } catch (error) {
+            if (sqliteCode(error) !== null) throw error;
+            pause(connection, row.task_seq, messageOf(error), now);
+            putWindow(connection, row.task_seq, row.key, null);
+          }
+        }
+        return result;
+      });
+    },
+
+    nextWindowAt: () =>
+      database.read(
+        (connection) =>
+          connection.sql('SELECT min(closes_at) FROM event_window').pluck().get() as number | null,
+      ),
+
+    listWindows: (taskId) =>
+      database.read((connection) =>
+        (
+          connection
+            .sql(`SELECT event_window.* FROM event_window JOIN task ON task.seq = event_window.task_seq
+              WHERE task.id = ? ORDER BY closes_at, key`)
+            .all(taskId) as WindowRow[]
+        ).map(toWindow),
+      ),
   };
+}
+
+/** What became of an event or a window: what is to be canceled, then the new runs. */
+function writeRuns(
+  connection: Connection,
+  owner: RunOwner,
+  { runs, cancelActive }: Pick<WindowChange, 'runs' | 'cancelActive'>,
+  now: number,
+  result: ScheduledResult,
+): void {
+  if (cancelActive === true) addCanceled(result, cancelAllOfTask(connection, owner.taskSeq, 'overlap', now));
+  for (const run of runs) count(result, run, enqueue(connection, owner, run, now));
+}
+
+/** For the rate guard, which looks only at what runs have caused. */
+function countRecent(connection: Connection, candidates: readonly Candidate[], now: number): void {
+  for (const { due, owner } of candidates) {
+    due.recentRuns ??= connection
+      .sql(`SELECT count(*) FROM (SELECT status, created_at FROM run WHERE task_seq = ? ORDER BY seq DESC LIMIT 200)
+        WHERE created_at > ? AND status <> 'skipped'`)
+      .pluck()
+      .get(owner.taskSeq, now - 60_000) as number;
+  }
 }
 
 class Poisoned extends Error {}
@@ -178,10 +255,9 @@ function applyDecision(
   now: number,
   result: ScheduledResult,
 ): void {
-  if (decision.cancelActive === true) {
-    addCanceled(result, cancelAllOfTask(connection, owner.taskSeq, 'overlap', now));
-  }
-  for (const run of decision.runs) count(result, run, enqueue(connection, owner, run, now));
+  writeRuns(connection, owner, decision, now, result);
+  if (decision.window !== undefined)
+    putWindow(connection, owner.taskSeq, decision.window.key, decision.window);
   connection.sql('UPDATE task SET next_due_at = ? WHERE seq = ?').run(decision.nextDueAt, owner.taskSeq);
   if (decision.state !== undefined) {
     connection
@@ -223,7 +299,7 @@ function candidatesFor(
     }
     if (candidate === null) continue;
     const { schedule } = candidate.due.task.spec;
-    if (schedule?.kind === 'event' && topicMatches(schedule.topic, topic)) candidates.push(candidate);
+    if (schedule?.kind === 'event' && listensTo(schedule, topic)) candidates.push(candidate);
   }
   return candidates;
 }

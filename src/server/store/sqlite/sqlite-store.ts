@@ -7,6 +7,7 @@ import { SqliteDatabase } from './database.js';
 import { DiskReserve, guardSpace } from './disk-reserve.js';
 import { deliveryMethods } from './deliveries.js';
 import { eventMethods } from './events.js';
+import { hookMethods } from './hooks.js';
 import { leasingMethods } from './leasing.js';
 import {
   currentVersion,
@@ -69,6 +70,7 @@ export async function openSqliteStore(
     ...approvalMethods(database),
     ...budgetMethods(database),
     ...deliveryMethods(database),
+    ...hookMethods(database),
     ...toolMethods(database),
     space: async () => (inMemory ? NO_LIMIT : reserve.look()),
     async tendSpace() {

@@ -59,7 +59,15 @@ export function isTimedSpec(spec: TaskSpec): boolean {
 
 /** Under which key dispatch finds an event task. */
 export function eventKeyOf(spec: TaskSpec): string | null {
-  return spec.schedule?.kind === 'event' ? eventKey(spec.schedule.topic) : null;
+  const { schedule } = spec;
+  if (schedule?.kind !== 'event') return null;
+  const key = eventKey(schedule.topic);
+  if (schedule.absent === undefined) return key;
+  const other = eventKey(schedule.absent.topic);
+  if (key === other) return key;
+  // One key for both topics: their first word when they share it.
+  const [first, second] = [schedule.topic, schedule.absent.topic].map((topic) => topic.split('.')[0]);
+  return first === second && first !== '*' && first !== '#' ? `*${first}` : '*';
 }
 
 /** The key of a topic pattern: `=topic` when it has no wildcard, else `*` and its first word. */
