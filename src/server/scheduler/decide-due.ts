@@ -10,7 +10,7 @@ import {
   type TimedSchedule,
 } from '../../domain/schedule.js';
 import type { DueDecision, DueTask, NewRun } from '../store/store.js';
-import { spanFrom } from './event-window.js';
+import { spanFrom } from './event-span.js';
 
 export interface DecideOptions {
   now: number;

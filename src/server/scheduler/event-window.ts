@@ -3,6 +3,7 @@ import type { PublishedEvent } from '../../domain/event.js';
 import { type EventSchedule, isSinceLast, MAX_EVENTS_TOGETHER } from '../../domain/schedule.js';
 import type { DueTask, EventWindow, NewRun, WindowChange } from '../store/store.js';
 import { isDuplicate, newRun, OverlapLedger } from './decide-due.js';
+import { spanFrom } from './event-span.js';
 
 /** Windows one task may have open at once, one for each value of its `key`. */
 export const MAX_WINDOWS = 1000;
@@ -78,25 +79,6 @@ export function endSpan(
   const window = isSinceLast(schedule) ? spanFrom(schedule, key, at, [event.id]) : null;
   if (open === null || open.closesAt >= at) return { window, runs: [] };
   return { window, ...absentRuns(due, schedule, open, at - 1, now).decided };
-}
-
-/** A span that begins at an instant. */
-export function spanFrom(
-  schedule: EventSchedule,
-  key: string,
-  at: number,
-  eventIds: string[] = [],
-): EventWindow {
-  const { within } = schedule.absent as NonNullable<EventSchedule['absent']>;
-  return {
-    key,
-    kind: 'absent',
-    openedAt: at,
-    closesAt: at + parseDuration(within),
-    count: eventIds.length,
-    size: 0,
-    eventIds,
-  };
 }
 
 /** Decides what becomes of a window whose time is up: one row, also when the task can not run any more. */
