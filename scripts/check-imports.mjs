@@ -24,6 +24,9 @@ const LAYERS = {
     'checks/select-checks.ts',
     'checks/reporters/',
     'server/maintenance/',
+    'server/secrets/',
+    // Where no server runs, `pao secret list` looks itself.
+    'server/tools/secrets.ts',
     'server/simulate/',
     'server/store/database-url.ts',
   ],
@@ -53,6 +56,7 @@ const LAYERS = {
     'server/config.ts',
     'server/store/',
     'server/maintenance/',
+    'server/secrets/',
     'server/simulate/',
     'server/telemetry/health.ts',
   ],
@@ -86,7 +90,9 @@ const LAYERS = {
   ),
   'server/store/': ['server/store/', 'domain/'],
   'server/bus/': ['server/bus/', 'server/supervisor/service-messages.ts', 'domain/'],
-  'server/tools/': ['server/tools/', 'domain/'],
+  'server/tools/': ['server/tools/', 'server/secrets/', 'domain/'],
+  // The store of secrets is a file of its own; it borrows the lock that goes with its process.
+  'server/secrets/': ['server/secrets/', 'server/store/sqlite/exclusive-file.ts', 'domain/'],
 };
 
 /** Packages that only some folders may use. */

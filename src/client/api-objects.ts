@@ -182,6 +182,21 @@ export interface AgentObject {
   tokens?: TokenObject[];
 }
 
+/** What is known of a secret; never its value. */
+export interface SecretObject {
+  name: string;
+  source: 'environment' | 'file' | 'store' | 'command';
+  /** Addresses of the tools that may use it; null: all. */
+  tools: string[] | null;
+  /** Names of the agents that may use it; null: all that have its scope. */
+  agents: string[] | null;
+  /** Names of the agents with its scope, for those who may see agents. */
+  granted_to?: string[];
+  updated_at: string | null;
+  last_used_at?: string | null;
+  last_used_by?: { tool: string | null; agent: string | null } | null;
+}
+
 /** What is known of a token; never its secret. */
 export interface TokenObject {
   id: string;

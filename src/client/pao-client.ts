@@ -12,6 +12,7 @@ import type {
   NewTokenObject,
   OccurrencesObject,
   RunObject,
+  SecretObject,
   SkippedTaskObject,
   TaskCheckObject,
   TaskObject,
@@ -364,6 +365,25 @@ export class PaoClient {
   revokeToken(agentId: string, tokenId: string, options: CallOptions = {}): Promise<void> {
     const path = `/v1/agents/${encodeURIComponent(agentId)}/tokens/${encodeURIComponent(tokenId)}`;
     return this.request({ method: 'DELETE', path, ...options });
+  }
+
+  /** Names of the secrets this token may use; never values. */
+  listSecrets(options: CallOptions = {}): Promise<ListPage<SecretObject>> {
+    return this.request({ method: 'GET', path: '/v1/secrets', ...options });
+  }
+
+  /** Changes what is given of an agent. */
+  updateAgent(
+    id: string,
+    changes: { title?: string | null; scopes?: string[]; max_tasks?: number | null },
+    options: CallOptions = {},
+  ): Promise<AgentObject> {
+    return this.request({
+      method: 'PATCH',
+      path: `/v1/agents/${encodeURIComponent(id)}`,
+      body: changes,
+      ...options,
+    });
   }
 
   /** Ends an agent: its tokens are dead at once. */

@@ -3,6 +3,8 @@ export const REDACTED = '***';
 
 /** A shorter value is not searched for: it would black out ordinary words. */
 const MIN_PLAIN = 4;
+/** A line of a value of several lines, such as a private key, is searched for on its own from this length on. */
+const MIN_LINE = 16;
 /** A shorter piece of an encoded value is not searched for, for the same reason. */
 const MIN_ENCODED = 8;
 
@@ -20,6 +22,10 @@ export class Redactor {
     if (value.length < MIN_PLAIN || this.#values.has(value)) return;
     this.#values.add(value);
     for (const form of forms(value)) this.#needles.add(form);
+    for (const line of value.split(/\r?\n/)) {
+      const text = line.trim();
+      if (text.length >= MIN_LINE && text !== value) this.register(text);
+    }
     this.#pattern = null;
   }
 

@@ -5,6 +5,7 @@ import { parseDuration } from '../domain/duration.js';
 import { EXIT, invalidInput, PaoError, type Problem } from '../domain/errors.js';
 import { problemsFromZod } from '../domain/problems-from-zod.js';
 import { durationText } from '../domain/schedule.js';
+import { isSecretName } from '../domain/secret-name.js';
 import type { OpenStoreOptions } from './store/open.js';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -98,6 +99,19 @@ export const configSchema = z.strictObject({
   rate_limit: z
     .strictObject({ per_second: z.int().min(1).default(200), burst: z.int().min(1).default(1000) })
     .default({ per_second: 200, burst: 1000 }),
+  /** Where secrets come from besides the environment, `secrets.json` and `pao secret set`. */
+  secrets: z
+    .strictObject({
+      /** A program that prints the value, by the name of the secret: `TOKEN: [pass, show, pao/token]`. No shell. */
+      commands: z
+        .record(
+          z.string().refine(isSecretName, { message: 'can not be the name of a secret' }),
+          z.array(z.string().min(1).max(4096)).min(1).max(50),
+        )
+        .default({}),
+      command_timeout: durationText(100, 120_000).default('10s'),
+    })
+    .prefault({}),
   /** `pao lint-scheduler`; the names of the rules are checked by it. */
   lint: z
     .strictObject({ rules: z.record(z.string(), z.enum(['off', 'warning', 'error'])).default({}) })
@@ -128,6 +142,14 @@ export const KNOWN_ENVIRONMENT: readonly string[] = Object.keys(ENVIRONMENT);
 /** Text that is no number stays text, so that the schema names the mistake. */
 function numeric(text: string): unknown {
   return /^-?\d+$/.test(text.trim()) ? Number(text) : text;
+}
+
+/** What looking for secrets takes from the configuration. */
+export function secretSettings({ secrets }: Config): {
+  commands: Record<string, string[]>;
+  commandTimeoutMs: number;
+} {
+  return { commands: secrets.commands, commandTimeoutMs: parseDuration(secrets.command_timeout) };
 }
 
 /** What opening the store takes from the configuration. */

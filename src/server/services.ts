@@ -6,7 +6,7 @@ import { parseDuration } from '../domain/duration.js';
 import { LIMITS } from '../domain/observability/limits.js';
 import { Redactor } from '../domain/redact.js';
 import type { Bus } from './bus/bus.js';
-import { storeSettings } from './config.js';
+import { secretSettings, storeSettings } from './config.js';
 import { openStore } from './store/open.js';
 import type { Store } from './store/store.js';
 import type { ServiceInit } from './supervisor/service-messages.js';
@@ -363,6 +363,7 @@ async function startApi(base: Base): Promise<StartedService> {
     redactor,
     builtinTools: tools.builtinTools,
     callTool: (tool, input, context) => tools.callers.call(tool, input, context),
+    secrets: tools.secrets,
     importCatalog: tools.importCatalog,
     ...(clock instanceof ServiceClock ? { advanceClock: (ms: number) => clock.advance(ms, bus) } : {}),
   });
@@ -408,15 +409,31 @@ async function startSchedulerPing(base: Base) {
   });
 }
 
-async function loadTools({ init, clock, redactor, observations }: Base) {
-  const [{ createToolCallers }, { builtinTools }, { createSecretSource }, { importCatalog }] =
-    await Promise.all([
-      import('./tools/tool-callers.js'),
-      import('./tools/builtin-tools.js'),
-      import('./tools/secrets.js'),
-      import('./tools/import.js'),
-    ]);
-  const secrets = createSecretSource({ home: init.home, environment: process.env, redactor });
+async function loadTools({ init, store, clock, logger, redactor, observations }: Base) {
+  const [
+    { createToolCallers },
+    { builtinTools },
+    { createSecretSource },
+    { noteSecretUse },
+    { importCatalog },
+  ] = await Promise.all([
+    import('./tools/tool-callers.js'),
+    import('./tools/builtin-tools.js'),
+    import('./tools/secrets.js'),
+    import('./tools/secret-use.js'),
+    import('./tools/import.js'),
+  ]);
+  const secrets = createSecretSource({
+    home: init.home,
+    environment: process.env,
+    ...secretSettings(init.config),
+    redactor,
+    onUsed: noteSecretUse({ store, clock, logger }),
+  });
+  // Calls that need one say what is wrong; the others go on.
+  await secrets
+    .hideAll()
+    .catch((error: Error) => logger.warn({ reason: error.message }, 'a source of secrets can not be read'));
   const callers = createToolCallers({
     clock,
     secrets,

@@ -17,6 +17,7 @@ const READ_TOOLS = [
   'run_get',
   'run_list',
   'schedule_preview',
+  'secret_list',
   'task_get',
   'task_list',
 ];

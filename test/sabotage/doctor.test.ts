@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { doctor } from '../../src/checks/doctor/suite.js';
 import { hashToken } from '../../src/server/api/tokens.js';
 import { loadDriver } from '../../src/server/store/sqlite/open.js';
+import { LocalSecrets } from '../../src/server/secrets/local-secrets.js';
 import { agentOf, CRON, runOf, seed, specOf, T0 } from '../contract/fixtures.js';
 import { aPlace, type TestPlace } from './a-place.js';
 import { sabotage } from './sabotage.js';
@@ -85,6 +86,12 @@ describe('files', () => {
     const context = place.look();
     await fails(context, /Others on this machine may read .*credentials\.json, .*orchestrator\.db/);
     await place.mend('files.private', context);
+  });
+
+  sabotage(doctor, 'secrets.store', 'stored secrets whose key is gone', async (fails) => {
+    await new LocalSecrets({ home: place.home, environment: {} }).set('TOKEN', 'a-good-value', {}, T0);
+    rmSync(join(place.home, 'secrets.key'));
+    await fails(place.look(), /The key of the stored secrets \(\w+\) is not in .*secrets\.key/);
   });
 
   sabotage(doctor, 'files.left', 'a run file of a process that is gone, and half a backup', async (fails) => {

@@ -34,6 +34,7 @@ beforeAll(async () => {
     stub,
     packageRoot,
     secret,
+    planted: {},
     withClock,
     prometheus: () => Promise.resolve(prometheus),
   };

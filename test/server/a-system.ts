@@ -105,7 +105,6 @@ export async function startTestSystem(options: {
             redactor.register(value);
             return value;
           },
-          names: async () => Object.keys(options.secrets ?? {}),
         },
       });
       const worker = new Worker({

@@ -3,6 +3,7 @@ import { findUpward } from '../../server/config.js';
 import type { DoctorContext } from '../doctor/context.js';
 import { broken, type DoctorCheck, doubtful, some } from '../doctor/finding.js';
 import { SECRET_FORMS } from '../doctor/secret-finder.js';
+import { storedValues } from '../doctor/secrets.js';
 import { serverEnvironment } from '../doctor/server-environment.js';
 
 /** Fields whose value is meant to be secret. */
@@ -22,8 +23,8 @@ export const secretChecks: readonly DoctorCheck[] = [
       if (found.length === 0) return {};
       throw broken({
         what: `What looks like a secret is written out in ${some(found, 5)}.`,
-        why: 'It is stored, shown and exported as it stands. Write ${secrets.NAME} and keep the value in secrets.json.',
-        command: `export PAO_SECRET_NAME=…`,
+        why: 'It is stored, shown and exported as it stands. Write ${secrets.NAME} and keep the value with pao secret set.',
+        command: 'pao secret set NAME',
         evidence: { places: found.slice(0, 50) },
       });
     },
@@ -33,7 +34,7 @@ export const secretChecks: readonly DoctorCheck[] = [
     title: 'No secret is empty, short or one that everybody tries',
     group: 'Secrets',
     async run(context) {
-      const secrets = secretValues(context);
+      const secrets = { ...secretValues(context), ...Object.fromEntries(await storedValues(context)) };
       const weak = Object.entries(secrets)
         .filter(([, value]) => value.length < SHORT || COMMON.test(value))
         .map(([name]) => name);

@@ -19,7 +19,7 @@ const OTHER_VARIABLES = [
   'PAO_NO_CODE_CACHE',
   'PAO_START_REPORT',
 ];
-const VARIABLE_FAMILIES = /^PAO_(SECRET|DEMO|TEST|BENCH)_/;
+const VARIABLE_FAMILIES = /^PAO_(SECRETS?|DEMO|TEST|BENCH)_/;
 
 export const configurationChecks: readonly DoctorCheck[] = [
   {

@@ -197,7 +197,16 @@ async function databaseFolder(context: DoctorContext): Promise<string> {
 }
 
 function privateFiles(context: DoctorContext): string[] {
-  const names = ['credentials.json', 'secrets.json', 'orchestrator.db', 'logs', 'run', 'backups'];
+  const names = [
+    'credentials.json',
+    'secrets.json',
+    'secrets.enc.json',
+    'secrets.key',
+    'orchestrator.db',
+    'logs',
+    'run',
+    'backups',
+  ];
   return names.map((name) => context.path(name)).filter((path) => existsSync(path));
 }
 

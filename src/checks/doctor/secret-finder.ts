@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { REDACTED, Redactor } from '../../domain/redact.js';
 import type { DoctorContext } from './context.js';
+import { storedValues } from './secrets.js';
 import { serverEnvironment } from './server-environment.js';
 
 /** Names of variables whose values are nobody's business. */
@@ -35,6 +36,7 @@ export async function secretFinder(context: DoctorContext): Promise<(text: strin
   register(readJson(context.path('credentials.json'))?.['token']);
   for (const entry of Object.values(readJson(context.path('secrets.json')) ?? {}))
     register(typeof entry === 'object' ? (entry as { value?: unknown } | null)?.value : entry);
+  for (const value of (await storedValues(context)).values()) register(value);
   return (text) =>
     SECRET_FORMS.reduce((hidden, form) => hidden.replace(form, REDACTED), redactor.redactText(text));
 }

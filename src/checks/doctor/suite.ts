@@ -9,6 +9,7 @@ import { processChecks } from './processes.js';
 import { offsetAt, runtimeChecks } from './runtime.js';
 import { serviceChecks } from './services.js';
 import { shellChecks } from './shell.js';
+import { secretStoreChecks } from './secrets.js';
 import { toolChecks } from './tools.js';
 import { workChecks } from './work.js';
 
@@ -30,6 +31,7 @@ export const doctor: Suite<DoctorContext, DoctorOptions> = {
   checks: [
     ...runtimeChecks,
     ...fileChecks,
+    ...secretStoreChecks,
     ...configurationChecks,
     ...databaseChecks,
     ...processChecks,

@@ -8,13 +8,12 @@ import type { Task } from '../../domain/task.js';
 import type { ServerImport, Tool } from '../../domain/tool.js';
 import { secretNamesIn } from '../../domain/tool-secrets.js';
 import { builtinTools } from '../../server/tools/builtin-tools.js';
-import { createSecretSource, type SecretSource } from '../../server/tools/secrets.js';
 import { createToolCallers } from '../../server/tools/tool-callers.js';
 import type { CheckTools } from '../check.js';
 import type { DoctorContext } from './context.js';
 import { broken, type DoctorCheck, doubtful, some } from './finding.js';
 import { probeOrigins } from './probe-origin.js';
-import { serverEnvironment } from './server-environment.js';
+import { secretsOf } from './secrets.js';
 
 const MCP_TIMEOUT_MS = 10_000;
 const LLM_TIMEOUT_MS = 5000;
@@ -58,7 +57,7 @@ export const toolChecks: readonly DoctorCheck[] = [
         for (const name of secretNamesIn(tool)) used.set(name, tool.address);
       for (const task of await liveTasks(context))
         for (const name of secretNamesIn(task.spec.pipeline)) used.set(name, task.name);
-      const there = new Set(await secretsOf(context).names());
+      const there = new Set(await (await secretsOf(context)).names());
       const missing = [...used].filter(([name]) => !there.has(name));
       if (missing.length === 0) return { used: used.size };
       const [first = ''] = missing[0] ?? [];
@@ -67,8 +66,8 @@ export const toolChecks: readonly DoctorCheck[] = [
           .slice(0, 5)
           .map(([name, by]) => `${by} needs the secret ${name}.`)
           .join('\n'),
-        why: 'Calls that need it fail. Secrets come from PAO_SECRET_NAME of the server, or secrets.json.',
-        command: `export PAO_SECRET_${first}=…`,
+        why: 'Calls that need it fail. pao secret set stores one; PAO_SECRET_NAME of the server, secrets.json or a command may give it as well.',
+        command: `pao secret set ${first}`,
         evidence: { missing: missing.map(([name]) => name) },
       });
     },
@@ -144,11 +143,6 @@ function usedBy({ spec }: Task): string[] {
   return [...new Set(uses)];
 }
 
-function secretsOf(context: DoctorContext, redactor = new Redactor()): SecretSource {
-  const { home } = context.place;
-  return createSecretSource({ home, environment: serverEnvironment(context), redactor });
-}
-
 function originsOf(tools: readonly Tool[]): string[] {
   const urls = tools.flatMap(({ http, mcp, llm }) => [
     http?.url,
@@ -179,7 +173,7 @@ async function checkMcp(context: DoctorContext, { signal, progress }: CheckTools
   const redactor = new Redactor();
   const callers = createToolCallers({
     clock: systemClock,
-    secrets: secretsOf(context, redactor),
+    secrets: await secretsOf(context, redactor),
     redactor,
     version: context.place.version,
   });
@@ -231,7 +225,7 @@ async function checkModels(context: DoctorContext, { signal }: CheckTools) {
     llm === undefined ? [] : [{ address, llm }],
   );
   const redactor = new Redactor();
-  const secrets = secretsOf(context, redactor);
+  const secrets = await secretsOf(context, redactor);
   const [wrong, doubts]: [string[], string[]] = [[], []];
   await Promise.all(
     models.map(async ({ address, llm }) => {

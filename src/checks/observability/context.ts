@@ -24,6 +24,8 @@ export interface ObservedSystem extends LiveSystem {
   packageRoot: string;
   /** Value of the secret {@link SECRET_NAME}, which the system has in its environment. */
   secret: string;
+  /** Values of the secrets that come from elsewhere, by name: a file, a command, and the store they are yet to be put in. */
+  planted: Readonly<Record<string, string>>;
   /** A second system whose clock can be put ahead, with one worker; started when it is first asked for. */
   withClock(): Promise<LiveSystem>;
   /** The Prometheus that was named, or one of the suite's own that scrapes this system; started when it is first asked for. */
@@ -32,6 +34,8 @@ export interface ObservedSystem extends LiveSystem {
 
 /** The secret that is planted, as a tool names it. */
 export const SECRET_NAME = 'OBSERVED';
+/** The one that is put into the encrypted store. */
+export const STORED_NAME = 'OBSERVED_STORE';
 
 /** How long a Prometheus that was named is given to answer at the start. */
 const ANSWER_MS = 5000;
@@ -49,11 +53,25 @@ export async function setUpObserved(
   const { packageRoot, signal } = options;
   const given = await givenPrometheus(options);
   const stub = await startStub();
-  const secret = randomBytes(24).toString('base64url');
+  const value = () => randomBytes(24).toString('base64url');
+  const secret = value();
+  const planted = { OBSERVED_FILE: value(), OBSERVED_COMMAND: value(), [STORED_NAME]: value() };
   const live = await setUpLiveSystem(options, progress, {
-    config: { log_level: 'debug' },
+    config: {
+      log_level: 'debug',
+      secrets: {
+        commands: {
+          OBSERVED_COMMAND: [process.execPath, '-e', 'process.stdout.write(process.env.PAO_TEST_SECRET)'],
+        },
+      },
+    },
     workers: 2,
-    env: { [`PAO_SECRET_${SECRET_NAME}`]: secret, OTEL_EXPORTER_OTLP_ENDPOINT: stub.url },
+    secrets: { OBSERVED_FILE: planted.OBSERVED_FILE },
+    env: {
+      [`PAO_SECRET_${SECRET_NAME}`]: secret,
+      PAO_TEST_SECRET: planted.OBSERVED_COMMAND,
+      OTEL_EXPORTER_OTLP_ENDPOINT: stub.url,
+    },
   }).catch(async (error: unknown) => {
     await stub.close();
     throw error;
@@ -66,12 +84,13 @@ export async function setUpObserved(
   return {
     ...live,
     has,
-    secrets: [...(live.secrets ?? []), secret],
+    secrets: [...(live.secrets ?? []), secret, ...Object.values(planted)],
     context: {
       ...live.context,
       stub,
       packageRoot,
       secret,
+      planted,
       async withClock() {
         second ??= EphemeralSystem.start({ packageRoot, signal, clock: new Date().toISOString() });
         const system = await second;

@@ -1,6 +1,7 @@
 import { hasScope, mayUseTool } from '../../domain/agent.js';
 import { cut, EXIT, invalidInput, PaoError, type Problem } from '../../domain/errors.js';
 import { canonicalJson } from '../../domain/json.js';
+import { nearest } from '../../domain/nearest.js';
 import { nearestZone } from '../../domain/nearest-zone.js';
 import { pipelineSchema, validatePipeline } from '../../domain/pipeline/index.js';
 import type { Pipeline } from '../../domain/pipeline/step.js';
@@ -12,6 +13,7 @@ import { salvageTask } from '../../domain/salvage-task.js';
 import type { Schedule } from '../../domain/schedule.js';
 import { type Task, type TaskSpec, taskSpecSchema } from '../../domain/task.js';
 import type { Tool } from '../../domain/tool.js';
+import { secretNamesIn } from '../../domain/tool-secrets.js';
 import type { ApiServices } from './operation.js';
 import { typicalRunMs } from './run-durations.js';
 
@@ -54,7 +56,8 @@ export async function checkTask(
       ...problems.filter(({ pointer }) => !below(pointer)),
     ]);
   }
-  if (problems.length === 0) return { spec: parsed.data, warnings };
+  if (problems.length === 0)
+    return { spec: parsed.data, warnings: [...warnings, ...(await missingSecrets(parsed.data, services))] };
   const onlyScopes = problems.every(({ message, hint }) =>
     missing.some((scope) => `${message} ${hint ?? ''}`.includes(scope)),
   );
@@ -103,6 +106,27 @@ function checkPipeline(
     );
   }
   return { found, missing: [...missing] };
+}
+
+/** Secrets that are named and not there: a warning, as another machine's worker may have them. */
+async function missingSecrets(spec: TaskSpec, { secrets }: ApiServices): Promise<ScheduleWarning[]> {
+  const named = secretNamesIn([spec.pipeline, spec.schedule]);
+  if (named.length === 0 || secrets === undefined) return [];
+  const there = await secrets.list().then(
+    (all) => all.map(({ name }) => name),
+    () => null,
+  );
+  if (there === null) return [];
+  return named
+    .filter((name) => !there.includes(name))
+    .map((name) => {
+      const near = nearest(name, there);
+      return {
+        code: 'secret_missing',
+        message: `There is no secret ${name} here: a step that needs it fails.`,
+        hint: near === null ? `pao secret set ${name}` : `Did you mean ${near}?`,
+      };
+    });
 }
 
 function checkSchedule(

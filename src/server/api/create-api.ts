@@ -19,6 +19,7 @@ import { eventOperations } from './operations/events.js';
 import { runOperations } from './operations/runs.js';
 import { systemOperations } from './operations/system.js';
 import { taskOperations } from './operations/tasks.js';
+import { secretOperations } from './operations/secrets.js';
 import { toolOperations } from './operations/tools.js';
 import { problemOf } from './problem.js';
 import { SignIn } from './sign-in.js';
@@ -32,6 +33,7 @@ export const operations: readonly Operation[] = [
   ...approvalOperations,
   ...agentOperations,
   ...eventOperations,
+  ...secretOperations,
   ...toolOperations,
   ...systemOperations,
 ];

@@ -13,6 +13,7 @@ import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import type { Tracer } from '../telemetry/tracing.js';
 import type { ToolCallContext, ToolResult } from '../tools/caller.js';
+import type { SecretSource } from '../tools/secrets.js';
 
 /** What the API needs from the rest of the server. */
 export interface ApiServices {
@@ -30,6 +31,8 @@ export interface ApiServices {
   tracer?: Tracer | null;
   redactor: Redactor;
   builtinTools: readonly Tool[];
+  /** What is known of secrets, never their values; nothing is said of them when it is left out. */
+  secrets?: Pick<SecretSource, 'list'>;
   callTool: (tool: Tool, input: unknown, context: ToolCallContext) => Promise<ToolResult>;
   importCatalog: (document: unknown) => Promise<{
     tools: Tool[];

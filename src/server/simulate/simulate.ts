@@ -234,7 +234,7 @@ function executorOf(
     catalog,
     redactor: new Redactor(),
     random: () => 0.5,
-    secrets: { resolve: async () => 'simulated', names: async () => [] },
+    secrets: { resolve: async () => 'simulated' },
     callTool: (tool, input, context) =>
       answer(tool, input, context, taskOf.get(context.runId ?? '')?.outputs ?? {}, clock),
   });

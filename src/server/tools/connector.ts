@@ -9,7 +9,7 @@ import type { SecretSource } from './secrets.js';
 /** What every connector works with. */
 export interface ConnectorServices {
   clock: Clock;
-  secrets: SecretSource;
+  secrets: Pick<SecretSource, 'resolve'>;
   guard: EgressGuard;
   /** `pao/<version>`, as the other side sees us. */
   userAgent: string;

@@ -1,8 +1,13 @@
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { PaoError } from '../../domain/errors.js';
+import { nearest } from '../../domain/nearest.js';
 import type { Redactor } from '../../domain/redact.js';
+import { isSecretName } from '../../domain/secret-name.js';
 import { ToolError } from '../../domain/tool-error.js';
+import { LocalSecrets } from '../secrets/local-secrets.js';
+import { readPrivate } from '../secrets/private-file.js';
+import { secretFromCommand } from '../secrets/secret-command.js';
 
 /** Who asks for a secret: a secret may be limited to certain tools and agents. */
 export interface SecretUse {
@@ -12,23 +17,43 @@ export interface SecretUse {
   agent?: string | undefined;
 }
 
+/** Where a secret comes from. */
+export type SecretOrigin = 'environment' | 'file' | 'store' | 'command';
+
+/** What may be said of a secret; never its value. */
+export interface SecretInfo {
+  name: string;
+  source: SecretOrigin;
+  /** Addresses that may use it, or prefixes that end in `*`; null: all. */
+  tools: string[] | null;
+  /** Names of agents that may use it; null: all. */
+  agents: string[] | null;
+  /** When it was stored last, where that is known. */
+  updatedAt: string | null;
+}
+
 /** Where the values behind `${secrets.NAME}` come from. */
 export interface SecretSource {
   /**
    * The value; it is registered with the redactor before it is handed out.
-   * @throws ToolError `config_error` when there is no such secret or its file is not safe, `auth` when this use is not
+   * @throws ToolError `config_error` when there is no such secret or its source is not safe, `auth` when this use is not
    *   allowed.
    */
   resolve(name: string, use: SecretUse): Promise<string>;
   /** Names that can be resolved now, sorted; never values. */
   names(): Promise<string[]>;
+  /** What there is, by name. A source that can not be read throws a ToolError. */
+  list(): Promise<SecretInfo[]>;
+  /** Hides every value that can be read now wherever it may turn up, not only after its first use. */
+  hideAll(): Promise<void>;
 }
 
-const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
 const ENVIRONMENT_PREFIX = 'PAO_SECRET_';
+/** How long a command's answer is used again, milliseconds: a `foreach` must not start it a thousand times. */
+const COMMAND_CACHE_MS = 60_000;
 
 const fileSchema = z.record(
-  z.string().regex(NAME),
+  z.string().refine(isSecretName),
   z.union([
     z.string().min(1),
     z.strictObject({
@@ -48,61 +73,140 @@ interface Secret {
 }
 
 export interface SecretSourceOptions {
-  /** The data directory (`PAO_HOME`); `secrets.json` in it is read when it is there. */
+  /** The data directory (`PAO_HOME`); `secrets.json` and the encrypted store in it are read when they are there. */
   home?: string | undefined;
   /** Environment to look for `PAO_SECRET_<NAME>` in. */
   environment?: Record<string, string | undefined> | undefined;
+  /** Programs to ask, by the name of the secret (`secrets.commands` of the configuration). */
+  commands?: Readonly<Record<string, readonly string[]>> | undefined;
+  /** Longest time such a program may take, milliseconds. */
+  commandTimeoutMs?: number | undefined;
   redactor: Redactor;
+  /** Told of each use that was allowed. */
+  onUsed?: ((name: string, use: SecretUse) => void) | undefined;
+  /** For how long a command answered; real time when left out. */
+  monotonic?: (() => number) | undefined;
 }
 
 /**
- * Secrets from `PAO_SECRET_<NAME>` in the environment, else from `secrets.json` in the data directory:
- * `{"NAME": "value"}` or `{"NAME": {"value": …, "tools": ["telegram.*"], "agents": ["planner"]}}`. The file is read again when it
- * changes, and refused when others on the machine could read it.
+ * Secrets, looked for in this order: `PAO_SECRET_<NAME>` in the environment; `secrets.json` in the data directory
+ * (`{"NAME": "value"}` or `{"NAME": {"value": …, "tools": ["telegram.*"], "agents": ["planner"]}}`); the encrypted store
+ * (`pao secret set`); a command of the configuration. Files are read again when they change, and refused when others on
+ * the machine could read them.
  */
 export function createSecretSource(options: SecretSourceOptions): SecretSource {
-  const environment = options.environment ?? {};
-  const file = options.home === undefined ? undefined : join(options.home, 'secrets.json');
-  let cached: { stamp: string; secrets: Map<string, Secret> } | undefined;
+  const { home, redactor, environment = {}, commands = {} } = options;
+  const monotonic = options.monotonic ?? (() => performance.now());
+  const file = home === undefined ? undefined : join(home, 'secrets.json');
+  const store = home === undefined ? null : new LocalSecrets({ home, environment });
+  let cachedFile: { stamp: string; secrets: Map<string, Secret> } | null = null;
+  let cachedStore: { stamp: string; secrets: Map<string, Secret> } | null = null;
+  const answers = new Map<string, { value: Promise<string>; until: number }>();
 
-  const fromFile = async (): Promise<Map<string, Secret>> => {
-    if (file === undefined) return new Map();
-    const read = await readSecretFile(file, cached);
-    cached = read;
-    return read?.secrets ?? new Map();
+  const hide = (secrets: ReadonlyMap<string, Secret>) => {
+    for (const { value } of secrets.values()) redactor.register(value);
+  };
+
+  const fromFile = async (): Promise<ReadonlyMap<string, Secret>> => {
+    const read = file === undefined ? null : await readPrivate(file);
+    if (read === null) cachedFile = null;
+    else if (cachedFile?.stamp !== read.stamp) {
+      cachedFile = { stamp: read.stamp, secrets: parseSecretFile(file as string, read.text) };
+      hide(cachedFile.secrets);
+    }
+    return cachedFile?.secrets ?? new Map();
+  };
+
+  const fromStore = async (): Promise<ReadonlyMap<string, Secret>> => {
+    const stamp = (await store?.stamp()) ?? null;
+    if (stamp === null || store === null) cachedStore = null;
+    else if (cachedStore?.stamp !== stamp) {
+      cachedStore = { stamp, secrets: await store.readAll() };
+      hide(cachedStore.secrets);
+    }
+    return cachedStore?.secrets ?? new Map();
+  };
+
+  const fromCommand = async (name: string): Promise<Secret | undefined> => {
+    const argv = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    if (argv === undefined) return undefined;
+    const known = answers.get(name);
+    if (known !== undefined && known.until > monotonic()) return { value: await known.value };
+    const value = secretFromCommand(name, argv, environment, options.commandTimeoutMs ?? 10_000);
+    answers.set(name, { value, until: monotonic() + COMMAND_CACHE_MS });
+    // A failure is not kept: the next call asks again.
+    value.catch(() => answers.delete(name));
+    return { value: await value };
+  };
+
+  const find = async (name: string): Promise<Secret | undefined> => {
+    const given = environment[ENVIRONMENT_PREFIX + name];
+    if (given) return { value: given };
+    return (await fromFile()).get(name) ?? (await fromStore()).get(name) ?? (await fromCommand(name));
+  };
+
+  const list = async (): Promise<SecretInfo[]> => {
+    const found = new Map<string, SecretInfo>();
+    const add = (
+      name: string,
+      source: SecretOrigin,
+      rest: Partial<Secret> & { updated_at?: string } = {},
+    ) => {
+      if (found.has(name)) return;
+      const { tools = null, agents = null, updated_at: updatedAt = null } = rest;
+      found.set(name, { name, source, tools, agents, updatedAt });
+    };
+    for (const [key, value] of Object.entries(environment))
+      if (key.startsWith(ENVIRONMENT_PREFIX) && value)
+        add(key.slice(ENVIRONMENT_PREFIX.length), 'environment');
+    for (const [name, { tools, agents }] of await fromFile()) add(name, 'file', { tools, agents });
+    for (const one of (await store?.list()) ?? []) add(one.name, 'store', one);
+    for (const name of Object.keys(commands)) add(name, 'command');
+    return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   };
 
   return {
     async resolve(name, use) {
-      if (!NAME.test(name))
+      if (!isSecretName(name))
         throw new ToolError('config_error', `"${name.slice(0, 64)}" is not the name of a secret.`);
-      const fromEnvironment = environment[ENVIRONMENT_PREFIX + name];
-      const secret: Secret | undefined = fromEnvironment
-        ? { value: fromEnvironment }
-        : (await fromFile()).get(name);
+      const secret = await asToolError(() => find(name));
       if (!secret) {
+        const near = nearest(name, await this.names().catch(() => []));
+        const meant = near === null ? '' : ` Did you mean ${near}?`;
         throw new ToolError(
           'config_error',
-          `There is no secret ${name}: set ${ENVIRONMENT_PREFIX}${name} in the environment of the server, or add "${name}" to ${file ?? 'secrets.json'}.`,
+          `There is no secret ${name}: pao secret set ${name} stores one, or set ${ENVIRONMENT_PREFIX}${name} in the environment of the server.${meant}`,
         );
       }
-      options.redactor.register(secret.value);
+      redactor.register(secret.value);
       if (!allows(secret.tools, use.tool) || !allows(secret.agents, use.agent)) {
         const who = [use.agent && `agent ${use.agent}`, use.tool && `tool ${use.tool}`]
           .filter(Boolean)
           .join(', ');
         throw new ToolError('auth', `Secret ${name} is not allowed for ${who || 'this use'}.`);
       }
+      options.onUsed?.(name, use);
       return secret.value;
     },
-    async names() {
-      const names = new Set((await fromFile()).keys());
-      for (const [key, value] of Object.entries(environment)) {
-        if (key.startsWith(ENVIRONMENT_PREFIX) && value) names.add(key.slice(ENVIRONMENT_PREFIX.length));
-      }
-      return [...names].sort();
+    names: async () => (await asToolError(list)).map(({ name }) => name),
+    list: () => asToolError(list),
+    async hideAll() {
+      for (const [key, value] of Object.entries(environment))
+        if (key.startsWith(ENVIRONMENT_PREFIX) && value) redactor.register(value);
+      await asToolError(fromFile);
+      await asToolError(fromStore);
     },
   };
+}
+
+/** What a source says in words, as the error of a tool call. */
+async function asToolError<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof PaoError)) throw error;
+    throw new ToolError('config_error', error.message, { cause: error });
+  }
 }
 
 function allows(patterns: string[] | undefined, name: string | undefined): boolean {
@@ -111,36 +215,6 @@ function allows(patterns: string[] | undefined, name: string | undefined): boole
   return patterns.some((pattern) =>
     pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name,
   );
-}
-
-async function readSecretFile(
-  path: string,
-  before: { stamp: string; secrets: Map<string, Secret> } | undefined,
-): Promise<{ stamp: string; secrets: Map<string, Secret> } | undefined> {
-  let handle: Awaited<ReturnType<typeof open>>;
-  try {
-    handle = await open(path, 'r');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new ToolError('config_error', `Cannot read ${path}: ${(error as Error).message}.`, {
-      cause: error,
-    });
-  }
-  try {
-    // The open file is asked, not the path: between the two it could have been exchanged.
-    const stat = await handle.stat();
-    if (process.platform !== 'win32' && (stat.mode & 0o077) !== 0) {
-      throw new ToolError(
-        'config_error',
-        `${path} can be read by others on this machine; run: chmod 600 ${path}`,
-      );
-    }
-    const stamp = `${stat.ino}:${stat.size}:${stat.mtimeMs}`;
-    if (before?.stamp === stamp) return before;
-    return { stamp, secrets: parseSecretFile(path, await handle.readFile('utf8')) };
-  } finally {
-    await handle.close();
-  }
 }
 
 function parseSecretFile(path: string, text: string): Map<string, Secret> {

@@ -24,7 +24,7 @@ const DISCOVER_TIMEOUT_MS = 30_000;
 
 export interface ToolCallerOptions {
   clock: Clock;
-  secrets: SecretSource;
+  secrets: Pick<SecretSource, 'resolve'>;
   /** Everything an error says passes through it. */
   redactor: Redactor;
   /** Version of this program, for the User-Agent header. */

@@ -35,7 +35,7 @@ export interface StepCallerOptions {
   /** Looks again for a tool that was not there. */
   findNewTool: (address: string) => Promise<Tool | null>;
   callTool: (tool: Tool, input: unknown, context: ToolCallContext) => Promise<ToolResult>;
-  secrets: SecretSource;
+  secrets: Pick<SecretSource, 'resolve'>;
   now: () => number;
   random: () => number;
   tracer?: Tracer | null;

@@ -60,7 +60,7 @@ function watchWith(notify: object) {
   const config = configSchema.parse({ notify: { webhook: url, after: 2, cooldown: '1h', ...notify } });
   const callers = createToolCallers({
     clock: system.clock,
-    secrets: { resolve: async () => '', names: async () => [] },
+    secrets: { resolve: async () => '' },
     redactor: new Redactor(),
   });
   return new FailureWatch({

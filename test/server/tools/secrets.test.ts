@@ -58,11 +58,11 @@ describe('a secret', () => {
     }
   });
 
-  it('that is missing names both places where it could be', async () => {
+  it('that is missing names the places where it could be put', async () => {
     const error = await failureOf(source().resolve('NOPE', {}));
     expect(error).toMatchObject({ kind: 'config_error', retryable: false });
     expect(error.message).toContain('PAO_SECRET_NOPE');
-    expect(error.message).toContain(join(home, 'secrets.json'));
+    expect(error.message).toContain('pao secret set NOPE');
     expect(await failureOf(source().resolve('../etc', {}))).toMatchObject({ kind: 'config_error' });
   });
 

@@ -63,6 +63,8 @@ export const eventAnswer = z.looseObject({ id: z.string(), topic: z.string(), cr
 
 export const toolAnswer = z.looseObject({ address: z.string(), description: z.string().nullish() });
 
+export const secretAnswer = z.looseObject({ name: z.string(), source: z.string() });
+
 export const agendaAnswer = z.looseObject({
   from: instant,
   until: instant,

@@ -138,6 +138,14 @@ export const toolDefinitions: readonly ToolDefinition[] = [
     isReadOnly: true,
   },
   {
+    name: 'secret_list',
+    operation: 'secret_list',
+    title: 'List secrets',
+    description:
+      'Lists the names of the secrets you may use in a step as ${secrets.NAME}. Values are never shown; a person sets them with pao secret set.',
+    answer: answers.pageOf(answers.secretAnswer),
+  },
+  {
     name: 'task_cancel',
     operation: 'task_cancel',
     title: 'Cancel a task',

@@ -1,0 +1,21 @@
+import { BaseCommand, LOCAL_FLAGS } from '../../cli/base-command.js';
+import { Args } from '../../cli/flags.js';
+import { noSuchSecret, openLocalSecrets } from '../../cli/local-secrets.js';
+
+/** Takes a secret out of the encrypted store. */
+export default class SecretDelete extends BaseCommand<typeof SecretDelete> {
+  static override summary = 'Delete a stored secret';
+  static override description =
+    'Steps that need it fail from the next call on. Backups of the data directory still have it, sealed.';
+  static override examples = ['<%= config.bin %> secret delete TELEGRAM_TOKEN'];
+  static override baseFlags = LOCAL_FLAGS as typeof BaseCommand.baseFlags;
+  static override args = { name: Args.string({ description: 'Its name', required: true }) };
+
+  async run(): Promise<{ name: string; deleted: true }> {
+    const { name } = this.args;
+    const store = await openLocalSecrets(this.dataDirectory(), this.process);
+    if (!(await store.delete(name))) throw await noSuchSecret(store, name);
+    this.out.success(`Deleted the secret ${name}`);
+    return { name, deleted: true };
+  }
+}
