@@ -83,6 +83,7 @@ const LAYERS = {
         'server/bus/bus.ts',
         'server/telemetry/',
         'server/tools/',
+        'server/budget/',
         'server/config.ts',
         'domain/',
       ],

@@ -7,8 +7,12 @@ export const NANO_USD = 1_000_000_000;
 export const BYTES_PER_TOKEN = 2.3;
 
 /** What a budget can bound. `calls` are requests to tools outside; `runs` are runs that began. */
-const BUDGET_UNITS = ['tokens', 'usd', 'calls', 'runs'] as const;
-type BudgetUnit = (typeof BUDGET_UNITS)[number];
+export const BUDGET_UNITS = ['tokens', 'usd', 'calls', 'runs'] as const;
+export type BudgetUnit = (typeof BUDGET_UNITS)[number];
+
+/** Whose budget it is, and for how long. */
+export const BUDGET_SCOPES = ['run', 'task_day', 'agent_day', 'global_day'] as const;
+export type BudgetScope = (typeof BUDGET_SCOPES)[number];
 
 const whole = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 const perCall = {
@@ -18,8 +22,19 @@ const perCall = {
 };
 
 /** What may be used from midnight to midnight. */
-const perDaySchema = z.strictObject({ ...perCall, runs: whole.optional() });
+export const perDaySchema = z.strictObject({ ...perCall, runs: whole.optional() });
 const onExceed = z.enum(['skip', 'pause']).default('skip');
+
+/** What one run may use, over all its attempts. */
+const perRunSchema = z.strictObject(perCall);
+
+/** The budget of a task; its day is that of the task's zone. */
+export const taskBudgetSchema = z.strictObject({
+  per_run: perRunSchema.optional(),
+  per_day: perDaySchema.optional(),
+  /** `skip`: what would go above it is not done; `pause`: nor is anything later, until a person resumes the task. */
+  on_exceed: onExceed,
+});
 
 /** The budget of all tasks of an agent; without a zone its day is that of the system. */
 export const agentBudgetSchema = z.strictObject({
@@ -28,7 +43,8 @@ export const agentBudgetSchema = z.strictObject({
   on_exceed: onExceed,
 });
 
-type BudgetLimits = z.infer<typeof perDaySchema>;
+export type BudgetLimits = z.infer<typeof perDaySchema>;
+export type TaskBudget = z.infer<typeof taskBudgetSchema>;
 export type AgentBudget = z.infer<typeof agentBudgetSchema>;
 
 /** What was used, or is about to be. */

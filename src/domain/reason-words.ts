@@ -6,6 +6,7 @@ export const REASON_WORDS: Record<string, string> = {
   dedupe: 'the same dedupe key had run within its window',
   snoozed: 'the task was snoozed, or this one was skipped by hand',
   paused: 'the task was paused',
+  budget: 'its budget did not reach',
   condition: 'the condition was not true',
   unchanged: 'nothing had changed since its step last did its work',
   loop: 'its event came out of a chain of runs and events that is too long: it goes in a circle',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { taskBudgetSchema } from './budget.js';
 import { pipelineSchema, retrySchema } from './pipeline/step.js';
 import { durationText, scheduleSchema } from './schedule.js';
 
@@ -68,6 +69,8 @@ export const taskSpecSchema = z.strictObject({
   /** Worker tags a worker must all have to take the runs of this task. */
   runs_on: z.array(label(50)).max(10).optional(),
   monitor: monitorSchema.optional(),
+  /** What its runs may use; checked before each call. */
+  budget: taskBudgetSchema.optional(),
   pipeline: pipelineSchema,
 });
 

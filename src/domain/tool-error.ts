@@ -16,7 +16,8 @@ export type ToolErrorKind =
   | 'config_error'
   | 'blocked'
   | 'too_large'
-  | 'unknown_outcome';
+  | 'unknown_outcome'
+  | 'budget';
 
 const RETRYABLE: ReadonlySet<ToolErrorKind> = new Set<ToolErrorKind>([
   'timeout',

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { parseDuration } from '../domain/duration.js';
 import { EXIT, invalidInput, PaoError, type Problem } from '../domain/errors.js';
 import { problemsFromZod } from '../domain/problems-from-zod.js';
+import { perDaySchema } from '../domain/budget.js';
 import { durationText } from '../domain/schedule.js';
 import { isSecretName } from '../domain/secret-name.js';
 import type { OpenStoreOptions } from './store/open.js';
@@ -96,6 +97,12 @@ export const configSchema = z.strictObject({
       every: durationText(1000).default('60s'),
     })
     .optional(),
+  /** What all agents together may use from midnight to midnight, in `timezone`. */
+  budget: z
+    .strictObject({ per_day: perDaySchema, on_exceed: z.enum(['skip', 'pause']).default('skip') })
+    .optional(),
+  /** What models cost: a file, seen from the data directory; `prices.yaml` there when left out. */
+  prices: z.string().min(1).optional(),
   rate_limit: z
     .strictObject({ per_second: z.int().min(1).default(200), burst: z.int().min(1).default(1000) })
     .default({ per_second: 200, burst: 1000 }),
@@ -119,6 +126,7 @@ export const configSchema = z.strictObject({
 });
 
 export type Config = z.infer<typeof configSchema>;
+export type GlobalBudget = NonNullable<Config['budget']>;
 export type ConfigInput = z.input<typeof configSchema>;
 export type ConfigSource = 'flag' | 'environment' | 'file' | 'default';
 
@@ -134,6 +142,7 @@ const ENVIRONMENT: Record<string, { key: keyof Config; read: (text: string) => u
   PAO_WORKER_CONCURRENCY: { key: 'worker_concurrency', read: numeric },
   PAO_LOG_LEVEL: { key: 'log_level', read: String },
   PAO_TIMEZONE: { key: 'timezone', read: String },
+  PAO_PRICES: { key: 'prices', read: String },
 };
 
 /** Environment variables that are settings. */

@@ -246,6 +246,7 @@ async function startWorker(base: Base): Promise<StartedService> {
   const leaseMs = parseDuration(config.lease);
   const catalog = new ToolCatalog({ store, builtin: tools.builtinTools, monotonic: () => clock.monotonic() });
   const executor = new RunExecutor({
+    budgets: tools.budgets,
     store,
     clock,
     logger,
@@ -416,12 +417,14 @@ async function loadTools({ init, store, clock, logger, redactor, observations }:
     { createSecretSource },
     { noteSecretUse },
     { importCatalog },
+    budget,
   ] = await Promise.all([
     import('./tools/tool-callers.js'),
     import('./tools/builtin-tools.js'),
     import('./tools/secrets.js'),
     import('./tools/secret-use.js'),
     import('./tools/import.js'),
+    import('./budget/open-budgets.js'),
   ]);
   const secrets = createSecretSource({
     home: init.home,
@@ -443,6 +446,7 @@ async function loadTools({ init, store, clock, logger, redactor, observations }:
   });
   return {
     secrets,
+    budgets: budget.openBudgets({ init, store, clock, observer: observations }),
     builtinTools,
     callers,
     importCatalog: (document: unknown) => importCatalog(document, callers),

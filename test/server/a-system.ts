@@ -9,6 +9,7 @@ import type { Run, RunStatus, StepRun } from '../../src/domain/run.js';
 import { type Task, type TaskInput, taskSpecSchema } from '../../src/domain/task.js';
 import { type Tool, type ToolInput, toolSchema } from '../../src/domain/tool.js';
 import { firstDue } from '../../src/server/api/task-service.js';
+import type { Budgets } from '../../src/server/budget/budgets.js';
 import { MemoryBus } from '../../src/server/bus/memory-bus.js';
 import { Scheduler } from '../../src/server/scheduler/scheduler.js';
 import { openStore } from '../../src/server/store/open.js';
@@ -55,6 +56,8 @@ export async function startTestSystem(options: {
   secrets?: Record<string, string>;
   /** Puts faults between the services and the store. */
   wrapStore?: (store: Store) => Store;
+  /** Decides what may be paid for. */
+  budgets?: (store: Store, clock: VirtualClock) => Budgets;
   /** Errors of the services are expected. */
   quiet?: boolean;
 }): Promise<TestSystem> {
@@ -79,6 +82,7 @@ export async function startTestSystem(options: {
   await reliableStore.createAgent(agent, null);
   const store = options.wrapStore?.(reliableStore) ?? reliableStore;
   const scheduler = new Scheduler({ store, bus, clock, logger });
+  const budgets = options.budgets?.(store, clock);
   const workers: Worker[] = [];
   const redactor = new Redactor();
   const system: TestSystem = {
@@ -92,6 +96,7 @@ export async function startTestSystem(options: {
       const monotonic = () => performance.now();
       const catalog = new ToolCatalog({ store, builtin: options.builtin ?? [], monotonic, maxAgeMs: 0 });
       const executor = new RunExecutor({
+        ...(budgets === undefined ? {} : { budgets }),
         store,
         clock: { now: () => clock.now(), monotonic },
         logger,

@@ -1,3 +1,4 @@
+import { BUDGET_SCOPES } from '../budget.js';
 import { RUN_TRIGGERS } from '../run.js';
 import { TASK_STATES } from '../task.js';
 
@@ -201,6 +202,24 @@ export const METRICS: readonly MetricDefinition[] = [
     type: 'gauge',
     labels: { tool: null },
     help: '1 while calls to the tool are cut off after repeated failure, in any worker.',
+  },
+  {
+    name: 'model_tokens_total',
+    type: 'counter',
+    labels: { direction: ['input', 'output'] },
+    help: 'Tokens that models used, as they said or as reserved where nobody said.',
+  },
+  {
+    name: 'model_cost_usd_total',
+    type: 'counter',
+    labels: {},
+    help: 'US dollars that models cost, by the price table; models without a price are not in it.',
+  },
+  {
+    name: 'budget_refusals_total',
+    type: 'counter',
+    labels: { scope: BUDGET_SCOPES },
+    help: 'Calls and runs that were not begun because a budget did not reach, by whose budget.',
   },
   {
     name: 'egress_blocked_total',

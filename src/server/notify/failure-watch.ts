@@ -5,6 +5,7 @@ import { isFinal, type Run, type RunStatus } from '../../domain/run.js';
 import type { Task } from '../../domain/task.js';
 import type { Bus } from '../bus/bus.js';
 import type { Config } from '../config.js';
+import { pauseTask } from '../pause-task.js';
 import type { Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import { type Notice, noticeOf } from './notice.js';
@@ -166,14 +167,9 @@ export class FailureWatch {
   /** @returns whether it was active and is paused now. */
   async #pause(task: Task, failures: number, last: Run): Promise<boolean> {
     const { store, clock, bus, logger, observer } = this.options;
-    if (task.state !== 'active') return false;
     const cause = last.error?.message ?? last.reason ?? 'no reason was recorded';
-    const stateReason = `failed ${failures} times in a row: ${cause}`.slice(0, 500);
-    const now = clock.now();
-    const paused: Task = { ...task, state: 'paused', stateReason, version: task.version + 1, updatedAt: now };
-    if (!(await store.updateTask(paused, task.version, 'system'))) return false;
-    const details = { name: task.name, reason: stateReason, run_id: last.id };
-    await store.appendAudit({ at: now, actor: 'system', action: 'task.paused', target: task.id, details });
+    const reason = `failed ${failures} times in a row: ${cause}`;
+    if (!(await pauseTask(store, task, reason, { run_id: last.id }, clock.now()))) return false;
     bus.publish('schedule', { reason: 'task' });
     observer.add('tasks_auto_paused_total');
     logger.warn(

@@ -15,6 +15,7 @@ export function outcomeOfError(error: ToolError): CallOutcome | null {
     case 'invalid_input':
     case 'config_error':
     case 'auth':
+    case 'budget':
       return null;
     case 'timeout':
     case 'too_large':

@@ -1,5 +1,25 @@
 import type { ToolUsage } from '../../domain/tool-error.js';
 
+/** What one request to a model may use. */
+export interface CallEstimate {
+  tool: string;
+  model: string;
+  inputTokens: number;
+  outputTokens: number;
+}
+
+/** Asked before everything that costs something. */
+export interface CallBudget {
+  /** Counts one call. @throws ToolError `budget` when there have been as many as there may be. */
+  count(tool: string): Promise<void>;
+  /**
+   * Sets aside what a request may use.
+   * @returns says what it used; null: nobody knows, and all of it counts.
+   * @throws ToolError `budget` when it does not reach.
+   */
+  reserve(estimate: CallEstimate): Promise<(used: ToolUsage | null) => Promise<void>>;
+}
+
 /** What a call needs to know about the run it belongs to. */
 export interface ToolCallContext {
   /** Aborts the call; the call then ends as `canceled`. */
@@ -17,6 +37,8 @@ export interface ToolCallContext {
   timezone?: string;
   /** Name of the agent on whose behalf the call is made; limits which secrets it may use. */
   agent?: string;
+  /** Pays for it; without one it is not counted. */
+  budget?: CallBudget;
 }
 
 /** What a call that succeeded gave. */

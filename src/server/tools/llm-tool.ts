@@ -11,7 +11,7 @@ import {
   resolveSecrets,
 } from './connector.js';
 import { fillText, parseTemplate, secretsIn } from './connector-template.js';
-import { sendHttp } from './http-request.js';
+import { type HttpResponse, sendHttp } from './http-request.js';
 import { reasonIn, statusError } from './http-status.js';
 import {
   anthropicWire,
@@ -76,14 +76,17 @@ export class LlmCaller {
         content: `That answer cannot be used: ${found.problem} Answer again with nothing but the corrected JSON${first.truncated ? ', and shorter' : ''}.`,
       },
     ];
-    const second = await this.#ask(call, connector, model, repair, spent);
+    let second: ChatAnswer;
+    try {
+      second = await this.#ask(call, connector, model, repair, spent);
+    } catch (error) {
+      if (!(error instanceof ToolError) || error.kind !== 'budget') throw error;
+      throw unusable(`${found.problem} It was not asked again: ${error.message}`, found.pointer, spent);
+    }
     const repaired = readStructured(second, input.schema);
     if (repaired.problem === null) return answerOf(repaired.value, second, spent);
     if (second.truncated) throw truncated(spent);
-    throw new ToolError('invalid_output', `The model's answer does not fit the schema: ${repaired.problem}`, {
-      ...(repaired.pointer === undefined ? {} : { pointer: repaired.pointer }),
-      usage: spent.total(),
-    });
+    throw unusable(repaired.problem, repaired.pointer, spent);
   }
 
   async #ask(
@@ -129,18 +132,37 @@ export class LlmCaller {
     const wire: LlmWire = connector.provider === 'anthropic' ? anthropicWire : openaiWire;
     const url = new URL(`${connector.base_url.replace(/\/+$/, '')}/${wire.path}`);
     const body = JSON.stringify(wire.body(connector, request));
-    const response = await sendHttp(
-      this.#services.guard,
-      {
-        method: 'POST',
-        url,
-        headers: await this.#headers(call, connector, wire),
-        body,
-        grants: call.tool.grants ?? [],
-      },
-      call.deadline,
-    );
+    const headers = await this.#headers(call, connector, wire);
+    const estimate: ToolUsage = {
+      input_tokens: Math.ceil(Buffer.byteLength(body) / BYTES_PER_TOKEN),
+      output_tokens: request.maxOutputTokens,
+      estimated: true,
+    };
+    const settle = await call.context.budget?.reserve({
+      tool: call.tool.address,
+      model: request.model,
+      inputTokens: estimate.input_tokens,
+      outputTokens: estimate.output_tokens,
+    });
+    /** What was sent counts as well when the provider is silent: a budget must never be undercharged. */
+    const settleWith = async (used: ToolUsage | null): Promise<void> => {
+      if (used !== NO_USAGE) spent.add(used ?? estimate);
+      await settle?.(used);
+    };
+    let response: HttpResponse;
+    try {
+      const grants = call.tool.grants ?? [];
+      response = await sendHttp(
+        this.#services.guard,
+        { method: 'POST', url, headers, body, grants },
+        call.deadline,
+      );
+    } catch (error) {
+      await settleWith(neverArrived(error) ? NO_USAGE : null);
+      throw error;
+    }
     if (response.status !== 200) {
+      await settleWith(isRefused(response.status) ? NO_USAGE : null);
       const said = parseAnswer(response, 'auto', { lenient: true });
       const error = statusError(call.tool.address, response, said, this.#services.clock.now());
       throw isFormatComplaint(response.status, said)
@@ -150,21 +172,21 @@ export class LlmCaller {
           })
         : error;
     }
-    const answer = wire.read(parseAnswer(response, 'json'));
+    let answer: ChatAnswer | undefined;
+    try {
+      answer = wire.read(parseAnswer(response, 'json'));
+    } catch (error) {
+      await settleWith(null);
+      throw error;
+    }
     if (!answer) {
+      await settleWith(null);
       throw new ToolError(
         'invalid_output',
         `${url.host} gave an answer that is not one of a ${connector.provider} endpoint.`,
       );
     }
-    // What was sent is counted as well when the provider is silent: a budget must never be undercharged.
-    spent.add(
-      answer.usage ?? {
-        input_tokens: Math.ceil(Buffer.byteLength(body) / BYTES_PER_TOKEN),
-        output_tokens: request.maxOutputTokens,
-        estimated: true,
-      },
-    );
+    await settleWith(answer.usage ?? null);
     if (answer.refusal !== undefined) {
       throw new ToolError('refused', `The model refused: ${reasonIn(answer.refusal)}`);
     }
@@ -282,6 +304,20 @@ function withSchema(
     : [{ role: 'system', content: rule }, ...messages];
 }
 
+/** The provider did nothing that it would charge for. */
+const NO_USAGE: ToolUsage = { input_tokens: 0, output_tokens: 0 };
+
+/** Nothing was sent, or the other side can not have begun. */
+const neverArrived = (error: unknown): boolean =>
+  error instanceof ToolError &&
+  error.outcomeKnown &&
+  error.kind !== 'too_large' &&
+  error.kind !== 'invalid_output';
+
+/** Turned away before any model was asked; what fails later (500, 502, 504) may have been charged. */
+const isRefused = (status: number): boolean =>
+  status < 500 || status === 501 || status === 503 || status === 529;
+
 /** Whether an endpoint said no to the form of structured output, and not to the request as such. */
 function isFormatComplaint(status: number, body: unknown): boolean {
   if (status !== 400 && status !== 422 && status !== 501) return false;
@@ -323,6 +359,13 @@ function readStructured(answer: ChatAnswer, schema: Record<string, unknown>): St
 function withoutFence(text: string): string {
   const match = /^\s*```[a-z]*\s*\n([\s\S]*?)\n?\s*```\s*$/i.exec(text);
   return (match?.[1] ?? text).trim();
+}
+
+function unusable(problem: string, pointer: string | undefined, spent: Spent): ToolError {
+  return new ToolError('invalid_output', `The model's answer does not fit the schema: ${problem}`, {
+    ...(pointer === undefined ? {} : { pointer }),
+    usage: spent.total(),
+  });
 }
 
 function truncated(spent: Spent): ToolError {

@@ -79,6 +79,7 @@ export function createToolCallers(options: ToolCallerOptions): ToolCallers {
   };
 
   const callOnce = async (tool: Tool, input: unknown, context: ToolCallContext): Promise<ConnectorAnswer> => {
+    if (tool.kind === 'http' || tool.kind === 'mcp') await context.budget?.count(tool.address);
     const own = tool.timeout === undefined ? null : tryParseDuration(tool.timeout);
     const deadline = startDeadline(
       context.signal,

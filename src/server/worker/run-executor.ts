@@ -6,6 +6,8 @@ import { evaluateCondition, evaluateExpression, renderTemplate } from '../../dom
 import { TemplateError } from '../../domain/pipeline/template-error.js';
 import type { Redactor } from '../../domain/redact.js';
 import type { RunError } from '../../domain/run.js';
+import { ToolError } from '../../domain/tool-error.js';
+import type { Budgets, Payer } from '../budget/budgets.js';
 import type { Completion, LeasedRun, Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ObservationBuffer } from '../telemetry/observation-buffer.js';
@@ -30,6 +32,8 @@ export interface RunExecutorOptions extends Omit<StepCallerOptions, 'findTool' |
   logger: Logger;
   catalog: ToolCatalog;
   redactor: Redactor;
+  /** Decides what may be paid for; without it nothing is counted. */
+  budgets?: Budgets;
 }
 
 /** How a pipeline ended in this attempt. */
@@ -111,6 +115,15 @@ export class RunExecutor {
     if (leased.agentDisabled)
       return { ending: failed({ kind: 'forbidden', message: 'The agent of this task was deleted.' }) };
     if (signal.aborted) return { ending: stopped(stopCause(signal)) };
+    const payer = payerOf(leased);
+    const patiently = <T>(ask: () => Promise<T>) => untilStopped(ask, signal);
+    const { budgets } = this.options;
+    try {
+      await budgets?.beginRun(payer, patiently);
+    } catch (error) {
+      if (!(error instanceof ToolError)) throw error;
+      return { ending: error.kind === 'budget' ? notPaidFor(error, leased) : stopped(stopCause(signal)) };
+    }
     const { agentId } = leased.run;
     const event = await insistently(() => this.#eventOf(leased), signal);
     const agent = await insistently(() => this.#agentName(agentId), signal);
@@ -133,6 +146,7 @@ export class RunExecutor {
       monotonic: () => clock.monotonic(),
       observations,
       agent,
+      budgetFor: budgets === undefined ? null : (stepId) => budgets.forCalls(payer, stepId, patiently),
     };
     if (plan.check !== null && leased.run.trigger === 'condition') {
       const verdict = await this.#observeCondition(plan.check, leased, frame);
@@ -298,8 +312,7 @@ export class RunExecutor {
     const reason = outcome.type === 'unknown' ? 'unknown_outcome' : outcome.reason;
     const policy = planned.step.on_error ?? 'fail';
     if (policy === 'fail') {
-      if (outcome.type === 'unknown') return { status: 'partial', reason, error: outcome.error };
-      return { status: outcome.exhausted ? 'dead' : 'failed', reason, error: outcome.error };
+      return endOf(outcome) as Ending;
     }
     frame.state.tolerated.push(reason);
     if (planned.fallback !== null) this.#bind(planned, this.#renderFallback(planned, frame), frame);
@@ -359,7 +372,14 @@ export class RunExecutor {
     if (bad.status === 'canceled') return { type: 'stopped', cause: 'canceled' };
     const error = bad.error ?? { kind: bad.reason ?? 'failed', message: 'A parallel step failed.' };
     if (bad.reason === 'unknown_outcome') return { type: 'unknown', error };
-    return { type: 'failed', reason: bad.reason ?? 'failed', error, exhausted: bad.status === 'dead' };
+    const skipped = bad.status === 'skipped';
+    return {
+      type: 'failed',
+      reason: bad.reason ?? 'failed',
+      error,
+      exhausted: bad.status === 'dead',
+      skipped,
+    };
   }
 
   /** The step that stands for its items: the first outcome that is not plainly done decides. */
@@ -397,6 +417,8 @@ function endOf(outcome: CallOutcome): Ending | null {
   if (outcome.type === 'later') {
     return { status: outcome.status, reason: outcome.reason, error: outcome.error, runAt: outcome.runAt };
   }
+  if (outcome.type === 'failed' && outcome.skipped === true)
+    return { status: 'skipped', reason: outcome.reason, error: outcome.error };
   if (outcome.type === 'failed') {
     return { status: outcome.exhausted ? 'dead' : 'failed', reason: outcome.reason, error: outcome.error };
   }
@@ -412,6 +434,28 @@ function stopped(cause: ReturnType<typeof stopCause>): Ending | null {
   if (cause === 'timeout')
     return failed({ kind: 'timeout', message: 'The task ran longer than its timeout.' });
   return { status: 'canceled', reason: 'canceled', error: null };
+}
+
+/** Who pays for what a run does. */
+function payerOf({ run, spec, agentBudget }: LeasedRun): Payer & { runId: string } {
+  return {
+    runId: run.id,
+    task: { id: run.taskId, zone: spec.schedule?.timezone ?? null, budget: spec.budget },
+    agent: { id: run.agentId, budget: agentBudget },
+  };
+}
+
+/** A run that was not begun: there have been as many as the budget lets there be. */
+function notPaidFor(error: ToolError, { run }: LeasedRun): Ending {
+  const hint = `pao task show ${run.taskName}`;
+  return { status: 'skipped', reason: 'budget', error: { kind: 'budget', message: error.message, hint } };
+}
+
+/** As {@link insistently}. @throws ToolError `canceled` when the run was stopped before the store answered. */
+async function untilStopped<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  const answer = await insistently(ask, signal);
+  if (answer === STOPPED) throw new ToolError('canceled', 'The run was stopped.');
+  return answer;
 }
 
 const failed = (error: RunError): Ending => ({ status: 'failed', reason: error.kind, error });

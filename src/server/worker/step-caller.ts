@@ -9,7 +9,7 @@ import type { Tool } from '../../domain/tool.js';
 import type { StepWrite } from '../store/store.js';
 import type { ObservationBuffer } from '../telemetry/observation-buffer.js';
 import type { Tracer } from '../telemetry/tracing.js';
-import type { ToolCallContext, ToolResult } from '../tools/caller.js';
+import type { CallBudget, ToolCallContext, ToolResult } from '../tools/caller.js';
 import type { SecretSource } from '../tools/secrets.js';
 import type { PlannedStep } from './plan.js';
 import { retryDelay } from './retry.js';
@@ -21,8 +21,8 @@ export type CallOutcome =
   | { type: 'skipped'; reason: string; output: unknown }
   /** It will be tried again, or looked at again, at `runAt`. */
   | { type: 'later'; status: 'queued' | 'waiting'; runAt: number; reason: string; error: RunError | null }
-  /** It failed for good. `exhausted`: only because its retries are used up. */
-  | { type: 'failed'; reason: string; error: RunError; exhausted: boolean }
+  /** It failed for good. `exhausted`: only because its retries are used up. `skipped`: it was never done (budget). */
+  | { type: 'failed'; reason: string; error: RunError; exhausted: boolean; skipped?: boolean }
   /** It went out and its outcome was lost. */
   | { type: 'unknown'; error: RunError }
   /** The run ends or moves elsewhere: canceled, interrupted, lease lost, run timeout. */
@@ -54,6 +54,8 @@ export interface CallFrame {
   observations: ObservationBuffer;
   /** Name of the agent the run belongs to; limits which secrets it may use. */
   agent: string;
+  /** What pays for a step's calls; null: nothing is counted. */
+  budgetFor: ((stepId: string) => CallBudget) | null;
 }
 
 const DEFAULT_TIMEOUT_MS = 60_000;
@@ -234,6 +236,7 @@ export class StepCaller {
         attempt: begun.attempts,
         timezone: frame.scope.zone,
         agent: frame.agent,
+        ...(frame.budgetFor === null ? {} : { budget: frame.budgetFor(begun.stepId) }),
       });
       const seconds = (frame.monotonic() - began) / 1000;
       this.#trace(begun, tool, frame, seconds, null);
@@ -334,6 +337,7 @@ export class StepCaller {
       return { type: 'stopped', cause };
     }
     if (sent) return this.#unknown(frame, record, error.message);
+    if (error.kind === 'budget') return this.#overBudget(frame, record, error);
     const runTimeIsUp = frame.deadline - frame.monotonic() <= 0;
     if (error.retryable && !runTimeIsUp && begun.attempts <= planned.retry.max) {
       const delay = retryDelay(planned.retry, begun.attempts, this.options.random(), error.retryAfterMs);
@@ -364,6 +368,29 @@ export class StepCaller {
     );
     if (outcome.type === 'failed') outcome.exhausted = error.retryable && error.retryAfterMs === undefined;
     return outcome;
+  }
+
+  /** Nothing was sent: the step is skipped, unless an attempt before this one went out and failed. */
+  #overBudget(frame: CallFrame, record: StepWrite, error: ToolError): CallOutcome {
+    const attempts = record.attempts - 1;
+    if (attempts > 0)
+      return this.#fail(frame, { ...record, attempts }, 'budget', error.message, budgetHint(frame));
+    const runError = { ...toError(error, record), hint: budgetHint(frame) };
+    const put = frame.state.put({
+      ...record,
+      attempts,
+      status: 'skipped',
+      reason: 'budget',
+      finishedAt: this.options.now(),
+      error: runError,
+    });
+    return {
+      type: 'failed',
+      reason: 'budget',
+      error: put.error ?? runError,
+      exhausted: false,
+      skipped: true,
+    };
   }
 
   #fail(
@@ -422,13 +449,15 @@ interface Prepared {
 /** What an earlier attempt recorded and what stands. */
 export function outcomeOf(step: StepWrite): CallOutcome | null {
   if (step.status === 'succeeded') return { type: 'done', output: step.output };
-  if (step.status === 'skipped')
+  if (step.status === 'skipped' && step.reason !== 'budget')
     return { type: 'skipped', reason: step.reason ?? 'condition', output: step.output };
   const error = step.error ?? {
     kind: step.reason ?? 'failed',
     message: 'failed in an earlier attempt',
     step: step.stepId,
   };
+  if (step.status === 'skipped')
+    return { type: 'failed', reason: 'budget', error, exhausted: false, skipped: true };
   if (step.status === 'failed')
     return { type: 'failed', reason: step.reason ?? 'failed', error, exhausted: false };
   if (step.status === 'unknown') return { type: 'unknown', error };
@@ -453,6 +482,8 @@ const usageOf = (usage: NonNullable<ToolResult['usage']>) => ({
   outputTokens: usage.output_tokens,
   ...(usage.estimated === true ? { estimated: true } : {}),
 });
+
+const budgetHint = ({ state }: CallFrame) => `pao task show ${state.leased.run.taskName}`;
 
 /** A write was refused: the run is another worker's now. */
 function lostLease({ observations }: CallFrame): CallOutcome {

@@ -1,0 +1,214 @@
+import {
+  type AgentBudget,
+  type BudgetAccount,
+  type BudgetLimits,
+  type BudgetRefusal,
+  type BudgetScope,
+  NOTHING_SPENT,
+  type Spend,
+  type TaskBudget,
+} from '../../domain/budget.js';
+import type { Clock } from '../../domain/clock.js';
+import { newId } from '../../domain/ids.js';
+import type { Observer } from '../../domain/observability/observer.js';
+import { localDayOf } from '../../domain/pipeline/instants.js';
+import { ToolError } from '../../domain/tool-error.js';
+import type { GlobalBudget } from '../config.js';
+import { pauseTask } from '../pause-task.js';
+import type { BudgetReservation, Store } from '../store/store.js';
+import type { CallBudget, CallEstimate } from '../tools/caller.js';
+import { costOf, type Price, type PriceTable } from './prices.js';
+import { refusalWords, unknownPriceWords } from './refusal-words.js';
+
+/** Whose money it is. */
+export interface Payer {
+  runId: string | null;
+  /** Null for a call outside any task. */
+  task: { id: string; zone: string | null; budget: TaskBudget | undefined } | null;
+  agent: { id: string; budget: AgentBudget | null };
+}
+
+/** Asks the store, again where it is away for a moment. */
+type Ask = <T>(ask: () => Promise<T>) => Promise<T>;
+const once: Ask = (ask) => ask();
+
+/** An account with what is to be done when it is used up. */
+export interface PaidFrom extends BudgetAccount {
+  scope: BudgetScope;
+  /** The local day it is for, if it is for a day. */
+  day: string | null;
+  onExceed: 'skip' | 'pause';
+}
+
+export interface BudgetsOptions {
+  store: Pick<
+    Store,
+    'reserveBudget' | 'settleBudget' | 'getSpent' | 'getTask' | 'updateTask' | 'appendAudit'
+  >;
+  prices: PriceTable;
+  clock: Pick<Clock, 'now'>;
+  observer: Observer;
+  /** What all agents together may use. */
+  global: GlobalBudget | undefined;
+  /** IANA zone of the days of agents without one, of tasks without one, and of all. */
+  timezone: string;
+}
+
+/** Decides before anything is paid for whether it may be, and keeps the books (agents.md B.3). */
+export class Budgets {
+  constructor(private readonly options: BudgetsOptions) {}
+
+  get prices(): PriceTable {
+    return this.options.prices;
+  }
+
+  /** Every sum that what a payer pays for now is part of. */
+  accountsOf({ runId, task, agent }: Payer): PaidFrom[] {
+    const { global, timezone, clock } = this.options;
+    const now = clock.now();
+    const agentZone = agent.budget?.timezone ?? timezone;
+    const [taskDay, agentDay, globalDay] = [task?.zone ?? agentZone, agentZone, timezone].map(
+      (zone) => localDayOf(now, zone).date,
+    ) as [string, string, string];
+    const onTask = task?.budget?.on_exceed ?? 'skip';
+    const account = (
+      scope: BudgetScope,
+      key: string,
+      limits: BudgetLimits | undefined,
+      onExceed: PaidFrom['onExceed'],
+      day: string | null,
+    ): PaidFrom => ({ scope, key, limits: limits ?? {}, onExceed, day });
+    return [
+      ...(runId === null ? [] : [account('run', `run:${runId}`, task?.budget?.per_run, onTask, null)]),
+      ...(task === null
+        ? []
+        : [account('task_day', `task:${task.id}:${taskDay}`, task.budget?.per_day, onTask, taskDay)]),
+      account(
+        'agent_day',
+        `agent:${agent.id}:${agentDay}`,
+        agent.budget?.per_day,
+        agent.budget?.on_exceed ?? 'skip',
+        agentDay,
+      ),
+      account('global_day', `all:${globalDay}`, global?.per_day, global?.on_exceed ?? 'skip', globalDay),
+    ];
+  }
+
+  /** What the accounts of a payer have now, in their order. */
+  async spent(payer: Payer): Promise<(PaidFrom & { used: Spend })[]> {
+    const accounts = this.accountsOf(payer);
+    const used = await this.options.store.getSpent(accounts.map(({ key }) => key));
+    return accounts.map((account) => ({ ...account, used: used.get(account.key) ?? NOTHING_SPENT }));
+  }
+
+  /**
+   * Counts a run that begins; once for all its attempts.
+   * @throws ToolError `budget` when there have been as many as there may be.
+   */
+  async beginRun(payer: Payer & { runId: string }, ask: Ask): Promise<void> {
+    const accounts = this.accountsOf(payer);
+    if (accounts.every(({ limits }) => limits.runs === undefined)) return;
+    const entry = { ...this.#entry(payer, null, null, null), id: `start/${payer.runId}` };
+    await this.#reserve(payer, { ...entry, amount: { ...NOTHING_SPENT, runs: 1 } }, accounts, ask, true);
+  }
+
+  /** The budget of the calls of one payer. @param stepId the step that makes them. */
+  forCalls(payer: Payer, stepId: string | null, ask: Ask = once): CallBudget {
+    return {
+      count: async (tool) => {
+        const accounts = this.accountsOf(payer);
+        if (accounts.every(({ limits }) => limits.calls === undefined)) return;
+        const entry = this.#entry(payer, stepId, tool, null);
+        await this.#reserve(payer, { ...entry, amount: { ...NOTHING_SPENT, calls: 1 } }, accounts, ask, true);
+      },
+      reserve: (estimate) => this.#reserveTokens(payer, stepId, estimate, ask),
+    };
+  }
+
+  async #reserveTokens(payer: Payer, stepId: string | null, estimate: CallEstimate, ask: Ask) {
+    const { tool, model } = estimate;
+    const accounts = this.accountsOf(payer);
+    const price = await this.prices.find(tool, model);
+    const inUsd = accounts.find(({ limits }) => limits.usd !== undefined);
+    if (price === null && inUsd !== undefined) {
+      const words = unknownPriceWords(model, this.prices.path, await this.prices.problem());
+      await this.#refuse(payer, inUsd, words);
+    }
+    const amount = amountFor(price, estimate.inputTokens, estimate.outputTokens);
+    const entry = { ...this.#entry(payer, stepId, tool, model), amount };
+    await this.#reserve(payer, entry, accounts, ask, false);
+    return async (used: { input_tokens: number; output_tokens: number } | null): Promise<void> => {
+      const input = used?.input_tokens ?? estimate.inputTokens;
+      const output = used?.output_tokens ?? estimate.outputTokens;
+      const spent = amountFor(price, input, output);
+      const { store, clock, observer } = this.options;
+      await ask(() =>
+        store.settleBudget({
+          id: entry.id,
+          spent,
+          inputTokens: input,
+          outputTokens: output,
+          estimated: used === null,
+          now: clock.now(),
+        }),
+      );
+      observer.add('model_tokens_total', { direction: 'input' }, input);
+      observer.add('model_tokens_total', { direction: 'output' }, output);
+      observer.add('model_cost_usd_total', {}, spent.nanoUsd / 1e9);
+    };
+  }
+
+  #entry(payer: Payer, stepId: string | null, tool: string | null, model: string | null) {
+    const at = this.options.clock.now();
+    const { runId, task, agent } = payer;
+    return {
+      id: newId('bud', at),
+      runId,
+      taskId: task?.id ?? null,
+      agentId: agent.id,
+      stepId,
+      tool,
+      model,
+      at,
+    };
+  }
+
+  async #reserve(
+    payer: Payer,
+    entry: BudgetReservation,
+    accounts: readonly PaidFrom[],
+    ask: Ask,
+    settled: boolean,
+  ): Promise<void> {
+    const refusal = await ask(() => this.options.store.reserveBudget(entry, accounts, { settled }));
+    if (refusal === null) return;
+    const account = accounts.find(({ key }) => key === refusal.key) as PaidFrom;
+    await this.#refuse(payer, account, refusalWords(account, refusal), refusal);
+  }
+
+  /** @throws ToolError always. */
+  async #refuse(payer: Payer, account: PaidFrom, words: string, refusal?: BudgetRefusal): Promise<never> {
+    const { observer, store, clock } = this.options;
+    observer.add('budget_refusals_total', { scope: account.scope });
+    if (account.onExceed === 'pause' && payer.task !== null) {
+      const task = await store.getTask(payer.task.id);
+      const details = { run_id: payer.runId, budget: account.scope };
+      if (task !== null) await pauseTask(store, task, `budget: ${words}`, details, clock.now());
+    }
+    throw new ToolError('budget', words, {
+      details: {
+        scope: account.scope,
+        on_exceed: account.onExceed,
+        ...(refusal === undefined ? {} : { unit: refusal.unit, limit: refusal.limit, used: refusal.used }),
+      },
+    });
+  }
+}
+
+const amountFor = (price: Price | null, input: number, output: number): Spend => ({
+  tokens: input + output,
+  nanoUsd: price === null ? 0 : costOf(price, input, output),
+  calls: 1,
+  runs: 0,
+  unpriced: price === null ? 1 : 0,
+});
