@@ -45,6 +45,8 @@ export interface TaskObject {
   timeout: string;
   params: Record<string, unknown>;
   runs_on: string[] | null;
+  /** What its runs may use, as it was written. */
+  budget: TaskInput['budget'] | null;
   tags: string[] | null;
   pipeline: Record<string, unknown>[];
   /** The next occurrence that is not left out. */
@@ -61,6 +63,56 @@ export interface TaskObject {
   created_by?: string;
   /** The run inside which it was created; null: from outside of any. */
   created_in_run?: string | null;
+  /** Of one task: what it may cost; null when it asks no model. */
+  estimate?: EstimateObject | null;
+  /** Of one task: what it has used since midnight in its zone. */
+  spent_today?: SpentTodayObject;
+}
+
+/** What was used; money in US dollars. */
+export interface SpendObject {
+  tokens: number;
+  usd: number;
+  calls: number;
+  runs: number;
+  /** Of the calls, those whose money is not in `usd`. */
+  calls_of_unknown_price: number;
+  /** The same in words. */
+  words: string;
+}
+
+/** What was used of a budget of a day. */
+export interface SpentTodayObject extends SpendObject {
+  day: string;
+  limits: { tokens?: number; usd?: number; calls?: number; runs?: number };
+}
+
+/** What a task can cost at most, in so far as it is known before it runs. */
+export interface EstimateObject {
+  per_run: { calls: number; tokens: number; usd: number | null };
+  per_day: { runs: number; calls: number; tokens: number; usd: number | null } | null;
+  /** What models are given is not all written in the task. */
+  open_input: boolean;
+  unknown_prices: string[];
+  words: string;
+}
+
+/** One request to a model that a run paid for. */
+export interface PaidRequestObject {
+  id: string;
+  step: string | null;
+  tool: string | null;
+  model: string | null;
+  /** `reserved`: under way, or cut off; counts in full. */
+  state: 'reserved' | 'settled';
+  reserved_tokens: number;
+  input_tokens: number | null;
+  output_tokens: number | null;
+  tokens: number;
+  /** Null: its price is not known. */
+  usd: number | null;
+  estimated: boolean;
+  at: string;
 }
 
 /** What becomes of a task that is handed in. */
@@ -147,6 +199,8 @@ export interface RunObject {
   trace_id: string | null;
   worker_id: string | null;
   steps?: StepObject[];
+  /** What it paid for; of one run. */
+  spent?: SpendObject & { estimated: boolean; requests: PaidRequestObject[] };
 }
 
 /** A question that a run waits with. */
@@ -176,6 +230,10 @@ export interface AgentObject {
   scopes: string[];
   /** How many tasks it may have; null: as many as the configuration says. */
   max_tasks?: number | null;
+  /** What all its tasks together may use in a day. */
+  budget: AgentBudgetObject | null;
+  /** Of one agent: what it has used since midnight in its zone. */
+  spent_today?: SpentTodayObject;
   disabled_at: string | null;
   created_at: string;
   updated_at: string;
@@ -195,6 +253,18 @@ export interface SecretObject {
   updated_at: string | null;
   last_used_at?: string | null;
   last_used_by?: { tool: string | null; agent: string | null } | null;
+}
+
+/** The budget of an agent. */
+export interface AgentBudgetObject {
+  per_day: {
+    tokens?: number | undefined;
+    usd?: number | undefined;
+    calls?: number | undefined;
+    runs?: number | undefined;
+  };
+  timezone?: string | undefined;
+  on_exceed?: string | undefined;
 }
 
 /** What is known of a token; never its secret. */

@@ -2,6 +2,7 @@ import { EXIT, notFound, PaoError } from '../domain/errors.js';
 import { isFinal } from '../domain/run.js';
 import type { TaskInput } from '../domain/task.js';
 import type {
+  AgentBudgetObject,
   AgentObject,
   ApprovalObject,
   ChangedTaskObject,
@@ -340,12 +341,21 @@ export class PaoClient {
       name: string;
       title?: string | undefined;
       scopes?: string[] | undefined;
+      budget?: AgentBudgetObject | undefined;
       /** Of its token. */
       expires_in_seconds?: number | undefined;
     },
     options: CallOptions = {},
   ): Promise<CreatedAgentObject> {
     return this.#send('POST', '/v1/agents', agent, options);
+  }
+
+  updateAgent(
+    id: string,
+    changes: { title?: string | null; scopes?: string[]; budget?: AgentBudgetObject | null },
+    options: CallOptions = {},
+  ): Promise<AgentObject> {
+    return this.#send('PATCH', `/v1/agents/${encodeURIComponent(id)}`, changes, options);
   }
 
   createToken(

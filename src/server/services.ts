@@ -362,6 +362,7 @@ async function startApi(base: Base): Promise<StartedService> {
     metrics,
     tracer,
     redactor,
+    budgets: tools.budgets,
     builtinTools: tools.builtinTools,
     callTool: (tool, input, context) => tools.callers.call(tool, input, context),
     secrets: tools.secrets,

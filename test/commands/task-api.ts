@@ -1,11 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { silentObserver } from '../../src/domain/observability/observer.js';
 import { Redactor } from '../../src/domain/redact.js';
 import { ToolError } from '../../src/domain/tool-error.js';
+import { openBudgets } from '../../src/server/budget/open-budgets.js';
 import { configSchema } from '../../src/server/config.js';
 import { bootstrapAdmin } from '../../src/server/api/bootstrap-admin.js';
 import { createApi } from '../../src/server/api/create-api.js';
+import type { ServiceInit } from '../../src/server/supervisor/service-messages.js';
 import { createHealth } from '../../src/server/telemetry/health.js';
 import { silentLogger } from '../../src/server/telemetry/logger.js';
 import { createMetrics } from '../../src/server/telemetry/metrics.js';
@@ -64,6 +67,12 @@ export async function startTaskApi(): Promise<TaskApi> {
     health: createHealth({ ...shared, home: folder, startedAt: clock.now(), fallbacks: [] }),
     metrics: await createMetrics({ ...shared, workersDesired: 1 }),
     redactor: new Redactor(),
+    budgets: openBudgets({
+      store,
+      clock,
+      observer: silentObserver,
+      init: { config, home: folder } as ServiceInit,
+    }),
     builtinTools,
     callTool: async (_tool, input) => ({ output: input, durationMs: 0 }),
     importCatalog: async () => ({ tools: [], problems: [] }),

@@ -1,4 +1,6 @@
-import type { AgentObject, TokenObject } from '../../client/api-objects.js';
+import type { AgentBudgetObject, AgentObject, TokenObject } from '../../client/api-objects.js';
+import { BUDGET_UNITS } from '../../domain/budget.js';
+import { unitWords } from '../../domain/budget-words.js';
 import type { Output } from '../output.js';
 import type { Column } from '../table.js';
 import { visible } from '../visible.js';
@@ -20,6 +22,29 @@ const TOKEN_COLUMNS: readonly Column<TokenObject>[] = [
   { header: 'REVOKED', value: (token) => token.revoked_at },
 ];
 
+function budgetPairs({ budget, spent_today: spent }: AgentObject): (readonly [string, string])[] {
+  if (budget === null && (spent === undefined || spent.words === 'nothing')) return [];
+  const zone = budget?.timezone === undefined ? '' : ` (${visible(budget.timezone)})`;
+  return [
+    [
+      'Budget',
+      budget === null ? 'none' : `${limitWords(budget.per_day)} a day${zone}, then ${budget.on_exceed}`,
+    ],
+    ...(spent === undefined ? [] : [['Spent today', visible(spent.words)] as const]),
+  ];
+}
+
+const limitWords = (limits: AgentBudgetObject['per_day']): string =>
+  BUDGET_UNITS.flatMap((unit) => (limits[unit] === undefined ? [] : [unitWords(unit, limits[unit])])).join(
+    ', ',
+  ) || 'nothing bounded';
+
+/** Shows what an agent may use, and what it has. */
+export function showAgentBudget(out: Output, agent: AgentObject): void {
+  const pairs = budgetPairs(agent);
+  out.pairs(pairs.length === 0 ? [['Budget', 'none']] : pairs);
+}
+
 /** Shows one agent and what is known of its tokens. */
 export function showAgent(out: Output, agent: AgentObject): void {
   out.pairs([
@@ -27,6 +52,7 @@ export function showAgent(out: Output, agent: AgentObject): void {
     ['Id', agent.id],
     ...(agent.title === null ? [] : [['Title', visible(agent.title)] as const]),
     ['Scopes', agent.scopes.join(' ') || 'none'],
+    ...budgetPairs(agent),
     ['Created', agent.created_at],
     ...(agent.disabled_at === null ? [] : [['Revoked', agent.disabled_at] as const]),
   ]);

@@ -46,6 +46,7 @@ function pairsOf(run: RunObject): (readonly [string, string])[] {
     ['took', run.duration_ms === null ? null : formatDuration(run.duration_ms)],
     ['attempt', run.attempt > 1 ? String(run.attempt) : null],
     ['task version', String(run.task_version)],
+    ['spent', spentText(run)],
     ['params', Object.keys(run.params).length === 0 ? null : visible(JSON.stringify(run.params))],
     ['event', run.event_id],
     ['of run', run.parent_run_id],
@@ -53,6 +54,11 @@ function pairsOf(run: RunObject): (readonly [string, string])[] {
     ['trace', run.trace_id],
   ];
   return pairs.filter((pair): pair is [string, string] => pair[1] !== null);
+}
+
+function spentText({ spent }: RunObject): string | null {
+  if (spent === undefined || spent.words === 'nothing') return null;
+  return `${spent.words}${spent.estimated ? ' (estimated in part)' : ''}`;
 }
 
 /** @returns whether something was left out. */

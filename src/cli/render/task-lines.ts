@@ -27,6 +27,7 @@ export function changeLines(task: ChangedTaskObject, out: Output): void {
   const moved = before.length !== next.length || before.some(({ at }, index) => at !== next[index]?.at);
   if (moved) occurrenceLines(before, task.timezone, out, 'was ');
   occurrenceLines(next, task.timezone, out);
+  costLine(task, out);
 }
 
 /** What a person should know of a schedule, on stderr. */
@@ -69,6 +70,7 @@ export function showTask(task: TaskObject, out: Output, now: number): void {
       ['agent', task.agent_id],
       ...(task.tags?.length ? [['tags', visible(task.tags.join(', '))] as const] : []),
       ...(task.runs_on?.length ? [['runs on', visible(task.runs_on.join(', '))] as const] : []),
+      ...costPairs(task),
       ...(Object.keys(task.params).length === 0
         ? []
         : [['params', visible(JSON.stringify(task.params))] as const]),
@@ -80,6 +82,21 @@ export function showTask(task: TaskObject, out: Output, now: number): void {
   task.pipeline.forEach((step, index) => {
     out.line(`  ${index + 1}. ${visible(String(step['id'] ?? ''))}  ${paint.dim(visible(stepKind(step)))}`);
   });
+}
+
+/** What it may cost and has cost; nothing for a task that asks no model and has no budget. */
+function costPairs({ estimate, budget, spent_today: spent }: TaskObject): (readonly [string, string])[] {
+  if (!estimate && budget === null && (spent === undefined || spent.words === 'nothing')) return [];
+  return [
+    ...(estimate ? [['may cost', visible(estimate.words)] as const] : []),
+    ...(budget === null ? [] : [['over budget', budget?.on_exceed === 'pause' ? 'pause' : 'skip'] as const]),
+    ...(spent === undefined ? [] : [['spent today', visible(spent.words)] as const]),
+  ];
+}
+
+/** What a task that was handed in may cost. */
+export function costLine({ estimate }: TaskObject, out: Output): void {
+  if (estimate) out.line(`  ${out.paint.dim('cost')}  ${visible(estimate.words)}`);
 }
 
 const agoText = (at: string | null, now: number) => (at === null ? '' : ` (${fromNow(at, now)})`);

@@ -18,6 +18,7 @@ const KEYS = [
   'timeout',
   'params',
   'runs_on',
+  'budget',
   'pipeline',
 ] as const satisfies readonly (keyof TaskObject)[];
 

@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.js';
 import { Flags } from '../../cli/flags.js';
-import { occurrenceLines, warningLines } from '../../cli/render/task-lines.js';
+import { costLine, occurrenceLines, warningLines } from '../../cli/render/task-lines.js';
 import type { ChangedTaskObject } from '../../client/api-objects.js';
 import { PaoClient } from '../../client/pao-client.js';
 
@@ -33,6 +33,7 @@ export default class TaskCreate extends BaseCommand<typeof TaskCreate> {
         items.push(created);
         this.out.line(`${created.name}  created  ${this.out.paint.dim(created.words)}`);
         occurrenceLines(created.next_occurrences.slice(0, 3), created.timezone, this.out);
+        costLine(created, this.out);
         warningLines(created.warnings, this.out);
       } catch (error) {
         throw withFilePositions(error, document);

@@ -31,6 +31,7 @@ schedule:
 concurrency: { key: briefing }
 retry: { max: 2, backoff: exponential_jitter, base: 2s, cap: 60s }
 timeout: 5m
+budget: { per_run: { tokens: 20000 }, per_day: { tokens: 60000 }, on_exceed: skip } # checked before each call; usd needs prices.yaml
 params:
   lat: 47.01 # where you are
   lon: 28.86

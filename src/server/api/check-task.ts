@@ -14,6 +14,7 @@ import type { Schedule } from '../../domain/schedule.js';
 import { type Task, type TaskSpec, taskSpecSchema } from '../../domain/task.js';
 import type { Tool } from '../../domain/tool.js';
 import { secretNamesIn } from '../../domain/tool-secrets.js';
+import { checkBudget } from './check-budget.js';
 import type { ApiServices } from './operation.js';
 import { typicalRunMs } from './run-durations.js';
 
@@ -42,9 +43,15 @@ export async function checkTask(
   const problems: Problem[] = [];
   const { previous } = check;
   const runMs = previous === undefined ? undefined : await typicalRunMs(previous.id, services.store);
-  const warnings = checkSchedule(written.schedule, services, problems, previous, runMs);
-  const { found, missing } = checkPipeline(written, await loadTools(services), check.scopes);
+  const warnings = [...checkSchedule(written.schedule, services, problems, previous, runMs)];
+  const tools = await loadTools(services);
+  const { found, missing } = checkPipeline(written, tools, check.scopes);
   problems.push(...found);
+  if (parsed.success) {
+    const budget = await checkBudget(parsed.data, tools, services);
+    problems.push(...budget.problems);
+    warnings.push(...budget.warnings);
+  }
   if (check.name !== undefined && (input as { name?: unknown } | null)?.name !== check.name)
     problems.unshift({ pointer: '/name', message: `must be ${check.name}, as in the path` });
   if (!parsed.success) {

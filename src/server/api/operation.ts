@@ -4,6 +4,7 @@ import type { Clock } from '../../domain/clock.js';
 import type { TraceContext } from '../../domain/observability/trace.js';
 import type { Redactor } from '../../domain/redact.js';
 import type { Tool } from '../../domain/tool.js';
+import type { Budgets } from '../budget/budgets.js';
 import type { Bus } from '../bus/bus.js';
 import type { Config } from '../config.js';
 import type { Store } from '../store/store.js';
@@ -30,6 +31,7 @@ export interface ApiServices {
   /** Where spans go; none when no collector is configured. */
   tracer?: Tracer | null;
   redactor: Redactor;
+  budgets: Budgets;
   builtinTools: readonly Tool[];
   /** What is known of secrets, never their values; nothing is said of them when it is left out. */
   secrets?: Pick<SecretSource, 'list'>;

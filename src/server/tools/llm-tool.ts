@@ -23,7 +23,7 @@ import {
   type StructuredMode,
 } from './llm-wire.js';
 
-const DEFAULT_MAX_OUTPUT_TOKENS = 1024;
+export const DEFAULT_MAX_OUTPUT_TOKENS = 1024;
 const LADDERS: Record<LlmConnector['provider'], readonly StructuredMode[]> = {
   openai: ['json_schema', 'json_object', 'prompt'],
   anthropic: ['json_schema', 'prompt'],

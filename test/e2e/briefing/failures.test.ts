@@ -198,6 +198,38 @@ describe('F6: the model is busy, or the key is wrong', () => {
   });
 });
 
+describe('F7: the budget does not reach', () => {
+  const budget = (on_exceed: string) => ({ per_run: { tokens: 500 }, on_exceed });
+
+  it('asks no model and sends the fallback', async () => {
+    const found = await run((task) => {
+      task.budget = budget('skip');
+    });
+    expect(found).toMatchObject({ status: 'partial', reason: 'budget' });
+    expect(prompts()).toHaveLength(0);
+    expect(step(found, 'plan')).toMatchObject({ status: 'skipped', reason: 'budget', attempts: 0 });
+    expect(sent()).toEqual(['Briefing (no AI): 4 events, 3 unread.']);
+    const shown = await pao.cli(['run', 'show', found.id]);
+    expect(shown.stdout).toContain('this run may use 500 tokens and has used 0 tokens');
+  });
+
+  it('without a fallback skips the run, and pauses the task where it is to', async () => {
+    const { id } = await apply((task) => {
+      task.budget = budget('pause');
+      delete stepOf(task, 'plan').on_error;
+    });
+    const found = await runTask(pao, id);
+    expect(found).toMatchObject({ status: 'skipped', reason: 'budget' });
+    expect(prompts()).toHaveLength(0);
+    expect(sent()).toEqual([]);
+    const { body } = await pao.api<Json>('GET', `/v1/tasks/${id}`);
+    expect(body).toMatchObject({
+      state: 'paused',
+      state_reason: expect.stringMatching(/^budget: .*500 tokens/),
+    });
+  });
+});
+
 describe('F8: a manual run beside another one of the day', () => {
   it('makes two runs and one message, and shows the first outcome in the second', async () => {
     const { id } = await apply();

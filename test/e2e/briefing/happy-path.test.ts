@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LLMock } from '@copilotkit/aimock';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DEMO_MODEL } from '../../../src/demo/chat-server.js';
 import { type Pao, startPao, until } from '../start-pao.js';
 import {
   applyTask,
@@ -9,6 +10,7 @@ import {
   briefingTask,
   CLOCK,
   finishedRun,
+  type Json,
   MAIL_SECRET,
   type RunView,
   runsOf,
@@ -21,6 +23,10 @@ const BRIEF = {
   text: 'Standup 09:30, dentist 14:00, snow.',
   must_dos: ['Q4 numbers', 'Sign contract', 'Dentist'],
 };
+
+const BUDGET = { per_run: { tokens: 4000, usd: 0.05 }, per_day: { usd: 0.1 }, on_exceed: 'skip' };
+/** 512 tokens at $0.25 and 64 at $2 for a million. */
+const COST = 0.000256;
 
 let llm: LLMock;
 let world: World;
@@ -48,7 +54,11 @@ beforeAll(async () => {
   pao = await startPao({ clock: CLOCK });
   world.writeSecrets(pao.home);
   await pao.json(['tool', 'import', 'tools.yaml'], { cwd: world.directory });
-  await pao.json(['task', 'apply', 'briefing.yaml'], { cwd: world.directory });
+  writeFileSync(
+    join(pao.home, 'prices.yaml'),
+    `models: { ${DEMO_MODEL}: { input: 0.25, output: 2 } } # US dollars for a million tokens\n`,
+  );
+  await applyTask(pao, { ...briefingTask(world), budget: BUDGET });
   const { body } = await pao.api<{ items: { id: string; name: string }[] }>('GET', '/v1/tasks');
   taskId = body.items.find((task) => task.name === 'morning-briefing')?.id as string;
   const fired = await until(
@@ -115,6 +125,43 @@ describe('the morning briefing', () => {
     expect(world.mail.calls).toEqual([{ count: 5 }]);
     expect(world.telegram.requests).toHaveLength(1);
     expect(step(run, 'plan').usage).toMatchObject({ input_tokens: 512, output_tokens: 64 });
+  });
+
+  it('books what the model used, once, and no more than it had set aside', async () => {
+    const spent = { tokens: 576, usd: COST, calls: 1 };
+    expect(run.spent).toMatchObject({
+      ...spent,
+      estimated: false,
+      requests: [
+        {
+          step: 'plan',
+          model: DEMO_MODEL,
+          state: 'settled',
+          input_tokens: 512,
+          output_tokens: 64,
+          tokens: 576,
+          usd: COST,
+        },
+      ],
+    });
+    const [request] = (run.spent as { requests: { reserved_tokens: number }[] }).requests;
+    expect(request?.reserved_tokens).toBeGreaterThanOrEqual(576);
+    const { body: task } = await pao.api<Json>('GET', `/v1/tasks/${taskId}`);
+    expect(task).toMatchObject({
+      budget: BUDGET,
+      spent_today: { day: '2026-11-24', ...spent, limits: { usd: 0.1 }, words: '$0.000256 of $0.10' },
+      estimate: {
+        per_day: { runs: 1 },
+        words: expect.stringContaining('the budget ends it at 4,000 tokens or $0.05 a run, $0.10 a day'),
+      },
+    });
+    const shown = await pao.cli(['task', 'show', 'morning-briefing']);
+    expect(shown.stdout).toContain('$0.000256 of $0.10');
+    expect((await pao.cli(['run', 'show', run.id])).stdout).toContain('576 tokens, $0.000256, 1 call');
+    const headers = { authorization: `Bearer ${pao.token}` };
+    const metrics = await (await fetch(`${pao.url}/metrics`, { headers })).text();
+    expect(metrics).toMatch(/^orchestrator_model_tokens_total\{direction="input"\} 512$/m);
+    expect(metrics).toMatch(/^orchestrator_model_cost_usd_total 0\.000256$/m);
   });
 
   it('delivers exactly one message, and it is the one the model wrote', () => {

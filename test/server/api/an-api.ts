@@ -3,14 +3,17 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../../../src/domain/clock.js';
+import { silentObserver } from '../../../src/domain/observability/observer.js';
 import { Redactor } from '../../../src/domain/redact.js';
 import { bootstrapAdmin } from '../../../src/server/api/bootstrap-admin.js';
 import { createApi } from '../../../src/server/api/create-api.js';
 import type { LoadLimit } from '../../../src/server/api/load-limit.js';
+import { openBudgets } from '../../../src/server/budget/open-budgets.js';
 import { MemoryBus } from '../../../src/server/bus/memory-bus.js';
 import { configSchema } from '../../../src/server/config.js';
 import { openStore } from '../../../src/server/store/open.js';
 import type { Store } from '../../../src/server/store/store.js';
+import type { ServiceInit } from '../../../src/server/supervisor/service-messages.js';
 import { createHealth } from '../../../src/server/telemetry/health.js';
 import { type Logger, silentLogger } from '../../../src/server/telemetry/logger.js';
 import { createMetrics } from '../../../src/server/telemetry/metrics.js';
@@ -70,6 +73,12 @@ export async function startTestApi(
     }),
     metrics: await createMetrics({ ...shared, workersDesired: 0 }),
     redactor: new Redactor(),
+    budgets: openBudgets({
+      store,
+      clock,
+      observer: silentObserver,
+      init: { config, home: folder } as ServiceInit,
+    }),
     builtinTools,
     callTool: async (_tool, input) => ({ output: input, durationMs: 0 }),
     importCatalog: async () => ({ tools: [], problems: [] }),

@@ -1,9 +1,13 @@
 import { z } from 'zod';
 import { agentInputSchema, hasScope, maxTasksSchema, scopeSchema } from '../../../domain/agent.js';
-import { conflict, notFound } from '../../../domain/errors.js';
+import { type AgentBudget, agentBudgetSchema } from '../../../domain/budget.js';
+import { conflict, cut, invalidInput, notFound } from '../../../domain/errors.js';
+import { nearestZone } from '../../../domain/nearest-zone.js';
+import { isTimeZone } from '../../../domain/recurrence/index.js';
 import { newId } from '../../../domain/ids.js';
 import { type ApiServices, type Caller, type Operation, operation } from '../operation.js';
 import { pageQuery } from './list-query.js';
+import { agentBudgetView } from '../budget-view.js';
 import { audit } from '../task-service.js';
 import { createToken, hashToken } from '../tokens.js';
 import { agentView, tokenView } from '../views.js';
@@ -59,6 +63,20 @@ async function findAgent(idOrName: string, { store }: ApiServices, caller: Calle
   return agent;
 }
 
+/** @throws PaoError 422 when its day is of no time zone there is. */
+function checkBudget(budget: AgentBudget | null | undefined): void {
+  const zone = budget?.timezone;
+  if (zone === undefined || isTimeZone(zone)) return;
+  const near = nearestZone(zone);
+  throw invalidInput('The budget is not valid.', [
+    {
+      pointer: '/budget/timezone',
+      message: `"${cut(zone, 40)}" is not a time zone`,
+      hint: near === null ? 'Use an IANA name such as Europe/Chisinau or UTC' : `Did you mean ${near}?`,
+    },
+  ]);
+}
+
 export const agentOperations: Operation[] = [
   operation({
     name: 'agent_create',
@@ -70,6 +88,7 @@ export const agentOperations: Operation[] = [
     holdsSecret: true,
     body: agentInputSchema.extend({ expires_in_seconds: expiry }),
     async handle({ body, services, caller }) {
+      checkBudget(body.budget);
       const now = services.clock.now();
       const agent = {
         id: newId('agt', now),
@@ -113,34 +132,39 @@ export const agentOperations: Operation[] = [
     status: 200,
     async handle({ params, services, caller }) {
       const agent = await findAgent(params.id as string, services, caller);
-      return { body: agentView(agent, await services.store.listTokens(agent.id)) };
+      const tokens = await services.store.listTokens(agent.id);
+      return { body: { ...agentView(agent, tokens), ...(await agentBudgetView(agent, services)) } };
     },
   }),
   operation({
     name: 'agent_update',
     method: 'PATCH',
     path: '/v1/agents/:id',
-    summary: "Change an agent's title, scopes or number of tasks; at once effective",
+    summary: "Change an agent's title, scopes, number of tasks or budget; at once effective",
     scope: 'admin',
     status: 200,
     body: z.strictObject({
       title: z.string().max(200).nullable().optional(),
       scopes: z.array(scopeSchema).max(100).optional(),
       max_tasks: maxTasksSchema.nullable().optional(),
+      budget: agentBudgetSchema.nullable().optional(),
     }),
     async handle({ params, body, services, caller }) {
+      checkBudget(body.budget);
       const agent = await findAgent(params.id as string, services, caller);
       const changed = {
         ...agent,
         title: body.title === undefined ? agent.title : body.title,
         scopes: body.scopes ?? agent.scopes,
         maxTasks: body.max_tasks === undefined ? agent.maxTasks : body.max_tasks,
+        budget: body.budget === undefined ? agent.budget : body.budget,
         updatedAt: services.clock.now(),
       };
       await services.store.updateAgent(changed);
       await audit(services, caller, 'agent.updated', agent.id, {
         scopes: changed.scopes,
         max_tasks: changed.maxTasks,
+        budget: changed.budget,
       });
       return { body: agentView(changed) };
     },

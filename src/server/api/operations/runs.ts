@@ -6,6 +6,7 @@ import { isFinal, RUN_STATUSES, type RunStatus } from '../../../domain/run.js';
 import { type ApiServices, type Caller, type Operation, operation } from '../operation.js';
 import { reportEnqueued } from '../report-enqueued.js';
 import { audit, findTask } from '../task-service.js';
+import { runBudgetView } from '../budget-view.js';
 import { runView } from '../views.js';
 
 import { listOf, pageQuery, timeText, waitQuery } from './list-query.js';
@@ -52,7 +53,8 @@ export const runOperations: Operation[] = [
       await findRun(id, services, caller);
       if (query.wait !== undefined) await waitForEnd(id, query.wait, services, signal);
       const run = await findRun(id, services, caller);
-      return { body: runView(run, await services.store.listSteps(id)) };
+      const steps = await services.store.listSteps(id);
+      return { body: { ...runView(run, steps), ...(await runBudgetView(id, services)) } };
     },
   }),
   operation({

@@ -9,6 +9,7 @@ import { nextNotLeftOut } from '../../../domain/left-out.js';
 import { TASK_STATES, type Task, type TaskState, taskSpecSchema } from '../../../domain/task.js';
 import { type ApiServices, type Caller, type Operation, operation } from '../operation.js';
 import { explainTask } from '../explain-task.js';
+import { taskBudgetView } from '../budget-view.js';
 import { checkTask } from '../check-task.js';
 import {
   createTask,
@@ -29,9 +30,23 @@ import { waitForEnd } from './runs.js';
 
 const anything = z.unknown();
 
-function withOccurrences(task: Task, services: ApiServices, warnings: ScheduleWarning[], outcome: string) {
+async function withOccurrences(
+  task: Task,
+  services: ApiServices,
+  warnings: ScheduleWarning[],
+  outcome: string,
+) {
+  return { ...(await wholeTask(task, services)), outcome, warnings };
+}
+
+/** A task with what is due next, what it may cost and what it has used of today. */
+async function wholeTask(task: Task, services: ApiServices) {
   const now = services.clock.now();
-  return { ...taskView(task, now), outcome, next_occurrences: occurrencesOf(task, now, 5), warnings };
+  return {
+    ...taskView(task, now),
+    next_occurrences: occurrencesOf(task, now, 5),
+    ...(await taskBudgetView(task, services)),
+  };
 }
 
 /** A changed task, with what was due next before the change. */
@@ -39,7 +54,7 @@ async function changed(before: Task, input: unknown, services: ApiServices, call
   const { task, warnings, outcome } = await replaceSpec(before, input, services, caller, name);
   const previous = occurrencesOf(before, services.clock.now(), 5);
   return {
-    body: { ...withOccurrences(task, services, warnings, outcome), previous_occurrences: previous },
+    body: { ...(await withOccurrences(task, services, warnings, outcome)), previous_occurrences: previous },
     etag: String(task.version),
   };
 }
@@ -111,7 +126,7 @@ export const taskOperations: Operation[] = [
       const { task, warnings } = await createTask(body, services, caller);
       return {
         body: {
-          ...withOccurrences(task, services, warnings, 'created'),
+          ...(await withOccurrences(task, services, warnings, 'created')),
           active_tasks: await services.store.countTasks(task.agentId),
         },
         location: `/v1/tasks/${task.id}`,
@@ -152,11 +167,7 @@ export const taskOperations: Operation[] = [
     status: 200,
     async handle({ params, services, caller }) {
       const task = await findTask(params.id as string, services, caller);
-      const now = services.clock.now();
-      return {
-        body: { ...taskView(task, now), next_occurrences: occurrencesOf(task, now, 5) },
-        etag: String(task.version),
-      };
+      return { body: await wholeTask(task, services), etag: String(task.version) };
     },
   }),
   operation({
@@ -168,11 +179,7 @@ export const taskOperations: Operation[] = [
     status: 200,
     async handle({ params, services, caller }) {
       const task = await findTask(params.name as string, services, caller);
-      const now = services.clock.now();
-      return {
-        body: { ...taskView(task, now), next_occurrences: occurrencesOf(task, now, 5) },
-        etag: String(task.version),
-      };
+      return { body: await wholeTask(task, services), etag: String(task.version) };
     },
   }),
   operation({
@@ -192,7 +199,7 @@ export const taskOperations: Operation[] = [
         const { task, warnings } = await createTask(given, services, caller, name);
         return {
           status: 201,
-          body: withOccurrences(task, services, warnings, 'created'),
+          body: await withOccurrences(task, services, warnings, 'created'),
           location: `/v1/tasks/${task.id}`,
           etag: String(task.version),
         };

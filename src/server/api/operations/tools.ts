@@ -203,6 +203,7 @@ export const toolOperations: Operation[] = [
           signal,
           timeoutMs: body?.timeout_ms ?? 60_000,
           agent: caller.agent.name,
+          budget: services.budgets.forCalls({ runId: null, task: null, agent: caller.agent }, null),
         });
         return {
           body: services.redactor.redact({
@@ -214,13 +215,14 @@ export const toolOperations: Operation[] = [
       } catch (error) {
         if (!(error instanceof ToolError)) throw error;
         const wrongInput = error.kind === 'invalid_input';
+        const overBudget = error.kind === 'budget';
         throw new PaoError(`PAO_TOOL_${error.kind.toUpperCase()}`, error.message, {
           exitCode: wrongInput ? EXIT.usage : EXIT.failed,
-          status: wrongInput ? 422 : error.kind === 'timeout' ? 504 : 502,
+          status: wrongInput ? 422 : overBudget ? 402 : error.kind === 'timeout' ? 504 : 502,
           ...(error.pointer === undefined
             ? {}
             : { problems: [{ pointer: error.pointer, message: error.message }] }),
-          hints: [`pao tool show ${tool.address}`],
+          hints: [overBudget ? `pao agent show ${caller.agent.name}` : `pao tool show ${tool.address}`],
         });
       }
     },

@@ -1,0 +1,109 @@
+import type { Agent } from '../../domain/agent.js';
+import { amountOf, type BudgetEntry, BUDGET_UNITS, type Spend } from '../../domain/budget.js';
+import { spendWords, unitWords } from '../../domain/budget-words.js';
+import type { Task } from '../../domain/task.js';
+import type { PaidFrom, Payer } from '../budget/budgets.js';
+import { estimateTask, modelSteps } from '../budget/estimate.js';
+import type { ApiServices } from './operation.js';
+import { instant } from './views.js';
+
+const spendView = (spend: Spend) => ({
+  tokens: spend.tokens,
+  usd: amountOf(spend, 'usd'),
+  calls: spend.calls,
+  runs: spend.runs,
+  calls_of_unknown_price: spend.unpriced,
+});
+
+/** What was used of a budget, and what there is. */
+function accountView({ day, limits, used }: PaidFrom & { used: Spend }) {
+  const bounds = BUDGET_UNITS.flatMap((unit) => {
+    const limit = limits[unit];
+    return limit === undefined
+      ? []
+      : [`${unitWords(unit, amountOf(used, unit))} of ${unitWords(unit, limit)}`];
+  });
+  return {
+    ...(day === null ? {} : { day }),
+    ...spendView(used),
+    limits,
+    words: bounds.length === 0 ? spendWords(used) : bounds.join(', '),
+  };
+}
+
+/** What a task may cost, and what it and its agent have used of today. */
+export async function taskBudgetView(task: Task, services: ApiServices): Promise<Record<string, unknown>> {
+  const { store, budgets, clock } = services;
+  const steps = await modelStepsOf(task.spec, services);
+  const agent = await store.getAgent(task.agentId);
+  const payer: Payer = {
+    runId: null,
+    task: { id: task.id, zone: task.spec.schedule?.timezone ?? null, budget: task.spec.budget },
+    agent: { id: task.agentId, budget: agent?.budget ?? null },
+  };
+  const found = await budgets.spent(payer);
+  return {
+    estimate: await estimateTask(task.spec, steps, budgets.prices, clock.now()),
+    spent_today: accountView(found.find(({ scope }) => scope === 'task_day') as (typeof found)[number]),
+  };
+}
+
+/** The steps that ask models; of the catalog only the tools of the task are read. */
+async function modelStepsOf(spec: Task['spec'], { store, builtinTools }: ApiServices) {
+  const addresses = new Set<string>();
+  modelSteps(spec, (address) => {
+    addresses.add(address);
+    return null;
+  });
+  const tools = new Map(builtinTools.map((tool) => [tool.address, tool]));
+  for (const address of addresses) {
+    const stored = tools.has(address) ? null : await store.getTool(address);
+    if (stored !== null) tools.set(address, stored.tool);
+  }
+  return modelSteps(spec, (address) => tools.get(address) ?? null);
+}
+
+/** What an agent has used of today. */
+export async function agentBudgetView(
+  agent: Agent,
+  { budgets }: ApiServices,
+): Promise<Record<string, unknown>> {
+  const found = await budgets.spent({ runId: null, task: null, agent });
+  return {
+    spent_today: accountView(found.find(({ scope }) => scope === 'agent_day') as (typeof found)[number]),
+  };
+}
+
+/** What a run paid for, request by request. */
+export async function runBudgetView(runId: string, { store }: ApiServices): Promise<Record<string, unknown>> {
+  const key = `run:${runId}`;
+  const [entries, spent] = await Promise.all([
+    store.listBudgetEntries({ runId, limit: 1000 }),
+    store.getSpent([key]),
+  ]);
+  const total = spent.get(key) as Spend;
+  const paid = entries.filter(({ model }) => model !== null);
+  return {
+    spent: {
+      ...spendView(total),
+      estimated: paid.some(({ estimated, state }) => estimated || state === 'reserved'),
+      words: spendWords(total),
+      requests: paid.map(entryView),
+    },
+  };
+}
+
+const entryView = (entry: BudgetEntry) => ({
+  id: entry.id,
+  step: entry.stepId,
+  tool: entry.tool,
+  model: entry.model,
+  state: entry.state,
+  reserved_tokens: entry.reserved.tokens,
+  input_tokens: entry.inputTokens,
+  output_tokens: entry.outputTokens,
+  tokens: entry.spent.tokens,
+  usd: entry.spent.unpriced > 0 ? null : amountOf(entry.spent, 'usd'),
+  estimated: entry.estimated || entry.state === 'reserved',
+  at: instant(entry.at),
+});

@@ -1,0 +1,164 @@
+import { BYTES_PER_TOKEN, NANO_USD, type BudgetLimits } from '../../domain/budget.js';
+import { unitWords, usdWords } from '../../domain/budget-words.js';
+import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
+import type { TaskSpec } from '../../domain/task.js';
+import type { Tool } from '../../domain/tool.js';
+import { DEFAULT_MAX_OUTPUT_TOKENS } from '../tools/llm-tool.js';
+import { costOf, type PriceTable } from './prices.js';
+
+/** The most a pipeline can ask of models, in so far as it can be known before it runs. */
+export interface Estimate {
+  calls: number;
+  tokens: number;
+  /** Null when the price of a model is not known. */
+  usd: number | null;
+}
+
+export interface TaskEstimate {
+  per_run: Estimate;
+  /** Of the busiest day to come; null when it runs on events, on conditions or when asked to. */
+  per_day: (Estimate & { runs: number }) | null;
+  /** What models are given is not all written in the task: their input may be larger. */
+  open_input: boolean;
+  /** Tokens that the smallest call sets aside. */
+  smallest_call: number;
+  unknown_prices: string[];
+  words: string;
+}
+
+/** A step that asks a model. */
+export interface ModelStep {
+  pointer: string;
+  model: string;
+  tool: Tool;
+  inputTokens: number;
+  outputTokens: number;
+  open: boolean;
+  /** Requests at most: retries, the one repair, each item of a foreach. */
+  calls: number;
+}
+
+const DAY_MS = 86_400_000;
+/** Occurrences looked at for the busiest day. */
+const MOST = 1500;
+
+/** The steps of a task that ask models. */
+export function modelSteps(
+  spec: Pick<TaskSpec, 'pipeline'> & Partial<Pick<TaskSpec, 'retry' | 'schedule'>>,
+  findTool: (address: string) => Tool | null,
+): ModelStep[] {
+  const found: ModelStep[] = [];
+  const visit = (step: Record<string, unknown>, pointer: string) => {
+    const children = step['parallel'];
+    if (Array.isArray(children))
+      children.forEach((child, index) =>
+        visit(child as Record<string, unknown>, `${pointer}/parallel/${index}`),
+      );
+    const tool = typeof step['uses'] === 'string' ? findTool(step['uses']) : null;
+    if (tool === null || tool.kind !== 'llm' || tool.llm === undefined) return;
+    const input = (step['with'] ?? {}) as Record<string, unknown>;
+    const text = JSON.stringify(input);
+    const retry = (step['retry'] ?? spec.retry) as { max?: number } | undefined;
+    const items = (step['foreach'] as { max_items?: number } | undefined)?.max_items;
+    const own = input['max_output_tokens'];
+    const model = input['model'];
+    found.push({
+      pointer,
+      tool,
+      model: typeof model === 'string' && !model.includes('${') ? model : tool.llm.model,
+      inputTokens: Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN),
+      outputTokens: typeof own === 'number' ? own : (tool.llm.max_output_tokens ?? DEFAULT_MAX_OUTPUT_TOKENS),
+      open: text.includes('${'),
+      calls:
+        ((retry?.max ?? 0) + 1) *
+        (input['schema'] === undefined ? 1 : 2) *
+        (step['foreach'] === undefined ? 1 : (items ?? 100)),
+    });
+  };
+  spec.pipeline.forEach((step, index) => visit(step as Record<string, unknown>, `/pipeline/${index}`));
+  if (spec.schedule?.kind === 'condition') visit(spec.schedule.check, '/schedule/check');
+  return found;
+}
+
+/** What a task may cost; null when it asks no model. */
+export async function estimateTask(
+  spec: TaskSpec,
+  steps: readonly ModelStep[],
+  prices: PriceTable,
+  now: number,
+): Promise<TaskEstimate | null> {
+  if (steps.length === 0) return null;
+  const unknown = new Set<string>();
+  const run = { calls: 0, tokens: 0, nanoUsd: 0 };
+  for (const { tool, model, calls, inputTokens, outputTokens } of steps) {
+    const price = await prices.find(tool.address, model);
+    if (price === null) unknown.add(model);
+    else run.nanoUsd += calls * costOf(price, inputTokens, outputTokens);
+    run.calls += calls;
+    run.tokens += calls * (inputTokens + outputTokens);
+  }
+  const usd = unknown.size > 0 ? null : run.nanoUsd / NANO_USD;
+  const perRun = { calls: run.calls, tokens: run.tokens, usd };
+  const runs = isTimed(spec.schedule) ? busiestDay(recurrenceOf(spec.schedule).take(now, MOST)) : null;
+  const perDay = runs === null ? null : { runs, ...times(perRun, runs) };
+  const open = steps.some((step) => step.open);
+  return {
+    per_run: perRun,
+    per_day: perDay,
+    open_input: open,
+    smallest_call: Math.min(...steps.map(({ inputTokens, outputTokens }) => inputTokens + outputTokens)),
+    unknown_prices: [...unknown].sort(),
+    words: wordsOf(spec, perRun, perDay, open, [...unknown].sort()),
+  };
+}
+
+const times = ({ calls, tokens, usd }: Estimate, runs: number): Estimate => ({
+  calls: calls * runs,
+  tokens: tokens * runs,
+  usd: usd === null ? null : usd * runs,
+});
+
+/** The most occurrences within 24 hours. */
+function busiestDay(occurrences: readonly number[]): number {
+  let most = 0;
+  let first = 0;
+  occurrences.forEach((at, index) => {
+    while (at - (occurrences[first] as number) >= DAY_MS) first += 1;
+    most = Math.max(most, index - first + 1);
+  });
+  return most;
+}
+
+function wordsOf(
+  { budget }: TaskSpec,
+  perRun: Estimate,
+  perDay: (Estimate & { runs: number }) | null,
+  open: boolean,
+  unknown: string[],
+): string {
+  const amounts = ({ calls, tokens, usd }: Estimate) =>
+    [unitWords('calls', calls), unitWords('tokens', tokens), ...(usd === null ? [] : [usdWords(usd)])].join(
+      ', ',
+    );
+  const limits = [limitWords(budget?.per_run, 'a run'), limitWords(budget?.per_day, 'a day')].filter(
+    (part) => part !== null,
+  );
+  const parts = [
+    `at most ${amounts(perRun)} a run${open ? ' and what its data adds' : ''}`,
+    ...(perDay === null ? [] : [dayWords(perDay.runs, amounts(perDay))]),
+    ...(unknown.length === 0 ? [] : [`the price of ${unknown.join(', ')} is not known`]),
+    ...(limits.length === 0 ? [] : [`the budget ends it at ${limits.join(', ')}`]),
+  ];
+  return parts.join('; ');
+}
+
+const dayWords = (runs: number, amounts: string): string =>
+  runs === 1 ? '1 run a day' : `${unitWords('runs', runs)} a day: ${amounts}`;
+
+function limitWords(limits: BudgetLimits | undefined, per: string): string | null {
+  if (limits === undefined) return null;
+  const words = (['tokens', 'usd', 'calls', 'runs'] as const).flatMap((unit) =>
+    limits[unit] === undefined ? [] : [unitWords(unit, limits[unit])],
+  );
+  return words.length === 0 ? null : `${words.join(' or ')} ${per}`;
+}
