@@ -46,7 +46,7 @@ export interface TaskObject {
   params: Record<string, unknown>;
   runs_on: string[] | null;
   /** What its runs may use, as it was written. */
-  budget: TaskInput['budget'] | null;
+  budget?: TaskInput['budget'] | null;
   tags: string[] | null;
   pipeline: Record<string, unknown>[];
   /** The next occurrence that is not left out. */
@@ -231,7 +231,7 @@ export interface AgentObject {
   /** How many tasks it may have; null: as many as the configuration says. */
   max_tasks?: number | null;
   /** What all its tasks together may use in a day. */
-  budget: AgentBudgetObject | null;
+  budget?: AgentBudgetObject | null;
   /** Of one agent: what it has used since midnight in its zone. */
   spent_today?: SpentTodayObject;
   disabled_at: string | null;

@@ -22,7 +22,7 @@ const TOKEN_COLUMNS: readonly Column<TokenObject>[] = [
   { header: 'REVOKED', value: (token) => token.revoked_at },
 ];
 
-function budgetPairs({ budget, spent_today: spent }: AgentObject): (readonly [string, string])[] {
+function budgetPairs({ budget = null, spent_today: spent }: AgentObject): (readonly [string, string])[] {
   if (budget === null && (spent === undefined || spent.words === 'nothing')) return [];
   const zone = budget?.timezone === undefined ? '' : ` (${visible(budget.timezone)})`;
   return [

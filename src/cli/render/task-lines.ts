@@ -85,7 +85,11 @@ export function showTask(task: TaskObject, out: Output, now: number): void {
 }
 
 /** What it may cost and has cost; nothing for a task that asks no model and has no budget. */
-function costPairs({ estimate, budget, spent_today: spent }: TaskObject): (readonly [string, string])[] {
+function costPairs({
+  estimate,
+  budget = null,
+  spent_today: spent,
+}: TaskObject): (readonly [string, string])[] {
   if (!estimate && budget === null && (spent === undefined || spent.words === 'nothing')) return [];
   return [
     ...(estimate ? [['may cost', visible(estimate.words)] as const] : []),
