@@ -350,14 +350,6 @@ export class PaoClient {
     return this.#send('POST', '/v1/agents', agent, options);
   }
 
-  updateAgent(
-    id: string,
-    changes: { title?: string | null; scopes?: string[]; budget?: AgentBudgetObject | null },
-    options: CallOptions = {},
-  ): Promise<AgentObject> {
-    return this.#send('PATCH', `/v1/agents/${encodeURIComponent(id)}`, changes, options);
-  }
-
   createToken(
     agentId: string,
     input: {
@@ -385,7 +377,12 @@ export class PaoClient {
   /** Changes what is given of an agent. */
   updateAgent(
     id: string,
-    changes: { title?: string | null; scopes?: string[]; max_tasks?: number | null },
+    changes: {
+      title?: string | null;
+      scopes?: string[];
+      max_tasks?: number | null;
+      budget?: AgentBudgetObject | null;
+    },
     options: CallOptions = {},
   ): Promise<AgentObject> {
     return this.request({
