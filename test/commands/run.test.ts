@@ -45,6 +45,34 @@ test('run show names the steps, what went in and what came out', async () => {
   expect(JSON.parse(latest.stdout)).toMatchObject({ id, steps: [{ id: 'first' }, { id: 'second' }] });
 });
 
+test('run show --trace draws where the time went, and marks what failed', async () => {
+  const id = await finished('report');
+  const drawn = (await api.run('run:show', [id, '--trace'])).stdout;
+  const { trace_id: traceId } = JSON.parse((await api.run('run:show', [id, '--json'])).stdout);
+  expect(drawn).toContain(`report  trace ${traceId}`);
+  const rows = drawn.split('\n').filter((line) => line.includes('█'));
+  expect(rows.map((row) => row.slice(0, row.search(/ {2,}█| +█/)).trimEnd())).toEqual([
+    'asked for: report',
+    '  wait for a worker',
+    '  run',
+    '    first',
+    '      debug.echo',
+    '    second',
+    '      debug.echo',
+  ]);
+  for (const row of rows) expect(row).toMatch(/█ *(< 1 ms|[\d.]+m?s)$/);
+  const { trace } = JSON.parse((await api.run('run:show', [id, '--trace', '--json'])).stdout) as {
+    trace: { span_id: string; parent_span_id: string | null; name: string; status: string }[];
+  };
+  const ids = new Set(trace.map(({ span_id: one }) => one));
+  expect(ids.size).toBe(trace.length);
+  expect(trace.filter(({ parent_span_id: one }) => one === null || !ids.has(one))).toHaveLength(1);
+  const failed = JSON.parse(
+    (await api.run('run:show', [await finished('broken'), '--trace', '--json'])).stdout,
+  ) as { trace: { name: string; status: string }[] };
+  expect(failed.trace.map(({ name, status }) => `${name} ${status}`)).toContain('only failed');
+});
+
 test('run show cuts long values, and --full does not', async () => {
   const id = await finished('wordy');
   const short = await api.run('run:show', [id]);

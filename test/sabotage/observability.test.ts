@@ -4,7 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll } from 'vitest';
-import { type ObservedSystem, SECRET_NAME, startStub } from '../../src/checks/observability/context.js';
+import {
+  type ObservedSystem,
+  SECRET_NAME,
+  startStub,
+  type StubServer,
+} from '../../src/checks/observability/context.js';
 import { observability } from '../../src/checks/observability/suite.js';
 import type { EphemeralSystem } from '../../src/checks/ephemeral-system.js';
 import { installPrometheus } from '../../scripts/install-prometheus.mjs';
@@ -122,6 +127,34 @@ sabotage(observability, 'trace.continued', 'a tool that is not sent the trace', 
   const stub = { ...live.stub, requests: [] };
   await fails({ ...live, stub }, /The tool was not sent the trace/);
 });
+
+sabotage(
+  observability,
+  'trace.exported',
+  'a span that is not exported, and a tool that is not sent the state of the trace',
+  async (fails) => {
+    const seeing = (change: (one: StubServer['requests'][number]) => StubServer['requests'][number]) => ({
+      ...live,
+      stub: {
+        ...live.stub,
+        get requests() {
+          return live.stub.requests.map(change);
+        },
+      },
+    });
+    const without = (name: RegExp) =>
+      seeing((one) =>
+        one.path === '/v1/traces'
+          ? { ...one, body: one.body.replace(name, '"spanId":"0000000000000000"') }
+          : one,
+      );
+    await fails(without(/"spanId":"[0-9a-f]+"(?=[^{}]*"name":"execute_tool)/g), /"call [^"]+":"missing/);
+    await fails(
+      seeing((one) => ({ ...one, headers: { ...one.headers, tracestate: 'other=1' } })),
+      /What the tool was sent/,
+    );
+  },
+);
 
 sabotage(
   observability,

@@ -6,6 +6,7 @@ import { liveChecks } from './live-checks.js';
 import { prometheusChecks } from './prometheus-checks.js';
 import { metricChecks } from './metric-checks.js';
 import { secretChecks } from './secret-checks.js';
+import { traceChecks } from './trace-checks.js';
 
 /** `pao check observability`: whether what the system says about itself is true. */
 export const observability: Suite<ObservedSystem, ObservabilityOptions> = {
@@ -15,6 +16,7 @@ export const observability: Suite<ObservedSystem, ObservabilityOptions> = {
   checks: [
     ...metricChecks,
     ...flowChecks,
+    ...traceChecks,
     ...secretChecks,
     ...liveChecks,
     ...alertChecks,

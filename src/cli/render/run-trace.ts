@@ -18,7 +18,7 @@ export interface TraceSpan {
 
 /**
  * The trace of a run as far as it is stored: how it came to be, its wait, its run, its steps and what they called. The ids
- * are those that are exported over OTLP and sent to tools.
+ * are those that are exported over OTLP and sent to tools; of one that waited in between, each lease exports a run.
  */
 export function spansOf(run: RunObject): TraceSpan[] {
   const at = (text: string | null) => (text === null ? null : Date.parse(text));

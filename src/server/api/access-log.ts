@@ -24,7 +24,10 @@ export function accessLog(
     if (trace !== undefined) {
       const end = services.clock.now();
       services.tracer?.span({
-        ...trace,
+        traceId: trace.traceId,
+        spanId: trace.spanId,
+        parentSpanId: trace.parentSpanId,
+        traceState: trace.state,
         name: `${method} ${route}`,
         kind: 'server',
         start: end - reply.elapsedTime,

@@ -152,7 +152,7 @@ export async function createApi(services: ApiServices): Promise<Api> {
       },
       handler: async (request, reply) => {
         const caller = callers.get(request) as Caller;
-        const trace = traceOfRequest(request.headers['traceparent']);
+        const trace = traceOfRequest(request.headers['traceparent'], request.headers['tracestate']);
         traces.set(request, trace);
         const gone = new AbortController();
         // The request's own `close` comes when its body has been read; only the answer's tells that the client is gone.

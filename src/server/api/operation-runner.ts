@@ -1,5 +1,5 @@
 import { EXIT, PaoError } from '../../domain/errors.js';
-import { type TraceContext, traceOfRequest } from '../../domain/observability/trace.js';
+import type { TraceContext } from '../../domain/observability/trace.js';
 import { problemsFromZod } from '../../domain/problems-from-zod.js';
 import { IdempotencyKeys } from './idempotency.js';
 import type { ApiServices, Caller, Operation, OperationResult } from './operation.js';
@@ -15,8 +15,8 @@ export interface OperationRequest {
   /** What the request is about, in one text: the same Idempotency-Key for another target is another request. */
   target: string;
   idempotencyKey: string | string[] | undefined;
-  /** Where it is in its trace; a new one when left out. */
-  trace?: TraceContext;
+  /** Where it is in its trace. */
+  trace: TraceContext;
   requestId?: string;
 }
 
@@ -32,8 +32,7 @@ export class OperationRunner {
   async run(one: Operation, request: OperationRequest): Promise<OperationResult> {
     const query = checkInput(one.query, request.query, 'query');
     const body = checkInput(one.body, request.body, 'body');
-    const { params, caller, ifMatch, signal, requestId = null } = request;
-    const trace = request.trace ?? traceOfRequest(undefined);
+    const { params, caller, ifMatch, signal, trace, requestId = null } = request;
     const call = () =>
       one.handle({
         params,

@@ -1,4 +1,10 @@
-import { SPAN, spanIdFor, type TraceContext, traceIdOf } from '../../domain/observability/trace.js';
+import {
+  SPAN,
+  spanIdFor,
+  type TraceContext,
+  traceIdOf,
+  traceStateOf,
+} from '../../domain/observability/trace.js';
 import type { Run } from '../../domain/run.js';
 import type { ApiServices } from './operation.js';
 
@@ -26,6 +32,7 @@ export function reportEnqueued(
     name: `enqueue ${run.taskName}`,
     kind: 'producer',
     traceId: traceIdOf(run),
+    traceState: traceStateOf(run),
     spanId: spanIdFor(run.id, SPAN.enqueue),
     parentSpanId: trace.spanId,
     start: run.createdAt,

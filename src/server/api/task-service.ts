@@ -3,7 +3,7 @@ import { hasScope } from '../../domain/agent.js';
 import { conflict, forbidden, notFound } from '../../domain/errors.js';
 import { newId } from '../../domain/ids.js';
 import { canonicalJson } from '../../domain/json.js';
-import type { TraceContext } from '../../domain/observability/trace.js';
+import { storedTrace, type TraceContext } from '../../domain/observability/trace.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
 import type { ScheduleWarning } from '../../domain/recurrence/index.js';
 import type { Run } from '../../domain/run.js';
@@ -210,7 +210,7 @@ export async function runTask(
     eventId: null,
     parentRunId: null,
     dedupeKey: task.spec.dedupe?.key ?? null,
-    traceId: request.trace.traceId,
+    traceId: storedTrace(request.trace),
     serial: overlap === 'queue' || overlap === 'cancel_previous',
   };
   const created = await store.createRun({

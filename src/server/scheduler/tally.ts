@@ -1,4 +1,4 @@
-import { SPAN, spanIdFor, traceIdOf } from '../../domain/observability/trace.js';
+import { SPAN, spanIdFor, traceIdOf, traceStateOf } from '../../domain/observability/trace.js';
 import type { PublishedEvent } from '../../domain/event.js';
 import type {
   DueDecision,
@@ -149,6 +149,7 @@ function tell({ task, run, event }: Decided, now: number, { logger, tracer, limi
     name: `schedule ${task.name}`,
     kind: 'producer',
     traceId: traceIdOf(run),
+    traceState: traceStateOf(run),
     spanId: spanIdFor(run.id, SPAN.enqueue),
     parentSpanId: event === null ? null : spanIdFor(event.id, SPAN.request),
     start: event?.createdAt ?? now,

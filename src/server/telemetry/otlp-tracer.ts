@@ -1,4 +1,11 @@
-import { ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, trace } from '@opentelemetry/api';
+import {
+  createTraceState,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  TraceFlags,
+  trace,
+} from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BasicTracerProvider, BatchSpanProcessor, type IdGenerator } from '@opentelemetry/sdk-trace-base';
@@ -46,7 +53,7 @@ export function openTracer(options: {
       if (clean !== record) options.observer.add('secret_redactions_total', { sink: 'trace' });
       ids.traceId = clean.traceId;
       ids.spanId = clean.spanId;
-      const { parentSpanId } = clean;
+      const { parentSpanId, traceState = null } = clean;
       const parent =
         parentSpanId === null
           ? ROOT_CONTEXT
@@ -55,6 +62,7 @@ export function openTracer(options: {
               spanId: parentSpanId,
               traceFlags: TraceFlags.SAMPLED,
               isRemote: true,
+              ...(traceState === null ? {} : { traceState: createTraceState(traceState) }),
             });
       const span = tracer.startSpan(
         clean.name,

@@ -8,6 +8,8 @@ export interface SpanRecord {
   traceId: string;
   spanId: string;
   parentSpanId: string | null;
+  /** `tracestate` of the trace, when it came with one. */
+  traceState?: string | null;
   start: number;
   end: number;
   attributes: Record<string, string | number | boolean>;

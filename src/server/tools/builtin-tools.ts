@@ -181,7 +181,7 @@ async function notifyWebhook(services: ConnectorServices, call: ConnectorCall): 
   const body = JSON.stringify(
     input.type === undefined ? input.payload : { type: input.type, data: input.payload },
   );
-  const { idempotencyKey, runId, stepId, traceparent } = call.context;
+  const { idempotencyKey, runId, stepId, traceparent, tracestate } = call.context;
   // The same id on every attempt: that is what lets the receiver drop a repeat.
   const messageId = headerSafe(
     idempotencyKey ?? (runId && stepId ? `${runId}.${stepId}` : `msg_${crypto.randomUUID()}`),
@@ -193,6 +193,7 @@ async function notifyWebhook(services: ConnectorServices, call: ConnectorCall): 
     'user-agent': services.userAgent,
     'idempotency-key': messageId,
     ...(traceparent === undefined ? {} : { traceparent }),
+    ...(tracestate === undefined ? {} : { tracestate }),
     ...webhookHeaders(messageId, Math.floor(services.clock.now() / 1000), body, input.secret),
   };
   const response = await sendHttp(

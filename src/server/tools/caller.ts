@@ -30,6 +30,8 @@ export interface ToolCallContext {
   idempotencyKey?: string;
   /** W3C trace context of the step. */
   traceparent?: string;
+  /** What other systems keep in that trace, to be passed on with it. */
+  tracestate?: string;
   runId?: string;
   stepId?: string;
   attempt?: number;

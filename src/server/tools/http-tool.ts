@@ -147,13 +147,14 @@ function standardHeaders(
   call: ConnectorCall,
   method: string,
 ): Record<string, string> {
-  const { idempotencyKey, traceparent } = call.context;
+  const { idempotencyKey, traceparent, tracestate } = call.context;
   const headers: Record<string, string> = {
     accept: 'application/json, text/*;q=0.8, */*;q=0.5',
     'accept-encoding': 'gzip, deflate, br',
     'user-agent': services.userAgent,
   };
   if (traceparent !== undefined) headers['traceparent'] = traceparent;
+  if (tracestate !== undefined) headers['tracestate'] = tracestate;
   if (idempotencyKey !== undefined && method !== 'GET' && method !== 'HEAD') {
     headers['idempotency-key'] = headerSafe(idempotencyKey);
   }

@@ -205,13 +205,14 @@ export class LlmCaller {
     const key = connector.api_key === undefined ? undefined : parseTemplate(connector.api_key);
     const names = [...(key ? secretsIn(key) : []), ...own.flatMap(([, template]) => secretsIn(template))];
     const scope = { input: call.input, secrets: await resolveSecrets(this.#services, call, names), call: {} };
-    const { traceparent } = call.context;
+    const { traceparent, tracestate } = call.context;
     return {
       'content-type': 'application/json',
       accept: 'application/json',
       'accept-encoding': 'gzip, deflate, br',
       'user-agent': this.#services.userAgent,
       ...(traceparent === undefined ? {} : { traceparent }),
+      ...(tracestate === undefined ? {} : { tracestate }),
       ...wire.headers(key && fillText(key, scope)),
       ...Object.fromEntries(own.map(([name, template]) => [name.toLowerCase(), fillText(template, scope)])),
     };

@@ -147,11 +147,12 @@ function untilAborted<T>(deadline: Deadline, sent: () => boolean, work: () => Pr
 }
 
 function metaOf(call: ConnectorCall): { _meta?: Record<string, unknown> } {
-  const { traceparent, idempotencyKey } = call.context;
+  const { traceparent, tracestate, idempotencyKey } = call.context;
   if (traceparent === undefined && idempotencyKey === undefined) return {};
   return {
     _meta: {
       ...(traceparent === undefined ? {} : { traceparent }),
+      ...(tracestate === undefined ? {} : { tracestate }),
       ...(idempotencyKey === undefined ? {} : { 'pao/idempotency-key': idempotencyKey }),
     },
   };

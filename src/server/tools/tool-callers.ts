@@ -20,6 +20,8 @@ import { joinParts, splitInput } from './long-text.js';
 import type { SecretSource } from './secrets.js';
 
 /** Longest time to list the tools of a server, milliseconds. */
+/** The address of what is fetched as it is. */
+const DOCUMENT = 'import.document';
 const DISCOVER_TIMEOUT_MS = 30_000;
 
 export interface ToolCallerOptions {
@@ -61,7 +63,7 @@ export function createToolCallers(options: ToolCallerOptions): ToolCallers {
   const llm = new LlmCaller(services);
   const mcp = new McpCaller(services);
   const { redactor, clock, observer = silentObserver } = options;
-  const breaker = new CircuitBreaker(() => clock.monotonic(), observer);
+  const circuits = new CircuitBreaker(() => clock.monotonic(), observer);
 
   const connect = (call: ConnectorCall): Promise<ConnectorAnswer> => {
     switch (call.tool.kind) {
@@ -100,15 +102,17 @@ export function createToolCallers(options: ToolCallerOptions): ToolCallers {
     input: unknown,
     context: ToolCallContext,
   ): Promise<ConnectorAnswer> => {
+    // Documents and pings of all places share a name: that one is dead says nothing of the others.
+    const breaker = tool.address === DOCUMENT ? null : circuits;
     const labels = { tool: tool.address, protocol: tool.kind === 'builtin' ? 'http' : tool.kind };
     const began = clock.monotonic();
     let entered = false;
     try {
-      breaker.enter(tool.address);
+      breaker?.enter(tool.address);
       entered = true;
       const answer = await callAll(tool, input, context);
       checkOutput(tool, answer);
-      breaker.leave(tool.address, 'worked');
+      breaker?.leave(tool.address, 'worked');
       observer.add('external_tool_calls_total', { ...labels, outcome: 'ok' });
       observer.observe('external_tool_duration_seconds', labels, (clock.monotonic() - began) / 1000);
       return answer;
@@ -119,7 +123,7 @@ export function createToolCallers(options: ToolCallerOptions): ToolCallers {
       if (typeof egress === 'string') observer.add('egress_blocked_total', { reason: egress });
       if (outcome !== null) observer.add('external_tool_calls_total', { ...labels, outcome });
       if (entered) {
-        breaker.leave(tool.address, verdictOf(outcome));
+        breaker?.leave(tool.address, verdictOf(outcome));
         if (outcome !== null)
           observer.observe('external_tool_duration_seconds', labels, (clock.monotonic() - began) / 1000);
       }
@@ -167,7 +171,7 @@ export function createToolCallers(options: ToolCallerOptions): ToolCallers {
     },
     async fetchText(url, grants, headers) {
       const tool: Tool = {
-        address: 'import.document',
+        address: DOCUMENT,
         kind: 'http',
         side_effect: 'read',
         input_schema: {},
@@ -188,7 +192,7 @@ export function createToolCallers(options: ToolCallerOptions): ToolCallers {
       return (result.output as { text?: string } | null)?.text ?? '';
     },
     async close() {
-      breaker.close();
+      circuits.close();
       await Promise.all([mcp.close(), services.guard.close()]);
     },
   };

@@ -1,4 +1,4 @@
-import { SPAN, spanIdFor, traceIdOf } from '../../domain/observability/trace.js';
+import { SPAN, spanIdFor, traceIdOf, traceStateOf } from '../../domain/observability/trace.js';
 import { isFinal } from '../../domain/run.js';
 import type { Completion, LeasedRun } from '../store/store.js';
 import { LineLimit } from '../telemetry/line-limit.js';
@@ -35,7 +35,7 @@ export class RunReport {
     this.#limit = new LineLimit(options.monotonic);
   }
 
-  started({ run }: LeasedRun, now: number): void {
+  started({ run, leaseToken }: LeasedRun, now: number): void {
     const { observations, logger, tracer } = this.options;
     if (run.attempt === 1) {
       const delay = Math.max(0, now - run.runAt) / 1000;
@@ -46,7 +46,8 @@ export class RunReport {
       name: 'lease',
       kind: 'consumer',
       traceId: traceIdOf(run),
-      spanId: spanIdFor(run.id, SPAN.lease(run.attempt)),
+      traceState: traceStateOf(run),
+      spanId: spanIdFor(run.id, SPAN.lease(leaseToken)),
       parentSpanId: spanIdFor(run.id, SPAN.enqueue),
       start: Math.min(run.runAt, now),
       end: now,
@@ -64,7 +65,17 @@ export class RunReport {
     const { observations } = this.options;
     observations.add('fencing_rejections_total', { operation: 'complete' }, runIds.length);
     observations.add('lease_renewals_total', { outcome: 'lost' }, runIds.length);
-    for (const id of runIds) this.#ended.delete(id);
+    for (const id of runIds) {
+      const ended = this.#ended.get(id);
+      this.#ended.delete(id);
+      if (ended !== undefined) this.lost(ended.leased, ended.beganAt, ended.beganAt + ended.seconds * 1000);
+    }
+  }
+
+  /** The lease moved on while it ran: what it did until then stays in the trace. */
+  lost(leased: LeasedRun, beganAt: number, now: number): void {
+    const error = { kind: 'lease_lost', message: 'The lease was lost; another worker went on.' };
+    this.#trace({ status: 'queued', reason: 'lease_lost', error, finishedAt: now }, leased, beganAt);
   }
 
   written(completions: Completion[]): void {
@@ -81,7 +92,7 @@ export class RunReport {
       if (url !== undefined && (done.status === 'succeeded' || done.status === 'partial'))
         this.options.ping(url);
       this.#say(done, ended);
-      this.#trace(done, ended);
+      this.#trace(done, ended.leased, ended.beganAt);
     }
   }
 
@@ -115,12 +126,17 @@ export class RunReport {
     else logger.info(fields, isFinal(done.status) ? 'run ended' : 'run goes on later');
   }
 
-  #trace(done: Completion, { leased: { run, spec }, beganAt }: EndedAttempt): void {
+  #trace(
+    done: Pick<Completion, 'status' | 'reason' | 'error' | 'finishedAt'>,
+    { run, spec, leaseToken }: LeasedRun,
+    beganAt: number,
+  ): void {
     this.options.tracer?.span({
       name: `run ${spec.name}`,
       kind: 'internal',
       traceId: traceIdOf(run),
-      spanId: spanIdFor(run.id, SPAN.run(run.attempt)),
+      traceState: traceStateOf(run),
+      spanId: spanIdFor(run.id, SPAN.run(leaseToken)),
       parentSpanId: spanIdFor(run.id, SPAN.enqueue),
       start: beganAt,
       end: done.finishedAt,

@@ -1,7 +1,7 @@
 import { mayUseTool } from '../../domain/agent.js';
 import { renderTemplate } from '../../domain/pipeline/template.js';
 import { TemplateError } from '../../domain/pipeline/template-error.js';
-import { SPAN, spanIdFor, traceIdOf, traceparentOf } from '../../domain/observability/trace.js';
+import { SPAN, spanIdFor, traceIdOf, traceparentOf, traceStateOf } from '../../domain/observability/trace.js';
 import type { RunError } from '../../domain/run.js';
 import { parseDuration } from '../../domain/duration.js';
 import { ToolError } from '../../domain/tool-error.js';
@@ -217,6 +217,7 @@ export class StepCaller {
     frame: CallFrame,
   ): Promise<CallOutcome> {
     const { run } = frame.state.leased;
+    const tracestate = traceStateOf(run);
     const left = frame.deadline - frame.monotonic();
     const own =
       planned.timeoutMs ?? (tool.timeout === undefined ? DEFAULT_TIMEOUT_MS : parseDuration(tool.timeout));
@@ -231,6 +232,7 @@ export class StepCaller {
           traceIdOf(run),
           spanIdFor(run.id, SPAN.call(begun.stepId, begun.attempts)),
         ),
+        ...(tracestate === null ? {} : { tracestate }),
         runId: run.id,
         stepId: begun.stepId,
         attempt: begun.attempts,
@@ -266,11 +268,12 @@ export class StepCaller {
   #trace(begun: StepWrite, tool: Tool, frame: CallFrame, seconds: number, error: ToolError | null): void {
     const { tracer } = this.options;
     if (tracer === undefined || tracer === null) return;
-    const { run } = frame.state.leased;
+    const { run, leaseToken } = frame.state.leased;
     const end = this.options.now();
     const step = spanIdFor(run.id, SPAN.step(begun.stepId, begun.attempts));
     const common = {
       traceId: traceIdOf(run),
+      traceState: traceStateOf(run),
       start: end - seconds * 1000,
       end,
       ...(error === null ? {} : { error: error.message }),
@@ -288,7 +291,7 @@ export class StepCaller {
       name: `execute_tool ${tool.address}`,
       kind: 'internal',
       spanId: step,
-      parentSpanId: spanIdFor(run.id, SPAN.run(run.attempt)),
+      parentSpanId: spanIdFor(run.id, SPAN.run(leaseToken)),
       attributes,
     });
     if (tool.kind === 'builtin') return;

@@ -290,7 +290,8 @@ export class Worker {
     const [beganAt, began] = [clock.now(), clock.monotonic()];
     this.#report.started(leased, beganAt);
     const ended = (completion: Completion | null) => {
-      if (completion !== null) this.#report.ended(leased, beganAt, (clock.monotonic() - began) / 1000);
+      if (completion === null) this.#report.lost(leased, beganAt, clock.now());
+      else this.#report.ended(leased, beganAt, (clock.monotonic() - began) / 1000);
       this.#ended(leased, completion);
     };
     if (leased.cancelRequested) controller.abort('canceled');

@@ -69,7 +69,11 @@ describe('a request of an HTTP tool', () => {
       },
     });
     const input = { place: 'a/b ?#é', q: 'x&y=z', tags: ['one', 'two'], n: 7 };
-    const context = someContext({ idempotencyKey: 'briefing/2026-11-24', traceparent: '00-aa-bb-01' });
+    const context = someContext({
+      idempotencyKey: 'briefing/2026-11-24',
+      traceparent: '00-aa-bb-01',
+      tracestate: 'a=1',
+    });
     const result = await callers.call(tool, input, context);
     expect(result).toMatchObject({ output: { ok: true }, status: 200 });
     const [request] = server.requests;
@@ -80,6 +84,7 @@ describe('a request of an HTTP tool', () => {
       'content-type': 'application/json',
       'idempotency-key': 'briefing/2026-11-24',
       traceparent: '00-aa-bb-01',
+      tracestate: 'a=1',
       'user-agent': 'pao/1.2.3',
     });
     expect(request?.headers).not.toHaveProperty('x-optional');

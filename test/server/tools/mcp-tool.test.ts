@@ -75,10 +75,14 @@ const alive = (pid: number) => {
 describe('a tool on a stdio server', () => {
   it('gives structured content, and carries the idempotency key and the trace along', async () => {
     const server = stdio('add');
-    const context = someContext({ idempotencyKey: 'k-1', traceparent: '00-aa-bb-01' });
+    const context = someContext({ idempotencyKey: 'k-1', traceparent: '00-aa-bb-01', tracestate: 'a=1' });
     expect((await callersWith().call(server.tool, { a: 1, b: 2 }, context)).output).toEqual({ sum: 3 });
     const meta = server.notes().find((line) => 'meta' in line)?.['meta'];
-    expect(meta).toMatchObject({ 'pao/idempotency-key': 'k-1', traceparent: '00-aa-bb-01' });
+    expect(meta).toMatchObject({
+      'pao/idempotency-key': 'k-1',
+      traceparent: '00-aa-bb-01',
+      tracestate: 'a=1',
+    });
   });
 
   it('gives text that is JSON as JSON, other text as {text}, and other content beside it', async () => {

@@ -1,5 +1,6 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import { cut, invalidInput } from '../../../domain/errors.js';
+import type { TraceContext } from '../../../domain/observability/trace.js';
 import { newId } from '../../../domain/ids.js';
 import { nearest } from '../../../domain/nearest.js';
 import type { ApiServices, Caller } from '../operation.js';
@@ -16,9 +17,38 @@ import type { ToolInput } from './tool-input.js';
 export async function callTool(
   tool: BoundTool,
   given: Record<string, unknown>,
-  means: { caller: Caller; services: ApiServices; runner: OperationRunner; signal: AbortSignal },
+  means: {
+    caller: Caller;
+    services: ApiServices;
+    runner: OperationRunner;
+    signal: AbortSignal;
+    /** The trace that the client named in `_meta`, or a new one. */
+    trace: TraceContext;
+  },
 ): Promise<CallToolResult> {
-  const { caller, services, runner, signal } = means;
+  const { services, trace } = means;
+  const start = services.clock.now();
+  const result = await answer(tool, given, means);
+  services.tracer?.span({
+    traceId: trace.traceId,
+    spanId: trace.spanId,
+    parentSpanId: trace.parentSpanId,
+    traceState: trace.state,
+    name: `tools/call ${tool.name}`,
+    kind: 'server',
+    start,
+    end: services.clock.now(),
+    attributes: { 'mcp.method.name': 'tools/call', 'gen_ai.tool.name': tool.name },
+    ...(result.isError === true ? { error: 'refused' } : {}),
+  });
+  return result;
+}
+
+async function answer(
+  tool: BoundTool,
+  given: Record<string, unknown>,
+  { caller, services, runner, signal, trace }: Parameters<typeof callTool>[2],
+): Promise<CallToolResult> {
   const { operation, input } = tool;
   try {
     if (operation.scope !== null) requireScope(caller, operation.scope);
@@ -34,6 +64,7 @@ export async function callTool(
       caller,
       ifMatch: null,
       signal,
+      trace,
       // The same target as REST has: a key used there and here is one request.
       target: `${operation.path} ${operation.path.replace(/:([a-z_]+)/g, (_, name: string) => encodeURIComponent(params[name] ?? ''))}`,
       idempotencyKey: undefined,

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { toNodeHandler } from '@modelcontextprotocol/node';
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
 import { hasScope } from '../../../domain/agent.js';
+import { traceOfRequest } from '../../../domain/observability/trace.js';
 import type { ApiServices, Caller, Operation } from '../operation.js';
 import type { OperationRunner } from '../operation-runner.js';
 import { bindTools } from './bound-tools.js';
@@ -42,6 +43,7 @@ export function createMcp(
               services,
               runner,
               signal: mcpReq.signal,
+              trace: traceOfRequest(mcpReq._meta?.['traceparent'], mcpReq._meta?.['tracestate']),
             }),
         );
       }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { eventInputSchema, topicPatternSchema } from '../../../domain/event.js';
 import { newId } from '../../../domain/ids.js';
-import { SPAN, spanIdFor } from '../../../domain/observability/trace.js';
+import { SPAN, spanIdFor, storedTrace } from '../../../domain/observability/trace.js';
 import { type Operation, operation } from '../operation.js';
 import { pageQuery } from './list-query.js';
 import { eventView } from '../views.js';
@@ -26,7 +26,7 @@ export const eventOperations: Operation[] = [
         dedupeKey: body.dedupe_key ?? null,
         agentId: caller.agent.id,
         createdAt: now,
-        traceId: trace.traceId,
+        traceId: storedTrace(trace),
       });
       if (!duplicate) {
         // The scheduler names this request as the parent of what the event triggers.

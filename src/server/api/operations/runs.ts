@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { hasScope } from '../../../domain/agent.js';
 import { conflict, invalidInput, notFound } from '../../../domain/errors.js';
 import { newId } from '../../../domain/ids.js';
+import { storedTrace } from '../../../domain/observability/trace.js';
 import { isFinal, RUN_STATUSES, type RunStatus } from '../../../domain/run.js';
 import { type ApiServices, type Caller, type Operation, operation } from '../operation.js';
 import { reportEnqueued } from '../report-enqueued.js';
@@ -122,7 +123,7 @@ export const runOperations: Operation[] = [
           eventId: original.eventId,
           parentRunId: original.id,
           dedupeKey: null,
-          traceId: trace.traceId,
+          traceId: storedTrace(trace),
           serial: false,
           carriedSteps,
           ...(together === null
