@@ -84,6 +84,8 @@ const LAYERS = {
         'server/telemetry/',
         'server/tools/',
         'server/budget/',
+        // What runs, services and notices put into the outbox.
+        'server/deliver/',
         'server/config.ts',
         'domain/',
       ],

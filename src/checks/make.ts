@@ -88,7 +88,7 @@ export async function runToEnd(
   return endOf(live, tools, run.id, client);
 }
 
-/** Waits for the end of a run. @throws CheckFailure when it does not come. */
+/** Waits for the end of a run, and until its messages are sent. @throws CheckFailure when it does not come. */
 export async function endOf(
   live: LiveSystem,
   tools: CheckTools,
@@ -96,7 +96,8 @@ export async function endOf(
   client: PaoClient = live.client,
 ): Promise<RunObject> {
   try {
-    return await client.waitForRun(runId, { signal: tools.signal, timeoutMs: live.patienceMs });
+    const run = await client.waitForRun(runId, { signal: tools.signal, timeoutMs: live.patienceMs });
+    return await client.waitForMessages(run, { signal: tools.signal, timeoutMs: live.patienceMs });
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'PAO_WAIT_TIMEOUT') throw error;
     const run = await client.getRun(runId, tools);

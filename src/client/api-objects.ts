@@ -1,4 +1,5 @@
 import type { ApprovalState } from '../domain/approval.js';
+import type { DeliveryOrigin, DeliveryStatus } from '../domain/delivery.js';
 import type { Problem } from '../domain/errors.js';
 import type { RunError, RunStatus, RunTrigger, StepStatus } from '../domain/run.js';
 import type { TaskInput, TaskState } from '../domain/task.js';
@@ -47,6 +48,9 @@ export interface TaskObject {
   runs_on: string[] | null;
   /** What its runs may use, as it was written. */
   budget?: TaskInput['budget'] | null;
+  quiet_hours: unknown;
+  vacation: unknown;
+  on_vacation: string;
   tags: string[] | null;
   pipeline: Record<string, unknown>[];
   /** The next occurrence that is not left out. */
@@ -201,6 +205,35 @@ export interface RunObject {
   steps?: StepObject[];
   /** What it paid for; of one run. */
   spent?: SpendObject & { estimated: boolean; requests: PaidRequestObject[] };
+  /** How its messages are doing, as the worst of them; null when it has none. */
+  delivery?: DeliveryStatus | null;
+  deliveries?: DeliveryObject[];
+}
+
+/** A message on its way to a channel. */
+export interface DeliveryObject {
+  id: string;
+  agent_id: string;
+  task_id: string | null;
+  run_id: string | null;
+  step: string | null;
+  origin: DeliveryOrigin;
+  channel: string;
+  status: DeliveryStatus;
+  reason: string | null;
+  due_at: string | null;
+  attempts: number;
+  urgent: boolean;
+  /** What is handed to the channel, secrets replaced by `***`. */
+  input: unknown;
+  answer: unknown;
+  error: RunError | null;
+  idempotency_key: string;
+  /** The message it was sent with, as one. */
+  merged_into: string | null;
+  created_at: string;
+  updated_at: string;
+  finished_at: string | null;
 }
 
 /** A question that a run waits with. */

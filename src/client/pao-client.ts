@@ -7,6 +7,7 @@ import type {
   ApprovalObject,
   ChangedTaskObject,
   CreatedAgentObject,
+  DeliveryObject,
   EventObject,
   ExplanationObject,
   ListPage,
@@ -35,6 +36,12 @@ import { ApiError } from './problem-error.js';
 /** Longest time the server is asked to hold a request, in milliseconds; below the transport's own timeout. */
 const LONG_POLL_MS = 20_000;
 const SHORTEST_POLL_MS = 100;
+/** How long the messages of a run are waited for, and how often they are looked at, milliseconds. */
+const MESSAGES_WAIT_MS = 10_000;
+const MESSAGES_LOOK_MS = 100;
+
+const isSending = ({ deliveries = [] }: RunObject): boolean =>
+  deliveries.some(({ status }) => status === 'pending' || status === 'sending');
 
 /** What every call takes besides its own arguments. */
 export interface CallOptions {
@@ -214,6 +221,49 @@ export class PaoClient {
     options: CallOptions = {},
   ): Promise<ApprovalObject> {
     return this.#send('POST', `/v1/approvals/${encodeURIComponent(id)}`, decision, options);
+  }
+
+  /** Messages and what became of them, newest first. */
+  listDeliveries(
+    query: ListQuery & { status?: string; runId?: string; channel?: string } = {},
+  ): Promise<ListPage<DeliveryObject>> {
+    const { runId, ...request } = query;
+    return this.#list('/v1/deliveries', { ...request, ...(runId === undefined ? {} : { run_id: runId }) });
+  }
+
+  getDelivery(id: string, options: CallOptions = {}): Promise<DeliveryObject> {
+    return this.#get(`/v1/deliveries/${encodeURIComponent(id)}`, {}, options);
+  }
+
+  /** Sends a message now, or once more. @throws ApiError 409 while it is being sent. */
+  resendDelivery(id: string, options: CallOptions = {}): Promise<DeliveryObject> {
+    return this.#send('POST', `/v1/deliveries/${encodeURIComponent(id)}/resend`, {}, options);
+  }
+
+  /** Says how one of unknown outcome ended, or that a waiting one is not to be sent. @throws ApiError 409 */
+  resolveDelivery(
+    id: string,
+    body: { status: 'delivered' | 'failed' | 'suppressed'; comment?: string },
+    options: CallOptions = {},
+  ): Promise<DeliveryObject> {
+    return this.#send('POST', `/v1/deliveries/${encodeURIComponent(id)}/resolve`, body, options);
+  }
+
+  /**
+   * Waits a while until the messages of a run that has ended are sent, or put off; their fate is not the run's.
+   * @returns the run as it is then, also when a message is still on its way after `timeoutMs` (10 s when left out).
+   */
+  async waitForMessages(
+    run: RunObject,
+    options: CallOptions & { timeoutMs?: number } = {},
+  ): Promise<RunObject> {
+    const end = performance.now() + (options.timeoutMs ?? MESSAGES_WAIT_MS);
+    let seen = run;
+    while (isSending(seen) && performance.now() < end) {
+      await pause(MESSAGES_LOOK_MS, options.signal);
+      seen = await this.getRun(run.id, options);
+    }
+    return seen;
   }
 
   /**

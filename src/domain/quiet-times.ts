@@ -60,7 +60,7 @@ export type QuietWindow = z.infer<typeof quietWindowSchema>;
 export type Vacation = z.infer<typeof vacationSchema>;
 export type QuietTimes = z.infer<typeof quietTimesSchema>;
 
-/** Why it is quiet, until when (epoch milliseconds), and whether what waits is sent as one. */
+/** Why it is quiet, and until when (epoch milliseconds). */
 export interface Quiet {
   reason: 'quiet_hours' | 'vacation';
   until: number;
@@ -87,16 +87,16 @@ export const wantsDigest = ({ quiet_hours: hours = [], vacation = [] }: QuietTim
  * @returns why, and the first instant after it at which it is not quiet; null when it is not quiet.
  */
 export function quietAt(times: QuietTimes, at: number): Quiet | null {
-  let found: Quiet | null = null;
-  let now = at;
-  while (now - at < LONGEST_MS) {
-    const next = oneAt(times, now);
+  const first = oneAt(times, at);
+  if (first === null) return null;
+  let { until } = first;
+  // What it began with is why; one that follows at once only makes it longer.
+  while (until - at < LONGEST_MS) {
+    const next = oneAt(times, until);
     if (next === null) break;
-    // What it began with is why; one that follows at once only makes it longer.
-    found = { reason: found?.reason ?? next.reason, until: next.until };
-    now = next.until;
+    until = next.until;
   }
-  return found;
+  return { reason: first.reason, until };
 }
 
 /** Whether an instant lies in a vacation. */

@@ -19,6 +19,9 @@ export const REASON_WORDS: Record<string, string> = {
   catchup_skip: 'it came due while nothing ran, and the task does not catch up',
   zone_database:
     'by the time zone database before this one its local time had come already, and has its row there',
+  vacation: 'it came due on a vacation, and the task is skipped then (on_vacation)',
+  quiet_hours: 'it was a quiet time',
+  lease_lost: 'the process that had it died or was cut off',
   filter_error: 'the filter of its event could not be evaluated',
   [CANCEL_TOO_LATE]: 'it was canceled when its work was done already',
   poison: 'workers died while they had it',

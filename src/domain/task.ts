@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { taskBudgetSchema } from './budget.js';
 import { pipelineSchema, retrySchema } from './pipeline/step.js';
+import { quietHoursSchema, vacationsSchema } from './quiet-times.js';
 import { durationText, scheduleSchema } from './schedule.js';
 
 /** Control and bidirectional-override characters, which have no place in a name (security.md C2.4). */
@@ -71,6 +72,12 @@ export const taskSpecSchema = z.strictObject({
   monitor: monitorSchema.optional(),
   /** What its runs may use; checked before each call. */
   budget: taskBudgetSchema.optional(),
+  /** When its messages wait, in place of its agent's quiet hours; `none`: never. */
+  quiet_hours: quietHoursSchema.optional(),
+  /** Besides those of its agent. */
+  vacation: vacationsSchema.optional(),
+  /** `skip`: what comes due on a vacation is skipped; else it runs, and its messages wait. */
+  on_vacation: z.enum(['run', 'skip']).optional(),
   pipeline: pipelineSchema,
 });
 

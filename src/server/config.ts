@@ -90,6 +90,13 @@ export const configSchema = z.strictObject({
       message: 'may have a webhook or a tool, not both',
     })
     .default({ with: {}, after: 3, cooldown: '1h', grants: [] }),
+  /** How messages are sent. */
+  delivery: z
+    .strictObject({
+      /** How long one that could not be sent is tried again. */
+      retry_for: durationText(0, 30 * 86_400_000).default('24h'),
+    })
+    .prefault({}),
   /** Asked for while the scheduler does its work; when it stays away, a dead-man switch tells people. */
   scheduler_ping: z
     .strictObject({

@@ -234,22 +234,47 @@ async function startScheduler(base: Base): Promise<StartedService> {
 
 async function startWorker(base: Base): Promise<StartedService> {
   const { init, store, bus, clock, logger, redactor, observations, tracer } = base;
-  const [{ Worker }, { startAdapting }, { RunExecutor }, { ToolCatalog }, keeper, tools] = await Promise.all([
+  const [
+    { Worker },
+    { startAdapting },
+    { RunExecutor },
+    { ToolCatalog },
+    keeper,
+    tools,
+    { startDelivering },
+  ] = await Promise.all([
     import('./worker/worker.js'),
     import('./worker/adapt-concurrency.js'),
     import('./worker/run-executor.js'),
     import('./worker/tool-catalog.js'),
     import('./worker/lease-keeper.js'),
     loadTools(base),
+    import('./deliver/start-delivering.js'),
   ]);
   const { config } = init;
   const leaseMs = parseDuration(config.lease);
   const catalog = new ToolCatalog({ store, builtin: tools.builtinTools, monotonic: () => clock.monotonic() });
+  const deliverer = startDelivering({
+    store,
+    bus,
+    clock,
+    logger,
+    observer: observations,
+    owner: init.workerId,
+    config,
+    secrets: tools.secrets,
+    async findTool(address) {
+      await catalog.refresh();
+      return catalog.find(address) ?? catalog.findNew(address);
+    },
+    callTool: (tool, input, context) => tools.callers.call(tool, input, context),
+  });
   const executor = new RunExecutor({
     budgets: tools.budgets,
     store,
     clock,
     logger,
+    onMessage: () => deliverer.wake(),
     catalog,
     redactor,
     secrets: tools.secrets,
@@ -309,6 +334,7 @@ async function startWorker(base: Base): Promise<StartedService> {
     async stop(graceMs) {
       stopAdapting();
       const summary = await worker.stop(graceMs);
+      await deliverer.stop(graceMs);
       await leases.stop();
       await tools.callers.close();
       return { finished: summary.finished, handed_back: summary.handedBack };

@@ -38,6 +38,7 @@ test('tells one occurrence moment by moment: due, found late, leased, steps, del
   await system.scheduler.runOnce();
   const [run] = await system.runs(task);
   await system.until(run?.id ?? '', 'partial');
+  await system.messages(run?.id ?? '');
   const { document, text } = await explain(due);
   const moments = document.lines.filter(({ run_id: id }) => id === run?.id);
   expect(moments.map(({ kind, text: words }) => `${kind}: ${words.replace(/ in [\d.]+m?s$/, '')}`)).toEqual([
@@ -45,8 +46,9 @@ test('tells one occurrence moment by moment: due, found late, leased, steps, del
     'gated: 08:35  found 5m late',
     expect.stringMatching(/^leased: 08:35 {2}leased by /),
     'step: 08:35  step look (debug.echo) succeeded',
-    'delivered: 08:35  delivered: say (debug.echo)',
+    'step: 08:35  step say (debug.echo) succeeded',
     expect.stringMatching(/^step: 08:35 {2}step more \(test.fail\) failed.*The tool said no\./),
+    'delivered: 08:35  delivered: message of say (debug.echo)',
     expect.stringMatching(/^ended: 08:35 {2}partial/),
   ]);
   expect(text).toMatch(

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Agent } from '../../src/domain/agent.js';
 import { VirtualClock } from '../../src/domain/clock.js';
+import type { Delivery } from '../../src/domain/delivery.js';
 import { newId } from '../../src/domain/ids.js';
+import { silentObserver } from '../../src/domain/observability/observer.js';
 import { Redactor } from '../../src/domain/redact.js';
 import type { Run, RunStatus, StepRun } from '../../src/domain/run.js';
 import { type Task, type TaskInput, taskSpecSchema } from '../../src/domain/task.js';
@@ -11,6 +13,9 @@ import { type Tool, type ToolInput, toolSchema } from '../../src/domain/tool.js'
 import { firstDue } from '../../src/server/api/task-service.js';
 import type { Budgets } from '../../src/server/budget/budgets.js';
 import { MemoryBus } from '../../src/server/bus/memory-bus.js';
+import { configSchema } from '../../src/server/config.js';
+import type { Deliverer } from '../../src/server/deliver/deliverer.js';
+import { startDelivering } from '../../src/server/deliver/start-delivering.js';
 import { Scheduler } from '../../src/server/scheduler/scheduler.js';
 import { openStore } from '../../src/server/store/open.js';
 import type { NewRun, Store } from '../../src/server/store/store.js';
@@ -44,6 +49,8 @@ export interface TestSystem {
   runNow(task: Task, changes?: Partial<NewRun>): Promise<Run>;
   /** Waits until the run has one of the statuses. */
   until(runId: string, ...statuses: RunStatus[]): Promise<Run>;
+  /** Waits until the messages of a run are sent, put off or given up; time jumps to each attempt that waits for its turn. */
+  messages(runId: string): Promise<Delivery[]>;
   steps(runId: string): Promise<Record<string, StepRun>>;
   runs(task: Task): Promise<Run[]>;
   close(): Promise<void>;
@@ -54,6 +61,8 @@ export async function startTestSystem(options: {
   callTool: (tool: Tool, input: unknown, context: ToolCallContext) => Promise<ToolResult>;
   builtin?: Tool[];
   secrets?: Record<string, string>;
+  /** Private addresses that webhooks may reach. */
+  grants?: string[];
   /** Puts faults between the services and the store. */
   wrapStore?: (store: Store) => Store;
   /** Decides what may be paid for. */
@@ -84,7 +93,15 @@ export async function startTestSystem(options: {
   const scheduler = new Scheduler({ store, bus, clock, logger });
   const budgets = options.budgets?.(store, clock);
   const workers: Worker[] = [];
+  const deliverers: Deliverer[] = [];
   const redactor = new Redactor();
+  const secrets = {
+    async resolve(name: string) {
+      const value = options.secrets?.[name] ?? '';
+      redactor.register(value);
+      return value;
+    },
+  };
   const system: TestSystem = {
     store,
     reliableStore,
@@ -104,13 +121,8 @@ export async function startTestSystem(options: {
         redactor,
         random: () => 0.5,
         callTool: options.callTool,
-        secrets: {
-          async resolve(name) {
-            const value = options.secrets?.[name] ?? '';
-            redactor.register(value);
-            return value;
-          },
-        },
+        onMessage: () => bus.publish('delivery', { count: 1 }),
+        secrets,
       });
       const worker = new Worker({
         store,
@@ -126,6 +138,24 @@ export async function startTestSystem(options: {
       });
       workers.push(worker);
       worker.start();
+      deliverers.push(
+        startDelivering({
+          store,
+          bus,
+          clock: { now: () => clock.now(), monotonic },
+          logger,
+          observer: silentObserver,
+          owner: newId('wrk', clock.now()),
+          config: configSchema.parse({ notify: { grants: options.grants ?? [] } }),
+          secrets,
+          pollMs: 20,
+          async findTool(address) {
+            await catalog.refresh();
+            return catalog.find(address) ?? catalog.findNew(address);
+          },
+          callTool: options.callTool,
+        }),
+      );
       return worker;
     },
     async addTool(input) {
@@ -193,6 +223,19 @@ export async function startTestSystem(options: {
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     },
+    async messages(runId) {
+      const deadline = performance.now() + 20_000;
+      for (;;) {
+        const { items } = await store.listDeliveries({ runIds: [runId], limit: 100 });
+        const open = items.filter(({ status }) => status === 'pending' || status === 'sending');
+        if (open.length === 0) return items.reverse();
+        const next = Math.min(...open.map(({ dueAt }) => dueAt ?? 0));
+        if (next > clock.now()) clock.set(next);
+        bus.publish('delivery', { count: 1 });
+        if (performance.now() > deadline) throw new Error(`messages stay: ${JSON.stringify(open)}`);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    },
     async steps(runId) {
       return Object.fromEntries((await store.listSteps(runId)).map((step) => [step.stepId, step]));
     },
@@ -201,7 +244,7 @@ export async function startTestSystem(options: {
       return page.items.sort((a, b) => a.scheduledFor - b.scheduledFor || (a.id < b.id ? -1 : 1));
     },
     async close() {
-      await Promise.all(workers.map((worker) => worker.stop(0)));
+      await Promise.all([...workers, ...deliverers].map((one) => one.stop(0)));
       await scheduler.stop();
       await store.close();
       rmSync(folder, { recursive: true, force: true });

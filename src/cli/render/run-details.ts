@@ -2,6 +2,7 @@ import type { RunObject, StepObject } from '../../client/api-objects.js';
 import { formatDuration } from '../../domain/duration.js';
 import type { Output } from '../output.js';
 import { visible } from '../visible.js';
+import { deliveryColumns, sayWhatNeedsAPerson } from './delivery-lines.js';
 import { errorLines, paintStatus, stepColumns } from './run-lines.js';
 import { machineTime } from './task-time.js';
 
@@ -25,12 +26,18 @@ export function showRun(run: RunObject, out: Output, isFull: boolean): void {
     out.line();
     out.table(steps, stepColumns(out));
   }
+  const messages = run.deliveries ?? [];
+  if (messages.length > 0) {
+    out.line();
+    out.table(messages, deliveryColumns(out, { ofRun: true }));
+  }
   let isCut = false;
   for (const step of steps) isCut = showStep(step, out, isFull) || isCut;
   if (run.output !== null && run.output !== undefined) {
     out.line();
     isCut = showValue('output', run.output, out, isFull, '') || isCut;
   }
+  sayWhatNeedsAPerson(messages, out);
   if (isCut) out.hint(`pao run show ${run.id} --full`);
 }
 

@@ -6,6 +6,7 @@ import type { Paint } from '../colour.js';
 import type { Output } from '../output.js';
 import type { Column } from '../table.js';
 import { visible } from '../visible.js';
+import { deliveryText, paintDelivery, sayWhatNeedsAPerson } from './delivery-lines.js';
 import { fromNow, machineTime } from './task-time.js';
 
 /** Colours a status: green went well, yellow deserves a look, red failed. */
@@ -16,8 +17,12 @@ export function paintStatus(status: RunStatus | StepStatus, paint: Paint, text: 
   return status === 'failed' || status === 'dead' ? paint.red(text) : text;
 }
 
-/** The columns of a list of runs. */
-export const runColumns = (out: Output, now: number): Column<RunObject>[] => [
+/** The columns of a list of runs; whether messages arrived is told apart from how the run went. */
+export const runColumns = (
+  out: Output,
+  now: number,
+  runs: readonly RunObject[] = [],
+): Column<RunObject>[] => [
   { header: 'ID', value: ({ id }) => id },
   { header: 'TASK', value: ({ task_name: name }) => name, shrink: true },
   {
@@ -25,6 +30,16 @@ export const runColumns = (out: Output, now: number): Column<RunObject>[] => [
     value: ({ status, reason }) => (reason === null ? status : `${status} (${reason})`),
     style: (text, { status }) => paintStatus(status, out.paint, text),
   },
+  ...(runs.some(({ delivery }) => delivery != null)
+    ? [
+        {
+          header: 'MESSAGE',
+          value: ({ delivery }: RunObject) => delivery ?? null,
+          style: (text: string, { delivery }: RunObject) =>
+            delivery == null ? text : paintDelivery(delivery, out.paint, text),
+        },
+      ]
+    : []),
   { header: 'TRIGGER', value: ({ trigger }) => trigger },
   { header: 'SCHEDULED FOR', value: ({ scheduled_for: at }) => machineTime(at) },
   { header: 'STARTED', value: ({ started_at: at }) => fromNow(at, now) || null },
@@ -61,6 +76,9 @@ export function sayEnd(run: RunObject, out: Output): void {
   else if (exitCodeOfRun(run.status) === EXIT.ok) out.warn(text);
   else out.failure(`${out.paintNote.red(out.symbols.fail)} ${text}`);
   if (run.error !== null) errorLines(run.error, (line) => out.failure(`  ${line}`));
+  for (const one of run.deliveries ?? [])
+    out.note(`  message to ${visible(one.channel)}: ${deliveryText(one)}`);
+  sayWhatNeedsAPerson(run.deliveries ?? [], out);
   out.hint(`pao run show ${run.id}`);
 }
 

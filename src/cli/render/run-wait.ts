@@ -27,7 +27,7 @@ export async function waitAndTell(
 ): Promise<RunObject> {
   const told = new Set<string>();
   try {
-    const run = await client.waitForRun(id, {
+    const ended = await client.waitForRun(id, {
       signal,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       // Steps are told to a person only; a script need not ask more than it must.
@@ -35,6 +35,7 @@ export async function waitAndTell(
         ? {}
         : { everyMs: LOOK_EVERY_MS, onUpdate: (seen) => tellSteps(seen, told, out) }),
     });
+    const run = await client.waitForMessages(ended, { signal });
     out.line(`${run.id}  ${run.status}`);
     sayEnd(run, out);
     const code = exitCodeOfRun(run.status);

@@ -19,13 +19,18 @@ const KEYS = [
   'params',
   'runs_on',
   'budget',
+  'quiet_hours',
+  'vacation',
   'pipeline',
 ] as const satisfies readonly (keyof TaskObject)[];
 
 /** A task as it is handed in: without what only the server knows, and without what is empty. */
 export function specOf(task: TaskObject): Record<string, unknown> {
   return Object.fromEntries(
-    KEYS.map((key) => [key, task[key]] as const).filter(([, value]) => !isEmpty(value)),
+    [
+      ...KEYS.map((key) => [key, task[key]] as const),
+      ...(task.on_vacation === 'skip' ? [['on_vacation', 'skip'] as const] : []),
+    ].filter(([, value]) => !isEmpty(value)),
   );
 }
 

@@ -37,7 +37,7 @@ export default class RunList extends BaseCommand<typeof RunList> {
     const isFiltered = status !== undefined || since !== undefined || cursor !== undefined;
     this.out.table(
       page.items,
-      runColumns(this.out, now),
+      runColumns(this.out, now, page.items),
       isFiltered
         ? 'No run is like that: pao run list'
         : `Nothing has run yet: pao task run ${task ?? 'NAME'} --wait`,

@@ -452,6 +452,24 @@ export const METRICS: readonly MetricDefinition[] = [
     help: 'Active timed tasks that have no due time; always 0 unless something is wrong.',
   },
   {
+    name: 'deliveries_total',
+    type: 'counter',
+    labels: { outcome: ['delivered', 'deferred', 'suppressed', 'failed', 'unknown'] },
+    help: 'Messages of the outbox, by what became of them (deferred: put off by a quiet time).',
+  },
+  {
+    name: 'deliveries_waiting',
+    type: 'gauge',
+    labels: { state: ['pending', 'deferred', 'sending', 'unknown'] },
+    help: 'Messages of the outbox that are not settled, and those of unknown outcome.',
+  },
+  {
+    name: 'delivery_lag_seconds',
+    type: 'gauge',
+    labels: {},
+    help: 'Age of the oldest message that is due and not being sent, 0 when there is none.',
+  },
+  {
     name: 'notifications_total',
     type: 'counter',
     labels: { outcome: ['sent', 'failed'] },

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { FORBIDDEN_KEYS } from '../forbidden-keys.js';
 import { tryParseDuration } from '../duration.js';
+import { isChannel } from '../channel.js';
+import { QUIET_MODES } from '../delivery.js';
 import { durationText } from '../schedule.js';
 
 /** Most steps of a pipeline, those inside `parallel` included. */
@@ -121,8 +123,12 @@ const stepShape = {
   timeout: durationText(10, 7 * 86_400_000).optional(),
   retry: retrySchema.optional(),
   idempotency_key: z.string().min(1).max(2000).optional(),
-  /** `notify`: the step tells a person something. */
+  /** `notify`: the step tells a person something. Its message goes to the outbox, and the run does not wait for it. */
   kind: z.literal('notify').optional(),
+  /** What a quiet time does to the message; `defer` when left out. */
+  quiet_hours: z.enum(QUIET_MODES).optional(),
+  /** Passes quiet times; a condition, bare or in `${…}`. */
+  urgent: z.union([z.boolean(), template]).optional(),
   uses: z.string().min(1).max(128).optional(),
   with: z.record(z.string(), z.json()).optional(),
   foreach: foreachSchema.optional(),
@@ -133,6 +139,12 @@ const stepShape = {
 const ACTIONS = ['uses', 'parallel', 'wait', 'approve'] as const;
 type Action = (typeof ACTIONS)[number];
 const ONLY_CALLS = ['with', 'foreach', 'retry', 'idempotency_key', 'kind', 'timeout'] as const;
+const ONLY_MESSAGES = ['quiet_hours', 'urgent'] as const;
+
+/** Whether what a step sends goes to the outbox: it says so, or it uses a channel. */
+export function isMessage(step: { kind?: unknown; uses?: unknown }): boolean {
+  return step.kind === 'notify' || (typeof step.uses === 'string' && isChannel(step.uses));
+}
 
 function checkAction(
   step: { [key: string]: unknown },
@@ -153,6 +165,15 @@ function checkAction(
           : `can do only one of ${given.join(' and ')}`,
     });
     return;
+  }
+  for (const key of ONLY_MESSAGES) {
+    if (step[key] !== undefined && !isMessage(step)) {
+      context.addIssue({
+        code: 'custom',
+        path: [key],
+        message: 'belongs to a message: a step with kind: notify, or one that uses channel.…',
+      });
+    }
   }
   if (given[0] === 'uses') return;
   for (const key of ONLY_CALLS) {

@@ -108,8 +108,11 @@ class PipelineValidator {
 
   #step(step: Step | InnerStep, pointer: string, done: ReadonlySet<string>): void {
     const place: Place = { pointer, done, item: null, lenient: false, secrets: false };
-    if (typeof step.if === 'string')
-      this.#bare(step.if, { ...place, pointer: `${pointer}/if`, lenient: true });
+    for (const name of ['if', 'urgent'] as const) {
+      const condition = step[name];
+      if (typeof condition === 'string')
+        this.#bare(condition, { ...place, pointer: `${pointer}/${name}`, lenient: true });
+    }
     if (step.changed !== undefined) {
       const [text, at] =
         typeof step.changed === 'string' ? [step.changed, ''] : [step.changed.value, '/value'];

@@ -15,6 +15,7 @@ import { OperationRunner } from './operation-runner.js';
 import type { ApiServices, Caller, Operation } from './operation.js';
 import { agentOperations } from './operations/agents.js';
 import { approvalOperations } from './operations/approvals.js';
+import { deliveryOperations } from './operations/deliveries.js';
 import { eventOperations } from './operations/events.js';
 import { runOperations } from './operations/runs.js';
 import { systemOperations } from './operations/system.js';
@@ -31,6 +32,7 @@ export const operations: readonly Operation[] = [
   ...taskOperations,
   ...runOperations,
   ...approvalOperations,
+  ...deliveryOperations,
   ...agentOperations,
   ...eventOperations,
   ...secretOperations,

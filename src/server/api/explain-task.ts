@@ -96,8 +96,11 @@ export async function explainTask(task: Task, at: number | null, { store, clock 
 }
 
 async function momentsOf(run: Run, task: Task, zone: string, store: Store): Promise<Line[]> {
-  const steps = await store.listSteps(run.id);
-  return runTimeline(run, steps, task.spec, zone).map(({ at, kind, text }) => ({
+  const [steps, messages] = await Promise.all([
+    store.listSteps(run.id),
+    store.listDeliveries({ runIds: [run.id], limit: 100 }),
+  ]);
+  return runTimeline(run, steps, task.spec, zone, messages.items.reverse()).map(({ at, kind, text }) => ({
     at: instant(at),
     kind,
     text: `${formatInZone(zone, Math.floor(at / 1000) * 1000, 'time')}  ${text}`,

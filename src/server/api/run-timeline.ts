@@ -1,4 +1,6 @@
+import type { Delivery } from '../../domain/delivery.js';
 import { formatDuration } from '../../domain/duration.js';
+import { isMessage } from '../../domain/pipeline/step.js';
 import { REASON_WORDS } from '../../domain/reason-words.js';
 import { formatInZone } from '../../domain/recurrence/index.js';
 import type { Run, StepRun } from '../../domain/run.js';
@@ -42,6 +44,7 @@ export function runTimeline(
   steps: readonly StepRun[],
   spec: TaskSpec,
   zone: string,
+  deliveries: readonly Delivery[],
 ): TimelineEntry[] {
   const entries: TimelineEntry[] = [{ at: run.scheduledFor, kind: 'due', text: TRIGGERS[run.trigger] }];
   const add = (at: number, kind: TimelineKind, text: string) => entries.push({ at, kind, text });
@@ -52,13 +55,14 @@ export function runTimeline(
   const told = new Set(
     spec.pipeline
       .flatMap((step) => [step, ...(step.parallel ?? [])])
-      .filter(({ kind, idempotency_key: key }) => kind === 'notify' || key !== undefined)
+      .filter((step) => !isMessage(step) && step.idempotency_key !== undefined)
       .map(({ id }) => id),
   );
   for (const step of steps) {
     const at = step.finishedAt ?? step.startedAt ?? run.createdAt;
     add(at, isDelivery(step, told) ? 'delivered' : 'step', stepText(step, told));
   }
+  for (const one of deliveries) add(one.finishedAt ?? one.updatedAt, 'delivered', deliveryText(one, zone));
   if (run.finishedAt !== null && run.status !== 'skipped' && run.status !== 'missed')
     add(run.finishedAt, 'ended', `${run.status}${reasonText(run) === '' ? '' : `: ${reasonText(run)}`}`);
   return entries.sort((a, b) => a.at - b.at);
@@ -112,6 +116,16 @@ function stepText(step: StepRun, told: ReadonlySet<string>): string {
   const why = error?.message ?? (reason === null ? '' : (REASON_WORDS[reason] ?? reason));
   if (isDelivery(step, told)) return `delivered: ${name}${took}${tries}`;
   return `step ${name} ${status}${took}${tries}${why === '' ? '' : `: ${why}`}`;
+}
+
+function deliveryText(delivery: Delivery, zone: string): string {
+  const { channel, stepId, status, attempts, error, reason, dueAt } = delivery;
+  const what = `message of ${stepId ?? 'the run'} (${channel})`;
+  const tries = attempts > 1 ? `, ${attempts} attempts` : '';
+  if (status === 'delivered') return `delivered: ${what}${tries}`;
+  const until = dueAt === null ? '' : ` until ${formatInZone(zone, dueAt, 'time')}`;
+  const why = error?.message ?? (reason === null ? '' : (REASON_WORDS[reason] ?? reason));
+  return `${what} ${status}${until}${tries}${why === '' ? '' : `: ${why}`}`;
 }
 
 function reasonText({ reason, error }: Run): string {

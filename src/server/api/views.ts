@@ -1,5 +1,6 @@
 import type { Agent, AgentToken } from '../../domain/agent.js';
 import type { Approval } from '../../domain/approval.js';
+import type { Delivery, DeliveryStatus } from '../../domain/delivery.js';
 import type { PublishedEvent } from '../../domain/event.js';
 import { countLeftOut, nextNotLeftOut } from '../../domain/left-out.js';
 import { isTimed, specOfSchedule } from '../../domain/recurrence-of.js';
@@ -8,6 +9,7 @@ import { traceIdOf } from '../../domain/observability/trace.js';
 import type { Run, StepRun } from '../../domain/run.js';
 import { type EventSchedule, isSinceLast, type Schedule } from '../../domain/schedule.js';
 import type { Task } from '../../domain/task.js';
+import { hideSecrets } from '../deliver/message-secrets.js';
 import type { StoredTool } from '../store/store.js';
 
 /** An instant as the API writes it: RFC 3339 UTC, null stays null. */
@@ -41,6 +43,9 @@ export function taskView(task: Task, now: number): Record<string, unknown> {
     params: spec.params,
     runs_on: spec.runs_on ?? [],
     budget: spec.budget ?? null,
+    quiet_hours: spec.quiet_hours ?? null,
+    vacation: spec.vacation ?? null,
+    on_vacation: spec.on_vacation ?? 'run',
     pipeline: spec.pipeline,
     next_due_at: instant(nextDueAt),
     next_due_local: nextDueAt === null || zone === null ? null : localTime(nextDueAt, zone),
@@ -82,7 +87,53 @@ export function scheduleWords(schedule: Schedule | undefined, now: number): stri
   }
 }
 
-export function runView(run: Run, steps?: StepRun[]): Record<string, unknown> {
+/** From what needs a person most to what is well. */
+const WORST: readonly DeliveryStatus[] = [
+  'failed',
+  'unknown',
+  'sending',
+  'pending',
+  'deferred',
+  'suppressed',
+  'delivered',
+];
+
+/** How the messages of a run are doing, as the worst of them; null when it has none. */
+export function worstDelivery(deliveries: readonly Delivery[]): DeliveryStatus | null {
+  return WORST.find((status) => deliveries.some((one) => one.status === status)) ?? null;
+}
+
+/** A message, with `***` where secrets stand. */
+export function deliveryView(delivery: Delivery): Record<string, unknown> {
+  return {
+    id: delivery.id,
+    agent_id: delivery.agentId,
+    task_id: delivery.taskId,
+    run_id: delivery.runId,
+    step: delivery.stepId,
+    origin: delivery.origin,
+    channel: delivery.channel,
+    status: delivery.status,
+    reason: delivery.reason,
+    due_at: instant(delivery.dueAt),
+    attempts: delivery.attempts,
+    urgent: delivery.urgent,
+    input: hideSecrets(delivery.message),
+    answer: delivery.answer ?? null,
+    error: delivery.error,
+    idempotency_key: delivery.key,
+    merged_into: delivery.mergedInto,
+    created_at: instant(delivery.createdAt),
+    updated_at: instant(delivery.updatedAt),
+    finished_at: instant(delivery.finishedAt),
+  };
+}
+
+export function runView(
+  run: Run,
+  steps?: StepRun[],
+  deliveries?: readonly Delivery[],
+): Record<string, unknown> {
   return {
     id: run.id,
     task_id: run.taskId,
@@ -110,6 +161,8 @@ export function runView(run: Run, steps?: StepRun[]): Record<string, unknown> {
     trace_id: traceIdOf(run),
     worker_id: run.workerId,
     ...(steps === undefined ? {} : { steps: steps.map(stepView) }),
+    ...(deliveries === undefined ? {} : { delivery: worstDelivery(deliveries) }),
+    ...(deliveries === undefined || steps === undefined ? {} : { deliveries: deliveries.map(deliveryView) }),
   };
 }
 

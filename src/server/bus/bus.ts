@@ -37,6 +37,8 @@ export interface BusMessages {
   cancel: { runIds: string[] };
   /** These runs changed their status; one message for all that were written together. */
   run: { runIds: string[] };
+  /** Messages were put into the outbox, or are to be sent again. */
+  delivery: { count: number };
   /** An event was published (for streams). */
   event: { id: string; sequence: number; topic: string };
   /** Test clock: the offset from real time, in milliseconds. */

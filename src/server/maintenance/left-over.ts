@@ -115,7 +115,20 @@ function decideLeftOut(due: DueTask, now: number): DueDecision {
   return decision;
 }
 
+/** Messages that waited when the backup was made: they were sent since then, or are of yesterday. */
+async function suppressMessages(store: Store, now: number): Promise<void> {
+  // No attempt has a lease for as long as that.
+  await store.reclaimDeliveries({ now: now + 86_400_000 });
+  for (;;) {
+    const { items } = await store.listDeliveries({ statuses: ['pending', 'deferred'], limit: 500 });
+    if (items.length === 0) return;
+    for (const { id } of items)
+      await store.resolveDelivery({ id, status: 'suppressed', reason: RESTORED, now });
+  }
+}
+
 async function cancelRuns(store: Store, now: number): Promise<void> {
+  await suppressMessages(store, now);
   const running = await store.listRuns({ statuses: ['running'], limit: 10_000 });
   const workers = new Set(running.items.flatMap(({ workerId }) => (workerId === null ? [] : [workerId])));
   // Whoever had them when the backup was made is not there any more.

@@ -8,6 +8,7 @@ import type { Observation } from '../bus/bus.js';
 import { IpcHub } from '../bus/ipc-bus.js';
 import type { Config } from '../config.js';
 import { readDatabaseUrl } from '../store/database-url.js';
+import { takeBackDeliveries } from '../deliver/take-back.js';
 import { openStore } from '../store/open.js';
 import type { Store } from '../store/store.js';
 import { reportReclaimed } from '../telemetry/report-reclaimed.js';
@@ -175,6 +176,7 @@ async function takeBack(
     const result = await store.reclaim({ now: systemClock.now(), workerId, limit: 10_000, maxDeaths: 3 });
     const { requeued, dead } = result;
     await reportReclaimed(result, { store, observer });
+    await takeBackDeliveries({ store, now: systemClock.now(), owner: workerId, observer });
     await store.forgetWorker(workerId);
     say('warn', 'work of a dead worker was taken back', { requeued: requeued.length, dead });
   } catch (error) {

@@ -7,6 +7,7 @@ import { EXIT, PaoError } from '../../domain/errors.js';
 import { isRedisUrl, shownRedisUrl } from '../../domain/redis-url.js';
 import { IpcHub } from '../bus/ipc-bus.js';
 import { type Config, storeSettings } from '../config.js';
+import { takeBackDeliveries } from '../deliver/take-back.js';
 import { ServiceClock } from '../service-clock.js';
 import { openStore } from '../store/open.js';
 import { diskFull } from '../store/sqlite/errors.js';
@@ -366,6 +367,16 @@ export class Supervisor {
         limit: 10_000,
         maxDeaths: 3,
       });
+      const messages = await takeBackDeliveries({
+        store: this.#store,
+        now: this.#clock.now(),
+        owner: workerId,
+        observer: this.#observations,
+      });
+      if (messages.requeued.length + messages.unknown.length > 0) {
+        this.#say('warn', 'messages that a dead worker was sending were taken back', { slot, ...messages });
+        this.#hub.publish('delivery', { count: messages.requeued.length });
+      }
       await this.#store.forgetWorker(workerId);
       const changed = [...result.requeued, ...result.dead];
       if (changed.length === 0 && result.canceled.length === 0) return;

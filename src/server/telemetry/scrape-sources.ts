@@ -123,6 +123,9 @@ async function readSystem({ store, clock }: ScrapeOptions): Promise<(gauge: Gaug
     gauge('dead_letter_depth').set(stats.dead);
     gauge('tasks_without_next_due').set(stats.activeWithoutDue);
     gauge('event_backlog').set(stats.undispatchedEvents);
+    for (const [state, count] of Object.entries(stats.deliveries))
+      gauge('deliveries_waiting').set({ state }, count);
+    gauge('delivery_lag_seconds').set(Math.max(0, (now - (stats.oldestDeliveryDueAt ?? now)) / 1000));
     const oldest = Math.min(stats.oldestDueAt ?? now, stats.nextDueAt ?? now);
     gauge('scheduler_lag_seconds').set(Math.max(0, (now - oldest) / 1000));
     gauge('oldest_running_start_timestamp_seconds').set((stats.oldestRunningStartedAt ?? 0) / 1000);

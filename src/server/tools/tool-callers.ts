@@ -1,13 +1,12 @@
 import type { Clock } from '../../domain/clock.js';
 import { tryParseDuration } from '../../domain/duration.js';
-import { PaoError } from '../../domain/errors.js';
 import { type Observer, silentObserver } from '../../domain/observability/observer.js';
-import { compileSchema } from '../../domain/pipeline/schema-check.js';
 import type { Redactor } from '../../domain/redact.js';
 import type { ServerImport, Tool } from '../../domain/tool.js';
 import { ToolError } from '../../domain/tool-error.js';
 import { builtinOf } from './builtin-tools.js';
 import type { ToolCallContext, ToolResult } from './caller.js';
+import { allowsAnything, checkInput, schemaOf } from './check-input.js';
 import type { ConnectorAnswer, ConnectorCall, ConnectorServices } from './connector.js';
 import { outcomeOfError, verdictOf } from './call-outcome.js';
 import { CircuitBreaker } from './circuit-breaker.js';
@@ -198,28 +197,8 @@ export function createToolCallers(options: ToolCallerOptions): ToolCallers {
   };
 }
 
-const anything = (schema: Record<string, unknown>): boolean => {
-  for (const _key in schema) return false;
-  return true;
-};
-
-function checkInput(tool: Tool, input: unknown): void {
-  if (anything(tool.input_schema)) return;
-  const [first, ...more] = schemaOf(tool, tool.input_schema, 'input').check(input);
-  if (!first) return;
-  const rest = more.length === 0 ? '' : ` (and ${more.length} more)`;
-  throw new ToolError(
-    'invalid_input',
-    `The input of ${tool.address} is wrong at ${first.pointer || '/'}: ${first.message}${rest}`,
-    {
-      pointer: first.pointer,
-      details: { problems: [first, ...more].slice(0, 20) },
-    },
-  );
-}
-
 function checkOutput(tool: Tool, answer: ConnectorAnswer): void {
-  if (tool.output_schema === undefined || anything(tool.output_schema)) return;
+  if (tool.output_schema === undefined || allowsAnything(tool.output_schema)) return;
   const [first, ...more] = schemaOf(tool, tool.output_schema, 'output').check(answer.output);
   if (!first) return;
   const rest = more.length === 0 ? '' : ` (and ${more.length} more)`;
@@ -231,21 +210,6 @@ function checkOutput(tool: Tool, answer: ConnectorAnswer): void {
       ...(answer.usage === undefined ? {} : { usage: answer.usage }),
     },
   );
-}
-
-function schemaOf(tool: Tool, schema: Record<string, unknown>, which: string) {
-  try {
-    return compileSchema(schema);
-  } catch (error) {
-    if (!(error instanceof PaoError)) throw error;
-    throw new ToolError(
-      'config_error',
-      `The ${which} schema of ${tool.address} cannot be used: ${error.problems[0]?.message ?? error.message}`,
-      {
-        cause: error,
-      },
-    );
-  }
 }
 
 /** The error as a ToolError without secrets; what no connector foresaw is a fault of the tool, never silence. */

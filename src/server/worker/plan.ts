@@ -1,5 +1,5 @@
 import { parseDuration } from '../../domain/duration.js';
-import type { Step } from '../../domain/pipeline/step.js';
+import { isMessage, type Step } from '../../domain/pipeline/step.js';
 import { type CompiledTemplate, compileTemplate } from '../../domain/pipeline/template.js';
 import type { TaskSpec } from '../../domain/task.js';
 import { type RetryPolicy, retryPolicy } from './retry.js';
@@ -11,6 +11,8 @@ export interface PlannedStep {
   input: CompiledTemplate | null;
   /** Address of the tool; null for steps that call none. */
   tool: string | null;
+  /** What it sends goes to the outbox. */
+  isMessage: boolean;
   idempotencyKey: CompiledTemplate | null;
   fallback: CompiledTemplate | null;
   items: string | null;
@@ -78,6 +80,7 @@ function planStep(step: Step, position: number, spec: TaskSpec, pointer: string)
     step,
     position,
     tool,
+    isMessage: isMessage(step),
     input: tool === null ? null : compileTemplate(fields.with ?? {}, `${pointer}/with`),
     idempotencyKey:
       typeof fields.idempotency_key === 'string'

@@ -12,6 +12,9 @@ import type { Completion, LeasedRun, Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ObservationBuffer } from '../telemetry/observation-buffer.js';
 import { ChangeGate, whatWasSeen } from './change-gate.js';
+import { onVacation, quietTimesOf } from '../../domain/quiet-times.js';
+import { readAgentQuiet } from '../deliver/agent-quiet.js';
+import { MessageWriter } from './message-writer.js';
 import { insistently, STOPPED } from './insistently.js';
 import { observe } from './observe-condition.js';
 import { CHECK_STEP_ID, type Plan, PlanCache, type PlannedStep } from './plan.js';
@@ -26,7 +29,8 @@ import {
 import type { ToolCatalog } from './tool-catalog.js';
 import { WaitingSteps } from './waiting-steps.js';
 
-export interface RunExecutorOptions extends Omit<StepCallerOptions, 'findTool' | 'findNewTool' | 'now'> {
+export interface RunExecutorOptions
+  extends Omit<StepCallerOptions, 'findTool' | 'findNewTool' | 'now' | 'messages'> {
   store: Store;
   clock: Clock;
   logger: Logger;
@@ -34,6 +38,8 @@ export interface RunExecutorOptions extends Omit<StepCallerOptions, 'findTool' |
   redactor: Redactor;
   /** Decides what may be paid for; without it nothing is counted. */
   budgets?: Budgets;
+  /** A message was put into the outbox. */
+  onMessage?: () => void;
 }
 
 /** How a pipeline ended in this attempt. */
@@ -51,6 +57,12 @@ export class RunExecutor {
     this.#gate = new ChangeGate(options);
     this.#caller = new StepCaller({
       ...options,
+      messages: new MessageWriter({
+        store: options.store,
+        now: () => options.clock.now(),
+        redactor: options.redactor,
+        onMessage: options.onMessage ?? (() => {}),
+      }),
       now: () => options.clock.now(),
       findTool: (address) => options.catalog.find(address),
       findNewTool: (address) => options.catalog.findNew(address),
@@ -115,6 +127,11 @@ export class RunExecutor {
     if (leased.agentDisabled)
       return { ending: failed({ kind: 'forbidden', message: 'The agent of this task was deleted.' }) };
     if (signal.aborted) return { ending: stopped(stopCause(signal)) };
+    if (leased.spec.on_vacation === 'skip' && leased.steps.length === 0) {
+      const away = await insistently(() => this.#isAway(leased), signal);
+      if (away === STOPPED) return { ending: stopped(stopCause(signal)) };
+      if (away) return { ending: { status: 'skipped', reason: 'vacation', error: null } };
+    }
     const payer = payerOf(leased);
     const patiently = <T>(ask: () => Promise<T>) => untilStopped(ask, signal);
     const { budgets } = this.options;
@@ -193,6 +210,13 @@ export class RunExecutor {
     const name = (await this.options.store.getAgent(id))?.name ?? id;
     this.#agentNames.set(id, name);
     return name;
+  }
+
+  /** Whether an occurrence came due on a vacation. What a person asked for is done all the same. */
+  async #isAway({ run, spec }: LeasedRun): Promise<boolean> {
+    if (run.trigger === 'manual' || run.trigger === 'replay') return false;
+    const agent = await readAgentQuiet(this.options.store, run.agentId);
+    return onVacation(quietTimesOf(spec, agent), run.scheduledFor);
   }
 
   async #observeCondition(

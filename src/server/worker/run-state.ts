@@ -1,4 +1,5 @@
 import type { Redactor } from '../../domain/redact.js';
+import type { NewDelivery } from '../../domain/delivery.js';
 import type { StepRun } from '../../domain/run.js';
 import { insistently, STOPPED } from './insistently.js';
 import type { Completion, LeasedRun, NewApproval, Store, StepWrite } from '../store/store.js';
@@ -102,18 +103,19 @@ export class RunState {
   /**
    * Writes what is not written yet, before the next side effect. When the store can not be written (full disk, lost
    * connection) it waits and tries again: writing the same steps twice is the same as once.
+   * @param deliveries messages that are written with it, or not at all.
    * @returns `fenced` when the lease is lost; the holder when the key to reserve is another run's; `stopped` when the
    * run was stopped before it could be written.
    */
-  async write(reserve?: {
-    key: string;
-    stepId: string;
-  }): Promise<'ok' | 'fenced' | 'stopped' | { holder: HeldBy }> {
+  async write(
+    reserve?: { key: string; stepId: string },
+    deliveries?: NewDelivery[],
+  ): Promise<'ok' | 'fenced' | 'stopped' | { holder: HeldBy }> {
     const steps = this.takeUnwritten();
     const { run, leaseToken } = this.leased;
     const { store, now, signal } = this.options;
     const outcome = await insistently(
-      () => store.recordSteps([{ runId: run.id, leaseToken, steps, reserve }], now()),
+      () => store.recordSteps([{ runId: run.id, leaseToken, steps, reserve, deliveries }], now()),
       signal,
     );
     if (outcome === STOPPED) {

@@ -11,7 +11,9 @@ import type { ObservationBuffer } from '../telemetry/observation-buffer.js';
 import type { Tracer } from '../telemetry/tracing.js';
 import type { CallBudget, ToolCallContext, ToolResult } from '../tools/caller.js';
 import type { SecretSource } from '../tools/secrets.js';
+import { newSecretMark, secretPlace } from '../deliver/message-secrets.js';
 import type { PlannedStep } from './plan.js';
+import type { MessageWriter } from './message-writer.js';
 import { retryDelay } from './retry.js';
 import type { RunState } from './run-state.js';
 
@@ -36,6 +38,7 @@ export interface StepCallerOptions {
   findNewTool: (address: string) => Promise<Tool | null>;
   callTool: (tool: Tool, input: unknown, context: ToolCallContext) => Promise<ToolResult>;
   secrets: Pick<SecretSource, 'resolve'>;
+  messages: MessageWriter;
   now: () => number;
   random: () => number;
   tracer?: Tracer | null;
@@ -116,6 +119,7 @@ export class StepCaller {
       if (error instanceof ToolError) return this.#fail(frame, record, error.kind, error.message);
       throw error;
     }
+    if (planned.isMessage) return this.#say(planned, record, tool, prepared, frame);
     const begun: StepWrite = {
       ...record,
       status: 'running',
@@ -129,6 +133,21 @@ export class StepCaller {
     const written = await this.#announce(begun, tool, frame, prepared.key);
     if (written !== null) return written;
     return this.#make(begun, tool, prepared, planned, frame);
+  }
+
+  async #say(
+    planned: PlannedStep,
+    record: StepWrite,
+    tool: Tool,
+    prepared: Prepared,
+    frame: CallFrame,
+  ): Promise<CallOutcome> {
+    try {
+      return await this.options.messages.write(planned, record, tool, prepared, frame);
+    } catch (error) {
+      if (!(error instanceof ToolError)) throw error;
+      return this.#fail(frame, record, error.kind, error.message, undefined, error.pointer);
+    }
   }
 
   async #prepare(planned: PlannedStep, stepId: string, frame: CallFrame, tool: Tool): Promise<Prepared> {
@@ -146,7 +165,9 @@ export class StepCaller {
       values.set(name, await this.options.secrets.resolve(name, { tool: tool.address, agent: frame.agent }));
     }
     const pointer = `/pipeline/${planned.position}/with`;
-    const secret = (name: string) => values.get(name) ?? '';
+    // A message is kept until it is sent: the secrets are put in then.
+    const mark = planned.isMessage && names.length > 0 ? newSecretMark() : null;
+    const secret = (name: string) => (mark === null ? (values.get(name) ?? '') : secretPlace(mark, name));
     const input = template === null ? {} : renderTemplate(template, frame.scope, { secret, pointer }).value;
     const recorded =
       names.length === 0
@@ -158,7 +179,7 @@ export class StepCaller {
         : renderTemplate(planned.idempotencyKey, frame.scope, { pointer }).value;
     // Two steps with the same key template are two sends: the key is the step's own, over all runs of the task.
     const key = own === null ? null : `${run.taskId}/${stepId}/${String(own)}`;
-    return { input, recorded, key };
+    return { input, recorded, key, mark, names: [...names] };
   }
 
   /** Records that the call goes out, where a crash in the middle must be seen afterwards. */
@@ -443,10 +464,14 @@ export class StepCaller {
   }
 }
 
-interface Prepared {
+export interface Prepared {
   input: unknown;
   recorded: unknown;
   key: string | null;
+  /** What stands around the names of secrets in `input`; null when they are filled in, or there are none. */
+  mark: string | null;
+  /** The secrets in it. */
+  names: string[];
 }
 
 /** What an earlier attempt recorded and what stands. */
@@ -489,7 +514,7 @@ const usageOf = (usage: NonNullable<ToolResult['usage']>) => ({
 const budgetHint = ({ state }: CallFrame) => `pao task show ${state.leased.run.taskName}`;
 
 /** A write was refused: the run is another worker's now. */
-function lostLease({ observations }: CallFrame): CallOutcome {
+export function lostLease({ observations }: CallFrame): CallOutcome {
   observations.add('fencing_rejections_total', { operation: 'record' });
   observations.add('lease_renewals_total', { outcome: 'lost' });
   return { type: 'stopped', cause: 'lease_lost' };

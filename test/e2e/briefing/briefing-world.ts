@@ -57,6 +57,17 @@ export interface RunView extends Json {
   output: unknown;
   error: { kind: string; message: string } | null;
   steps: StepView[];
+  deliveries: DeliveryView[];
+}
+
+/** A message of a run as the API shows it. */
+export interface DeliveryView extends Json {
+  id: string;
+  channel: string;
+  status: string;
+  reason: string | null;
+  attempts: number;
+  answer: unknown;
 }
 
 /** The five servers of the briefing, its files, and what they saw. */
@@ -159,14 +170,16 @@ export async function runTask(pao: Pao, taskId: string): Promise<RunView> {
 
 const FINAL = ['succeeded', 'partial', 'failed', 'dead', 'canceled', 'skipped', 'missed'];
 
-/** Waits until a run has ended and gives it with its steps. */
+const onItsWay = ({ status }: DeliveryView): boolean => status === 'pending' || status === 'sending';
+
+/** Waits until a run has ended and its messages are sent or put off, and gives it with its steps. */
 export async function finishedRun(pao: Pao, runId: string, timeoutMs = 30_000): Promise<RunView> {
   let last: RunView | null = null;
   return until(
     `run ${runId} to end`,
     async () => {
       last = (await pao.api<RunView>('GET', `/v1/runs/${runId}`)).body;
-      return FINAL.includes(last.status) ? last : null;
+      return FINAL.includes(last.status) && !last.deliveries.some(onItsWay) ? last : null;
     },
     timeoutMs,
     () => JSON.stringify(last, null, 2),
@@ -176,6 +189,14 @@ export async function finishedRun(pao: Pao, runId: string, timeoutMs = 30_000): 
 /** All runs of a task, newest first as the API gives them. */
 export async function runsOf(pao: Pao, taskId: string): Promise<RunView[]> {
   return (await pao.api<{ items: RunView[] }>('GET', `/v1/runs?task_id=${taskId}&limit=100`)).body.items;
+}
+
+/** The one message of a run. */
+export function message(run: RunView): DeliveryView {
+  const [first, ...more] = run.deliveries;
+  if (first === undefined || more.length > 0)
+    throw new Error(`The run has ${run.deliveries.length} messages: ${JSON.stringify(run.deliveries)}`);
+  return first;
 }
 
 /** The step of a run with this id. */

@@ -12,6 +12,7 @@ import {
   finishedRun,
   type Json,
   MAIL_SECRET,
+  message,
   type RunView,
   runsOf,
   startWorld,
@@ -173,7 +174,8 @@ describe('the morning briefing', () => {
       }),
     ]);
     expect(step(run, 'plan').output).toEqual(BRIEF);
-    expect(step(run, 'ping').output).toMatchObject({ message_id: 101 });
+    expect(message(run)).toMatchObject({ status: 'delivered', attempts: 1, answer: { message_id: 101 } });
+    expect(step(run, 'ping').output).toMatchObject({ delivery_id: message(run).id });
   });
 
   it('shows no secret in the run, the logs, the API document and the data directory', async () => {

@@ -47,6 +47,7 @@ export const runAnswer = z.looseObject({
   started_at: maybeInstant,
   finished_at: maybeInstant,
   steps: z.array(stepAnswer).optional(),
+  delivery: z.string().nullable().optional().describe('How its messages are doing, apart from the run'),
 });
 
 export const approvalAnswer = z.looseObject({
@@ -57,6 +58,17 @@ export const approvalAnswer = z.looseObject({
   message: z.string().describe('What the person is asked'),
   state: z.string().describe('pending, approved, denied, expired or canceled'),
   expires_at: instant,
+});
+
+export const deliveryAnswer = z.looseObject({
+  id: z.string(),
+  run_id: z.string().nullable(),
+  channel: z.string(),
+  status: z
+    .string()
+    .describe('pending, sending, deferred, delivered, suppressed, failed or unknown (sent, answer lost)'),
+  reason: z.string().nullable(),
+  due_at: maybeInstant,
 });
 
 export const eventAnswer = z.looseObject({ id: z.string(), topic: z.string(), created_at: instant });

@@ -49,7 +49,9 @@ const step = z
       .optional()
       .describe('Its input; "${steps.ID.field}" and "${params.NAME}" are filled in when it runs'),
   })
-  .describe('Also: if, save_as, on_error, timeout, retry, foreach, parallel, wait, approve, idempotency_key');
+  .describe(
+    'Also: if, save_as, on_error, timeout, retry, foreach, parallel, wait, approve, idempotency_key; kind: notify for messages, with quiet_hours and urgent',
+  );
 const taskInput = z.object({
   name: taskNameSchema.describe('Unique for this agent'),
   title: z.string().optional(),
@@ -87,6 +89,33 @@ export const toolDefinitions: readonly ToolDefinition[] = [
     title: 'What waits for a person',
     description: 'Lists the questions that runs wait with, what each would do, and until when.',
     answer: answers.pageOf(answers.approvalAnswer),
+  },
+  {
+    name: 'delivery_list',
+    operation: 'delivery_list',
+    title: 'What became of messages',
+    description:
+      'Lists messages that runs sent, and whether they arrived. status=failed,unknown shows what needs a person.',
+    answer: answers.pageOf(answers.deliveryAnswer),
+  },
+  {
+    name: 'delivery_resend',
+    operation: 'delivery_resend',
+    title: 'Send a message again',
+    description:
+      'Sends a message once more. One of unknown outcome may arrive twice: only do so when the person said so.',
+    answer: answers.deliveryAnswer,
+    isDestructive: true,
+  },
+  {
+    name: 'delivery_resolve',
+    operation: 'delivery_resolve',
+    title: 'Say how a message ended',
+    description:
+      'Says for the person that a message of unknown outcome was delivered or failed, or that a waiting one is not to be sent (suppressed).',
+    answer: answers.deliveryAnswer,
+    isDestructive: true,
+    isIdempotent: true,
   },
   {
     name: 'event_publish',

@@ -3,7 +3,8 @@ import { hasScope } from '../../../domain/agent.js';
 import { conflict, invalidInput, notFound } from '../../../domain/errors.js';
 import { newId } from '../../../domain/ids.js';
 import { storedTrace } from '../../../domain/observability/trace.js';
-import { isFinal, RUN_STATUSES, type RunStatus } from '../../../domain/run.js';
+import type { Delivery } from '../../../domain/delivery.js';
+import { isFinal, type Run, RUN_STATUSES, type RunStatus } from '../../../domain/run.js';
 import { type ApiServices, type Caller, type Operation, operation } from '../operation.js';
 import { reportEnqueued } from '../report-enqueued.js';
 import { audit, findTask } from '../task-service.js';
@@ -11,6 +12,9 @@ import { runBudgetView } from '../budget-view.js';
 import { runView } from '../views.js';
 
 import { listOf, pageQuery, timeText, waitQuery } from './list-query.js';
+
+/** Messages of a page of runs, at most. */
+const MOST_MESSAGES = 5000;
 
 export const runOperations: Operation[] = [
   operation({
@@ -38,7 +42,9 @@ export const runOperations: Operation[] = [
         limit: query.limit,
         cursor: query.cursor,
       });
-      return { body: { items: page.items.map((run) => runView(run)), next_cursor: page.nextCursor } };
+      const messages = await messagesOf(page.items, services);
+      const items = page.items.map((run) => runView(run, undefined, messages.get(run.id) ?? []));
+      return { body: { items, next_cursor: page.nextCursor } };
     },
   }),
   operation({
@@ -54,8 +60,13 @@ export const runOperations: Operation[] = [
       await findRun(id, services, caller);
       if (query.wait !== undefined) await waitForEnd(id, query.wait, services, signal);
       const run = await findRun(id, services, caller);
-      const steps = await services.store.listSteps(id);
-      return { body: { ...runView(run, steps), ...(await runBudgetView(id, services)) } };
+      const [steps, messages] = await Promise.all([
+        services.store.listSteps(id),
+        messagesOf([run], services),
+      ]);
+      return {
+        body: { ...runView(run, steps, messages.get(id) ?? []), ...(await runBudgetView(id, services)) },
+      };
     },
   }),
   operation({
@@ -138,6 +149,19 @@ export const runOperations: Operation[] = [
     },
   }),
 ];
+
+/** The messages that runs wrote, in the order they did; a run that ended well may have one that did not arrive. */
+async function messagesOf(runs: readonly Run[], { store }: ApiServices): Promise<Map<string, Delivery[]>> {
+  const found = new Map<string, Delivery[]>();
+  if (runs.length === 0) return found;
+  const { items } = await store.listDeliveries({ runIds: runs.map(({ id }) => id), limit: MOST_MESSAGES });
+  for (const delivery of items.reverse()) {
+    const own = found.get(delivery.runId as string) ?? [];
+    own.push(delivery);
+    found.set(delivery.runId as string, own);
+  }
+  return found;
+}
 
 /** A run that the caller may see. @throws PaoError 404 also when it is another agent's. */
 export async function findRun(id: string, services: ApiServices, caller: Caller) {
