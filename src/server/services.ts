@@ -280,6 +280,7 @@ async function startWorker(base: Base): Promise<StartedService> {
     secrets: tools.secrets,
     random: Math.random,
     tracer,
+    onRunStarted: () => bus.publish('work', { count: 1 }),
     callTool: (tool, input, context) => tools.callers.call(tool, input, context),
   });
   const worker = new Worker({

@@ -1,7 +1,6 @@
 import { hasScope, mayUseTool } from '../../domain/agent.js';
 import { cut, EXIT, invalidInput, PaoError, type Problem } from '../../domain/errors.js';
 import { canonicalJson } from '../../domain/json.js';
-import { nearest } from '../../domain/nearest.js';
 import { nearestZone } from '../../domain/nearest-zone.js';
 import { pipelineSchema, validatePipeline } from '../../domain/pipeline/index.js';
 import type { Pipeline } from '../../domain/pipeline/step.js';
@@ -13,8 +12,8 @@ import { salvageTask } from '../../domain/salvage-task.js';
 import type { Schedule } from '../../domain/schedule.js';
 import { type Task, type TaskSpec, taskSpecSchema } from '../../domain/task.js';
 import type { Tool } from '../../domain/tool.js';
-import { secretNamesIn } from '../../domain/tool-secrets.js';
 import { checkBudget } from './check-budget.js';
+import { missingSecrets, missingTasks, secretsInCalls } from './check-references.js';
 import type { ApiServices } from './operation.js';
 import { typicalRunMs } from './run-durations.js';
 
@@ -26,6 +25,8 @@ export interface TaskCheck {
   previous?: Task | undefined;
   /** The name it must have. */
   name?: string;
+  /** The agent it belongs to, where there is no previous one to tell. */
+  agentId?: string;
 }
 
 /**
@@ -46,7 +47,7 @@ export async function checkTask(
   const warnings = [...checkSchedule(written.schedule, services, problems, previous, runMs)];
   const tools = await loadTools(services);
   const { found, missing } = checkPipeline(written, tools, check.scopes);
-  problems.push(...found);
+  problems.push(...found, ...secretsInCalls(written.pipeline));
   if (parsed.success) {
     const budget = await checkBudget(parsed.data, tools, services);
     problems.push(...budget.problems);
@@ -63,8 +64,13 @@ export async function checkTask(
       ...problems.filter(({ pointer }) => !below(pointer)),
     ]);
   }
-  if (problems.length === 0)
-    return { spec: parsed.data, warnings: [...warnings, ...(await missingSecrets(parsed.data, services))] };
+  if (problems.length === 0) {
+    const more = [
+      await missingSecrets(parsed.data, services),
+      await missingTasks(parsed.data, services, previous?.agentId ?? check.agentId),
+    ];
+    return { spec: parsed.data, warnings: [...warnings, ...more.flat()] };
+  }
   const onlyScopes = problems.every(({ message, hint }) =>
     missing.some((scope) => `${message} ${hint ?? ''}`.includes(scope)),
   );
@@ -113,27 +119,6 @@ function checkPipeline(
     );
   }
   return { found, missing: [...missing] };
-}
-
-/** Secrets that are named and not there: a warning, as another machine's worker may have them. */
-async function missingSecrets(spec: TaskSpec, { secrets }: ApiServices): Promise<ScheduleWarning[]> {
-  const named = secretNamesIn([spec.pipeline, spec.schedule]);
-  if (named.length === 0 || secrets === undefined) return [];
-  const there = await secrets.list().then(
-    (all) => all.map(({ name }) => name),
-    () => null,
-  );
-  if (there === null) return [];
-  return named
-    .filter((name) => !there.includes(name))
-    .map((name) => {
-      const near = nearest(name, there);
-      return {
-        code: 'secret_missing',
-        message: `There is no secret ${name} here: a step that needs it fails.`,
-        hint: near === null ? `pao secret set ${name}` : `Did you mean ${near}?`,
-      };
-    });
 }
 
 function checkSchedule(

@@ -56,7 +56,7 @@ export async function createTask(
   name?: string,
 ): Promise<{ task: Task; warnings: ScheduleWarning[] }> {
   const { store, clock, bus } = services;
-  const check = { scopes: caller.scopes, ...(name === undefined ? {} : { name }) };
+  const check = { scopes: caller.scopes, agentId: caller.agent.id, ...(name === undefined ? {} : { name }) };
   const { spec, warnings } = await checkTask(input, services, check);
   if ((await store.countTasks(caller.agent.id)) >= MAX_TASKS) {
     throw conflict(`This agent has ${MAX_TASKS} tasks, which is the most it may have.`, [
@@ -151,7 +151,7 @@ export async function tryTask(input: unknown, services: ApiServices, caller: Cal
   const name = (input as { name?: unknown } | null)?.name;
   const previous =
     typeof name === 'string' ? await services.store.findTaskByName(caller.agent.id, name) : null;
-  const check = { scopes: caller.scopes, previous: previous ?? undefined };
+  const check = { scopes: caller.scopes, agentId: caller.agent.id, previous: previous ?? undefined };
   const { spec, warnings } = await checkTask(input, services, check);
   const outcome = previous === null ? 'created' : isUnchanged(previous, spec) ? 'unchanged' : 'updated';
   return { spec, warnings, outcome };

@@ -21,6 +21,7 @@ const operations: Record<string, Builtin> = {
   'time.now': { immediate: true, run: timeNow },
   'data.transform': { immediate: true, run: transform },
   'notify.webhook': { immediate: false, run: notifyWebhook },
+  'task.run': { immediate: false, run: runTask },
 };
 
 /** The built-in operation a tool stands for. Throws ToolError `config_error` when there is none of that name. */
@@ -85,6 +86,29 @@ export const builtinTools: Tool[] = [
     output_schema: { type: 'object', required: ['value'], properties: { value: {} } },
   }),
   toolSchema.parse({
+    address: 'task.run',
+    title: 'Run another task',
+    description:
+      'Starts a run of another task of the same agent and waits for its end, without holding a worker. Gives {run_id, status, reason, output}; output is what its last step gave. It fails when that run does. With wait: false it only starts it.',
+    kind: 'builtin',
+    side_effect: 'once',
+    input_schema: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['task'],
+      properties: {
+        task: { type: 'string', minLength: 1, maxLength: 200, description: 'Its name or id' },
+        params: { type: 'object', description: 'Take the place of params of the same name' },
+        wait: { type: 'boolean', default: true, description: 'Wait for its end' },
+      },
+    },
+    output_schema: {
+      type: 'object',
+      required: ['run_id', 'status'],
+      properties: { run_id: { type: 'string' }, status: { type: 'string' }, reason: {}, output: {} },
+    },
+  }),
+  toolSchema.parse({
     address: 'notify.webhook',
     title: 'Notify a webhook',
     description:
@@ -117,6 +141,11 @@ export const builtinTools: Tool[] = [
     },
   }),
 ];
+
+/** The worker starts the run itself; a call from anywhere else has nothing to wait in. */
+async function runTask(): Promise<ConnectorAnswer> {
+  throw new ToolError('config_error', 'task.run is a step of a pipeline; pao task run NAME starts a task.');
+}
 
 function timeNow(services: ConnectorServices, call: Omit<ConnectorCall, 'deadline'>): ConnectorAnswer {
   const asked = (call.input as { timezone?: string }).timezone;

@@ -11,6 +11,7 @@ import type { Budgets, Payer } from '../budget/budgets.js';
 import type { Completion, LeasedRun, Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ObservationBuffer } from '../telemetry/observation-buffer.js';
+import { CalledTasks } from './called-tasks.js';
 import { ChangeGate, whatWasSeen } from './change-gate.js';
 import { onVacation, quietTimesOf } from '../../domain/quiet-times.js';
 import { readAgentQuiet } from '../deliver/agent-quiet.js';
@@ -30,7 +31,9 @@ import type { ToolCatalog } from './tool-catalog.js';
 import { WaitingSteps } from './waiting-steps.js';
 
 export interface RunExecutorOptions
-  extends Omit<StepCallerOptions, 'findTool' | 'findNewTool' | 'now' | 'messages'> {
+  extends Omit<StepCallerOptions, 'findTool' | 'findNewTool' | 'now' | 'messages' | 'calledTasks'> {
+  /** Told when a step started a run of another task. */
+  onRunStarted?: () => void;
   store: Store;
   clock: Clock;
   logger: Logger;
@@ -64,6 +67,11 @@ export class RunExecutor {
         onMessage: options.onMessage ?? (() => {}),
       }),
       now: () => options.clock.now(),
+      calledTasks: new CalledTasks({
+        store: options.store,
+        now: () => options.clock.now(),
+        ...(options.onRunStarted === undefined ? {} : { onStarted: options.onRunStarted }),
+      }),
       findTool: (address) => options.catalog.find(address),
       findNewTool: (address) => options.catalog.findNew(address),
     });
@@ -365,11 +373,16 @@ export class RunExecutor {
       );
     }
     const name = options.as ?? 'item';
-    const outcomes = await inParallel(items, options.max_concurrency ?? 1, (item, index) =>
-      this.#caller.call(planned, `${step.id}[${index}]`, {
-        ...frame,
-        scope: { ...frame.scope, values: { ...frame.scope.values, item, [name]: item, index } },
-      }),
+    const outcomes = await inParallel(
+      items,
+      options.max_concurrency ?? 1,
+      (item, index) =>
+        this.#caller.call(planned, `${step.id}[${index}]`, {
+          ...frame,
+          scope: { ...frame.scope, values: { ...frame.scope.values, item, [name]: item, index } },
+        }),
+      // One that comes back later, to be tried again or when a task it called has ended, is still under way.
+      ({ type }) => type === 'later' || type === 'stopped',
     );
     return this.#join(planned, outcomes, frame);
   }
@@ -497,17 +510,21 @@ async function inParallel<T, R>(
   items: T[],
   limit: number,
   work: (item: T, index: number) => Promise<R>,
+  /** Whether its place stays taken: no further item begins there in this attempt. */
+  occupies: (result: R) => boolean,
 ): Promise<R[]> {
   const results = new Array<R>(items.length);
   let next = 0;
   const lane = async () => {
     while (next < items.length) {
       const index = next++;
-      results[index] = await work(items[index] as T, index);
+      const result = await work(items[index] as T, index);
+      results[index] = result;
+      if (occupies(result)) return;
     }
   };
   await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
-  return results;
+  return results.filter((result) => result !== undefined);
 }
 
 const describe = (value: unknown) =>

@@ -12,6 +12,8 @@ import type { Tracer } from '../telemetry/tracing.js';
 import type { CallBudget, ToolCallContext, ToolResult } from '../tools/caller.js';
 import type { SecretSource } from '../tools/secrets.js';
 import { newSecretMark, secretPlace } from '../deliver/message-secrets.js';
+import { type CalledTasks, callsTask } from './called-tasks.js';
+import { insistently, STOPPED } from './insistently.js';
 import type { PlannedStep } from './plan.js';
 import type { MessageWriter } from './message-writer.js';
 import { retryDelay } from './retry.js';
@@ -39,6 +41,7 @@ export interface StepCallerOptions {
   callTool: (tool: Tool, input: unknown, context: ToolCallContext) => Promise<ToolResult>;
   secrets: Pick<SecretSource, 'resolve'>;
   messages: MessageWriter;
+  calledTasks: CalledTasks;
   now: () => number;
   random: () => number;
   tracer?: Tracer | null;
@@ -87,6 +90,8 @@ export class StepCaller {
         `pao tool list`,
       );
     }
+    if (before !== undefined && before.output !== null && callsTask(tool))
+      return this.#call(() => this.options.calledTasks.look(before, frame), frame);
     if (before?.status === 'running' && tool.side_effect === 'once') {
       return this.#unknown(
         frame,
@@ -120,7 +125,7 @@ export class StepCaller {
       throw error;
     }
     if (planned.isMessage) return this.#say(planned, record, tool, prepared, frame);
-    const begun: StepWrite = {
+    let begun: StepWrite = {
       ...record,
       status: 'running',
       reason: null,
@@ -130,8 +135,10 @@ export class StepCaller {
       input: prepared.recorded,
       idempotencyKey: prepared.key,
     };
+    if (callsTask(tool)) begun = this.options.calledTasks.announce(begun, planned);
     const written = await this.#announce(begun, tool, frame, prepared.key);
     if (written !== null) return written;
+    if (callsTask(tool)) return this.#call(() => this.options.calledTasks.look(begun, frame), frame);
     return this.#make(begun, tool, prepared, planned, frame);
   }
 
@@ -148,6 +155,12 @@ export class StepCaller {
       if (!(error instanceof ToolError)) throw error;
       return this.#fail(frame, record, error.kind, error.message, undefined, error.pointer);
     }
+  }
+
+  /** A look at a task that was called; a store that can not be asked is asked again until it can. */
+  async #call(look: () => Promise<CallOutcome>, frame: CallFrame): Promise<CallOutcome> {
+    const outcome = await insistently(look, frame.signal);
+    return outcome === STOPPED ? { type: 'stopped', cause: stopCause(frame.signal) } : outcome;
   }
 
   async #prepare(planned: PlannedStep, stepId: string, frame: CallFrame, tool: Tool): Promise<Prepared> {
@@ -210,7 +223,14 @@ export class StepCaller {
     }
     const { holder } = written;
     if (holder.status === 'running' || holder.status === 'waiting') {
-      state.put({ ...begun, status: 'waiting', reason: 'dedupe', attempts: begun.attempts - 1 });
+      // Nothing was called yet, whatever was announced.
+      state.put({
+        ...begun,
+        status: 'waiting',
+        reason: 'dedupe',
+        attempts: begun.attempts - 1,
+        output: null,
+      });
       return {
         type: 'later',
         status: 'waiting',
