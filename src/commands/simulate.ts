@@ -68,11 +68,11 @@ export default class Simulate extends BaseCommand<typeof Simulate> {
       file === undefined
         ? await input.tasksOfSystem(this.connection(), this.signal)
         : await input.tasksOfFiles(file, this.process);
-    return found.map(({ id, input: written, historyMs, outputs, located }) => {
+    return found.map(({ id, input: written, snoozedUntil, historyMs, outputs, located }) => {
       try {
         const spec = readSimulatedTask(written, from);
         const durationMs = durations(spec.name) ?? historyMs ?? 0;
-        return { id, spec, durationMs, outputs: { ...outputs, ...mocks } };
+        return { id, spec, snoozedUntil, durationMs, outputs: { ...outputs, ...mocks } };
       } catch (error) {
         throw located(error);
       }

@@ -182,6 +182,33 @@ const anySchedule = z.discriminatedUnion('kind', [
   conditionScheduleSchema,
 ]);
 
+/** What may be written instead; `scheduleSchema` rewrites it, so that only a document of the API needs to know. */
+const shorthands = [
+  z.strictObject({
+    kind: z.literal('every').optional(),
+    /** `15m`, `6h`, `1d`: an interval, counted from `dtstart`. */
+    every: durationText(1000).meta({ examples: ['15m', '6h', '1d'] }),
+    ...timed,
+  }),
+  z.strictObject({ ...onceScheduleSchema.omit({ expr: true }).shape, at: onceScheduleSchema.shape.expr }),
+];
+
+/** For {@link z.toJSONSchema}: writes every form of a schedule down, the shorthands too. */
+export function writeShorthands({
+  zodSchema,
+  jsonSchema,
+}: {
+  zodSchema: unknown;
+  jsonSchema: { oneOf?: unknown[] };
+}): void {
+  if (zodSchema !== anySchedule) return;
+  const options = { io: 'input', unrepresentable: 'any' } as const;
+  for (const shorthand of shorthands) {
+    const { $schema: _, ...schema } = z.toJSONSchema(shorthand, options);
+    jsonSchema.oneOf?.push(schema);
+  }
+}
+
 /** Every kind of schedule there is. */
 export const SCHEDULE_KINDS: readonly string[] = anySchedule.options.map(({ shape }) => shape.kind.value);
 

@@ -69,6 +69,8 @@ test('tells of an occurrence that was left out, of a time that is none, and of o
     'skipped',
   ]);
   expect((await explain(due + 60 * 60_000)).text).toContain('The schedule names no occurrence at');
+  const { text: early } = await explain(due - 7 * 24 * 60 * 60_000);
+  expect(early).toMatch(/lies before the task was created \(.*\)\./);
   const change = {
     from: '2025b',
     to: '2025c',

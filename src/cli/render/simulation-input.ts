@@ -14,6 +14,8 @@ import { specOf } from './task-spec.js';
 export interface TaskToSimulate {
   id?: string;
   input: unknown;
+  /** Skipped or snoozed before this instant, epoch milliseconds. */
+  snoozedUntil?: number;
   /** The median of its newest runs, milliseconds. */
   historyMs?: number;
   /** What its steps answered in the newest run that came through, by step id. */
@@ -42,6 +44,7 @@ export async function tasksOfSystem(connection: Connection, signal: AbortSignal)
     tasks.push({
       id: task.id,
       input: specOf(task),
+      ...(task.snoozed_until === null ? {} : { snoozedUntil: Date.parse(task.snoozed_until) }),
       ...(await historyOf(task, client, signal)),
       located: (error) => error,
     });
@@ -103,5 +106,6 @@ export async function readMocks(
 /** An instant: how long after `base` (`7d`), a date or time on this machine's clock, or RFC 3339. */
 export function momentOf(text: string, base: number): number {
   const later = tryParseDuration(text);
-  return later === null ? Date.parse(instantBefore(text, base)) : base + later;
+  if (later !== null) return base + later;
+  return Date.parse(instantBefore(text, base, ['--from 2027-03-27 --to 7d', '--from 2027-03-27T06:30:00Z']));
 }

@@ -38,6 +38,9 @@ export function warningLines(warnings: readonly WarningObject[], out: Output): v
   }
 }
 
+/** The schedule of a task in words, without the next time: it stands beside it. */
+export const ruleText = ({ words }: Pick<TaskObject, 'words'>): string => words.replace(/; next [^;]*$/, '');
+
 /** When a task is due next, or why it is not. */
 export function dueText(task: TaskObject, now: number): string {
   if (task.state !== 'active')
@@ -59,7 +62,7 @@ export function showTask(task: TaskObject, out: Output, now: number): void {
     [
       ['id', task.id],
       ['state', task.state_reason === null ? task.state : `${task.state} (${visible(task.state_reason)})`],
-      ['schedule', visible(task.words)],
+      ['schedule', visible(ruleText(task))],
       ...policyPairs(task),
       ['next', visible(dueText(task, now))],
       ...(task.snoozed_until === null || Date.parse(task.snoozed_until) <= now
@@ -106,11 +109,19 @@ export function costLine({ estimate }: TaskObject, out: Output): void {
 const agoText = (at: string | null, now: number) => (at === null ? '' : ` (${fromNow(at, now)})`);
 
 function policyPairs({ priority, timeout, schedule }: TaskObject): (readonly [string, string])[] {
-  const policies = ['overlap', 'catchup', 'jitter']
-    .map((name) => [name, schedule?.[name]] as const)
-    .filter(([, value]) => value !== undefined && value !== null)
-    .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  const { overlap, catchup, jitter }: Record<string, unknown> = schedule ?? {};
+  const policies = Object.entries({ overlap, 'catch up': catchupText(catchup), jitter })
+    .filter(([, value]) => typeof value === 'string')
+    .map(([name, value]) => `${name} ${String(value)}`);
   return [['policies', visible([...policies, `priority ${priority}`, `timeout ${timeout}`].join(', '))]];
+}
+
+/** `latest of the last 24h`, `all of the last 3h, 10 at most`, `none`. */
+function catchupText(catchup: unknown): string | undefined {
+  if (typeof catchup !== 'object' || catchup === null) return undefined;
+  const { policy, max, window } = catchup as { policy: string; max: number; window: string };
+  if (policy === 'skip') return 'none';
+  return `${policy} of the last ${window}${policy === 'all' ? `, ${max} at most` : ''}`;
 }
 
 /** What a step does, in one word or two: its tool, or the kind of step it is. */

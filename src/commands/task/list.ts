@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.js';
 import { Flags } from '../../cli/flags.js';
-import { dueText } from '../../cli/render/task-lines.js';
+import { dueText, ruleText } from '../../cli/render/task-lines.js';
 import { fromNow } from '../../cli/render/task-time.js';
 import type { ListPage, TaskObject } from '../../client/api-objects.js';
 import { PaoClient } from '../../client/pao-client.js';
@@ -36,7 +36,7 @@ export default class TaskList extends BaseCommand<typeof TaskList> {
       [
         { header: 'NAME', value: ({ name }) => name },
         { header: 'STATE', value: ({ state: at }) => at },
-        { header: 'SCHEDULE', value: ({ words }) => words, shrink: true },
+        { header: 'SCHEDULE', value: ruleText, shrink: true },
         { header: 'NEXT', value: (task) => dueText(task, now) },
         { header: 'LAST', value: ({ last_run_at: at }) => fromNow(at, now) || null },
       ],

@@ -9,7 +9,7 @@ import { lastZoneChange } from '../../domain/zone-change.js';
 import type { Store } from '../store/store.js';
 import type { ApiServices } from './operation.js';
 import { runTimeline, type TimelineKind } from './run-timeline.js';
-import { instant, localTime, runView, scheduleWords } from './views.js';
+import { instant, localTime, runView, taskWords } from './views.js';
 
 /** An occurrence this near to the instant that is asked about is the one that is meant. */
 const SAME_MS = 60_000;
@@ -51,18 +51,9 @@ export async function explainTask(task: Task, at: number | null, { store, clock 
       text: `The task is ${task.state}${task.stateReason === null ? '' : `: ${task.stateReason}`}.`,
     });
   }
-  if (at !== null && isTimed(task.spec.schedule)) {
-    const recurrence = recurrenceOf(task.spec.schedule);
-    const due = recurrence.next(at - 1);
-    if (due !== at && !runs.some((run) => Math.abs(run.scheduledFor - at) < SAME_MS)) {
-      const after =
-        due === null ? 'there is none after it' : `the next one after it is ${localTime(due, zone)}`;
-      lines.push({
-        kind: 'note',
-        at: instant(at),
-        text: `The schedule names no occurrence at ${localTime(at, zone)}; ${after}.`,
-      });
-    }
+  if (at !== null && !runs.some((run) => Math.abs(run.scheduledFor - at) < SAME_MS)) {
+    const text = withoutRow(task, at, now, zone);
+    if (text !== null) lines.push({ kind: 'note', at: instant(at), text });
   }
   if (task.snoozedUntil !== null && task.snoozedUntil > now) {
     lines.push({
@@ -87,12 +78,34 @@ export async function explainTask(task: Task, at: number | null, { store, clock 
       name: task.name,
       state: task.state,
       timezone: zone,
-      words: scheduleWords(task.spec.schedule, now),
+      words: taskWords(task, now),
     },
     at: instant(at),
     lines,
     runs: runs.map((run) => runView(run)),
   };
+}
+
+/** Why there is no row for an instant; null when that is no question. */
+function withoutRow(task: Task, at: number, now: number, zone: string): string | null {
+  const { schedule } = task.spec;
+  if (!isTimed(schedule)) return null;
+  const due = recurrenceOf(schedule).next(at - 1);
+  if (due !== at) {
+    const after =
+      due === null ? 'there is none after it' : `the next one after it is ${localTime(due, zone)}`;
+    return `The schedule names no occurrence at ${localTime(at, zone)}; ${after}.`;
+  }
+  const when = localTime(at, zone);
+  if (at < task.createdAt)
+    return `${when} lies before the task was created (${localTime(task.createdAt, zone)}).`;
+  if (at > now)
+    return task.snoozedUntil !== null && at < task.snoozedUntil
+      ? `${when} will be left out (snoozed).`
+      : `${when} is still to come.`;
+  if (at < task.updatedAt)
+    return `There is no row for ${when}: the schedule that names it was set later (version ${task.version}, ${localTime(task.updatedAt, zone)}), or its row is older than history is kept.`;
+  return `There is no row for ${when}: it is not written yet, or it is older than history is kept.`;
 }
 
 async function momentsOf(run: Run, task: Task, zone: string, store: Store): Promise<Line[]> {

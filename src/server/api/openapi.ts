@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { writeShorthands } from '../../domain/schedule.js';
 import type { Operation } from './operation.js';
 
 /** The OpenAPI 3.1 document, made from the same table the routes are bound from. */
@@ -83,10 +84,11 @@ export function openapiDocument(operations: readonly Operation[], version: strin
 }
 
 function schemaOf(schema: z.ZodType): Record<string, unknown> {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Record<
-    string,
-    unknown
-  >;
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, {
+    io: 'input',
+    unrepresentable: 'any',
+    override: (context) => writeShorthands(context as Parameters<typeof writeShorthands>[0]),
+  }) as Record<string, unknown>;
   return rest;
 }
 

@@ -50,7 +50,7 @@ export function taskView(task: Task, now: number): Record<string, unknown> {
     next_due_at: instant(nextDueAt),
     next_due_local: nextDueAt === null || zone === null ? null : localTime(nextDueAt, zone),
     left_out_before: countLeftOut(task),
-    words: scheduleWords(spec.schedule, Math.max(now, (task.snoozedUntil ?? 0) - 1)),
+    words: taskWords(task, now),
     snoozed_until: instant(task.snoozedUntil),
     last_run_at: instant(task.lastRunAt),
     created_by: task.createdBy,
@@ -73,6 +73,10 @@ function eventWords(schedule: EventSchedule): string {
   if (batch !== undefined) return `on ${batch.size} events ${topic}, or those of ${batch.window}`;
   return `on event ${topic}`;
 }
+
+/** The schedule of a task in words, with the next time that is not left out. */
+export const taskWords = ({ spec, snoozedUntil }: Task, now: number): string =>
+  scheduleWords(spec.schedule, Math.max(now, (snoozedUntil ?? 0) - 1));
 
 /** A schedule in words. */
 export function scheduleWords(schedule: Schedule | undefined, now: number): string {

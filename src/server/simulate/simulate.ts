@@ -20,6 +20,8 @@ export interface SimulatedTask {
   id?: string | undefined;
   /** With a start to count from (`anchored`). */
   spec: TaskSpec;
+  /** Occurrences before this instant are left out, epoch milliseconds. */
+  snoozedUntil?: number | undefined;
   /** How long a run is taken to last, milliseconds. */
   durationMs: number;
   /** What its tools answer; without an answer for each of them, its runs are taken to succeed. */
@@ -120,7 +122,7 @@ async function populate(store: Store, tasks: readonly SimulatedTask[], from: num
       spec: one.spec,
       scopes: ['admin'],
       nextDueAt: isTimed(schedule) ? recurrenceOf(schedule).next(from - 1) : from,
-      snoozedUntil: null,
+      snoozedUntil: one.snoozedUntil ?? null,
       lastRunAt: null,
       memory: null,
       createdBy: 'simulation',

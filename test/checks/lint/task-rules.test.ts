@@ -97,6 +97,14 @@ cases('schedule-invalid', [
     put('timezone: UTC', 'timezone: Europe/Chisinao'),
     /^5: "Europe\/Chisinao" is not a time zone/,
   ],
+  [
+    'looks at all of it, also when the rest of the task is wrong',
+    put('30 8 * * 1-5', '61 8 * * 1-5')
+      .replace('timezone: UTC', 'timezone: Europe/Chisinao')
+      .replace('timeout: 10s', 'timeout: soon'),
+    /^4: The minute field has "61"/,
+    /^5: "Europe\/Chisinao" is not a time zone/,
+  ],
   ['takes a rule without a start', put('cron\n  expr: 30 8 * * 1-5', 'rrule\n  expr: FREQ=DAILY;COUNT=3')],
   ['finds a rule that can not be', put('cron\n  expr: 30 8 * * 1-5', 'rrule\n  expr: FREQ=DAYLY'), /^4: /],
 ]);

@@ -1,3 +1,4 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { operations } from '../../../src/server/api/create-api.js';
 import { createToken } from '../../../src/server/api/tokens.js';
@@ -309,6 +310,27 @@ describe('operations', () => {
       (path) => Object.values(path).map((one) => one.operationId),
     );
     expect(ids.sort()).toEqual(operations.map((one) => one.name).sort());
+  });
+
+  it('document every form of a schedule that is accepted, and no other', async () => {
+    const { body } = await send('GET', '/openapi.json', { token: null });
+    const { schema } = body.paths['/v1/tasks'].post.requestBody.content['application/json'];
+    const documented = new Ajv2020({ strict: false, validateFormats: false }).compile(schema);
+    const timezone = 'Europe/Chisinau';
+    for (const [schedule, isForm] of [
+      [{ every: '15m', timezone }, true],
+      [{ kind: 'every', every: '1d', timezone, overlap: 'queue' }, true],
+      [{ kind: 'once', at: '2036-11-24T08:30:00', timezone }, true],
+      [{ kind: 'once', expr: '2036-11-24T08:30:00', timezone }, true],
+      [{ kind: 'cron', expr: '0 8 * * *', timezone }, true],
+      [{ kind: 'cron', expr: '0 8 * * *', every: '15m', timezone }, false],
+      [{ kind: 'never', timezone }, false],
+    ] as const) {
+      const task = { name: 'documented', pipeline: [{ id: 'one', uses: 'debug.echo' }], schedule };
+      expect([schedule, documented(task)]).toEqual([schedule, isForm]);
+      const dry = await send('POST', '/v1/tasks?dry_run=true', { body: task });
+      expect([schedule, dry.status]).toEqual([schedule, isForm ? 200 : 422]);
+    }
   });
 
   it('show health without a token and metrics only with one', async () => {

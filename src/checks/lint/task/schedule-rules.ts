@@ -1,10 +1,11 @@
 import { formatDuration, parseDuration } from '../../../domain/duration.js';
 import { PaoError } from '../../../domain/errors.js';
-import { nearest } from '../../../domain/nearest.js';
+import { nearestZone } from '../../../domain/nearest-zone.js';
 import { isTimeZone, type Recurrence } from '../../../domain/recurrence/index.js';
 import { anchored, isTimed, recurrenceOf } from '../../../domain/recurrence-of.js';
+import { salvageTask } from '../../../domain/salvage-task.js';
+import type { Schedule } from '../../../domain/schedule.js';
 import type { TaskRule } from '../rule.js';
-import type { TaskDocument } from '../task-file.js';
 
 /** A schedule that can not be, or never fires. */
 export const scheduleInvalid: TaskRule = {
@@ -15,16 +16,18 @@ export const scheduleInvalid: TaskRule = {
   fixable: false,
   check(file, tell, now) {
     for (const task of file.tasks) {
-      const zone = task.spec?.schedule?.timezone ?? 'UTC';
+      // A task that is wrong elsewhere has a schedule all the same.
+      const schedule = task.spec === null ? salvageTask(task.raw).schedule : task.spec.schedule;
+      const zone = schedule?.timezone ?? 'UTC';
       const isZone: boolean = isTimeZone(zone);
       if (!isZone) {
-        const near = nearest(zone, Intl.supportedValuesOf('timeZone'));
+        const near = nearestZone(zone);
         tell(task.span('/schedule/timezone'), `"${zone.slice(0, 40)}" is not a time zone`, {
           hint: near === null ? 'Use an IANA name such as Europe/Chisinau or UTC' : `Did you mean ${near}?`,
         });
-        continue;
       }
-      const found = compile(task, now);
+      // Whether an expression can be is the same in every zone, or nearly.
+      const found = compile(isTimed(schedule) && !isZone ? { ...schedule, timezone: 'UTC' } : schedule, now);
       if (found === null || !(found instanceof PaoError)) continue;
       for (const { pointer, message, hint } of found.problems) {
         tell(task.span(`/schedule${pointer}`), message, hint === undefined ? {} : { hint });
@@ -42,7 +45,7 @@ export const scheduleWarning: TaskRule = {
   fixable: false,
   check(file, tell, now) {
     for (const task of file.tasks) {
-      const recurrence = compile(task, now);
+      const recurrence = compile(task.spec?.schedule, now);
       if (recurrence === null || recurrence instanceof PaoError) continue;
       for (const { code, message, at } of recurrence.warnings(now)) {
         tell(task.span('/schedule/expr'), at === undefined ? message : `${message} (${at})`, {
@@ -63,7 +66,7 @@ export const intervalTooShort: TaskRule = {
   check(file, tell, now) {
     for (const task of file.tasks) {
       const { spec } = task;
-      const recurrence = compile(task, now);
+      const recurrence = compile(task.spec?.schedule, now);
       const overlap = spec?.schedule?.overlap;
       // Who lets runs meet, or ends the earlier one, has thought of it.
       if (spec === null || overlap === 'allow' || overlap === 'cancel_previous') continue;
@@ -88,8 +91,7 @@ export const intervalTooShort: TaskRule = {
 };
 
 /** The recurrence of a task; null when it has none, the error when it can not be. */
-function compile({ spec }: TaskDocument, now: number): Recurrence | PaoError | null {
-  const schedule = spec?.schedule;
+function compile(schedule: Schedule | undefined, now: number): Recurrence | PaoError | null {
   if (!isTimed(schedule) || !isTimeZone(schedule.timezone)) return null;
   try {
     return recurrenceOf(anchored(schedule, undefined, now));

@@ -6,6 +6,7 @@ import { isTimed, recurrenceOf } from '../../../domain/recurrence-of.js';
 import type { ScheduleWarning } from '../../../domain/recurrence/index.js';
 import { withResumeOrder } from '../../../domain/resume-order.js';
 import { nextNotLeftOut } from '../../../domain/left-out.js';
+import { scheduleSchema } from '../../../domain/schedule.js';
 import { TASK_STATES, type Task, type TaskState, taskSpecSchema } from '../../../domain/task.js';
 import { type ApiServices, type Caller, type Operation, operation } from '../operation.js';
 import { explainTask } from '../explain-task.js';
@@ -23,7 +24,7 @@ import {
   tryTask,
 } from '../task-service.js';
 import { typicalRunMs } from '../run-durations.js';
-import { instant, localTime, runView, scheduleWords, taskView } from '../views.js';
+import { instant, localTime, runView, scheduleWords, taskView, taskWords } from '../views.js';
 
 import { listOf, pageQuery, timeText, waitQuery } from './list-query.js';
 import { waitForEnd } from './runs.js';
@@ -372,7 +373,7 @@ export const taskOperations: Operation[] = [
             ? recurrenceOf(schedule).warnings(now, runMs === undefined ? {} : { runMs })
             : [],
           items: occurrencesOf(task, from, query.count),
-          words: scheduleWords(task.spec.schedule, now),
+          words: taskWords(task, now),
           timezone: task.spec.schedule?.timezone ?? null,
         },
       };
@@ -438,6 +439,7 @@ export const taskOperations: Operation[] = [
     scope: 'tasks:read',
     status: 200,
     body: anything,
+    documentedBody: z.object({ schedule: scheduleSchema, count: z.int().min(1).max(100).default(10) }),
     async handle({ body, services }) {
       const {
         count = 10,
