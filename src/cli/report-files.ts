@@ -54,6 +54,12 @@ function formatOf(path: string): ReportFormat {
 }
 
 function tryToWrite(path: string): void {
+  if (basename(path) === '-') {
+    throw new PaoError('PAO_REPORT_UNWRITABLE', 'A report is a file; standard output has the answer.', {
+      exitCode: EXIT.usage,
+      hints: ['Write the name of a file, or use --json'],
+    });
+  }
   const trial = unfinishedName(path);
   try {
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
