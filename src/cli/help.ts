@@ -20,7 +20,7 @@ export class PaoHelp extends Help {
     super(config, {
       stripAnsi: !colour.stdout,
       flagSortOrder: 'none',
-      maxWidth: Math.min(110, stdout.isTTY ? stdout.columns : 100),
+      maxWidth: Math.min(110, stdout.isTTY ? stdout.columns || 80 : 100),
     });
     this.#cli = config;
     this.#write = write ?? ((text) => config.process.stdout.write(`${text}\n`));

@@ -47,12 +47,17 @@ export class Output {
 
   /** Columns of the terminal the answer goes to; Infinity when it goes to a pipe or file, where nothing is cut. */
   get width(): number {
-    return this.#stdout.isTTY ? Math.max(40, this.#stdout.columns ?? 80) : Infinity;
+    return this.#stdout.isTTY ? Math.max(40, this.#stdout.columns || 80) : Infinity;
   }
 
   /** Whether a person sits at the terminal stderr goes to. */
   get isInteractive(): boolean {
     return Boolean(this.#stderr.isTTY);
+  }
+
+  /** Whether lines can be drawn again on stderr: not on a terminal that does not know how wide it is (`script`). */
+  get hasScreen(): boolean {
+    return this.isInteractive && this.#stderr.columns !== 0;
   }
 
   /** A line of the answer, for people; silent with `--json`. */

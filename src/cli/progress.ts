@@ -6,12 +6,12 @@ export type ProgressStyle = 'default' | 'simple' | 'verbose' | 'silent';
 
 /** Chooses how progress is shown. */
 export function progressStyle(
-  { json, quiet, verbose, isInteractive }: Pick<Output, 'json' | 'quiet' | 'verbose' | 'isInteractive'>,
+  { json, quiet, verbose, hasScreen }: Pick<Output, 'json' | 'quiet' | 'verbose' | 'hasScreen'>,
   env: Readonly<Record<string, string | undefined>>,
 ): ProgressStyle {
   if (json || quiet) return 'silent';
   if (verbose) return 'verbose';
-  const isDrawable = isInteractive && !env['CI'] && env['TERM'] !== 'dumb';
+  const isDrawable = hasScreen && !env['CI'] && env['TERM'] !== 'dumb';
   return isDrawable ? 'default' : 'simple';
 }
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { progressStyle } from '../../src/cli/progress.js';
 
-const person = { json: false, quiet: false, verbose: false, isInteractive: true };
+const person = { json: false, quiet: false, verbose: false, hasScreen: true };
 
 describe('progress', () => {
   it.each([
     ['is drawn for a person at a terminal', person, {}, 'default'],
-    ['is plain lines without a terminal', { ...person, isInteractive: false }, {}, 'simple'],
+    ['is plain lines without a terminal', { ...person, hasScreen: false }, {}, 'simple'],
     ['is plain lines in CI', person, { CI: 'true' }, 'simple'],
     ['is plain lines on a dumb terminal', person, { TERM: 'dumb' }, 'simple'],
     ['says everything with --verbose', { ...person, verbose: true }, {}, 'verbose'],
