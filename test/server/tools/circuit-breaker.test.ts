@@ -44,7 +44,7 @@ async function system() {
 
 it('a tool that fails again and again is left alone, tried after a while, and used again', async () => {
   const { state, server, clock, counts, circuit, callers, tool, fail } = await system();
-  for (let index = 0; index < 10; index++) expect((await fail()).kind).toBe('server');
+  for (let index = 0; index < 10; index++) expect((await fail()).kind).toBe('tool_error');
   expect(circuit).toEqual([1]);
   expect((await fail()).details).toEqual({ circuit: 'open' });
   expect(server.requests).toHaveLength(10);
@@ -52,7 +52,7 @@ it('a tool that fails again and again is left alone, tried after a while, and us
   expect(counts.get('external_tool_calls_total circuit_open')).toBe(1);
   clock.advance(30_001);
   // One call finds out that it is still so.
-  expect((await fail()).kind).toBe('server');
+  expect((await fail()).kind).toBe('tool_error');
   expect((await fail()).details).toEqual({ circuit: 'open' });
   expect(server.requests).toHaveLength(11);
   clock.advance(30_001);
