@@ -1,6 +1,6 @@
 /**
  * What metrics cost: taking a movement down (to the registry, of the same process), and a scrape that reads the store
- * anew, with the series of an idle system and with those of 200 tools. Run with `npm run bench metrics`; prints one
+ * anew, with the series of an idle system and with those of 100 tools. Run with `npm run bench metrics`; prints one
  * JSON document.
  */
 import { VirtualClock } from '../src/domain/clock.js';
@@ -38,11 +38,11 @@ try {
     if (index % BATCH === 0) buffer.flush();
   });
   const histogram = microseconds((index) => {
-    buffer.observe('step_duration_seconds', { tool: 'debug.echo', outcome: 'ok' }, 0.01);
+    buffer.observe('step_duration_seconds', { outcome: 'success' }, 0.01);
     if (index % BATCH === 0) buffer.flush();
   });
   buffer.flush();
-  for (let index = 0; index < 200; index++)
+  for (let index = 0; index < 100; index++)
     metrics.observer.observe(
       'external_tool_duration_seconds',
       { tool: `tool.${index}`, protocol: 'http' },
@@ -56,7 +56,7 @@ try {
         node: process.version,
         machine: { before, after: machine() },
         record_us: { counter, histogram },
-        scrape: { idle, tools_200: busy },
+        scrape: { idle, tools_100: busy },
       },
       null,
       2,

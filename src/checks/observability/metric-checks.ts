@@ -1,4 +1,4 @@
-import { closedSeries, METRIC_PREFIX, METRICS } from '../../domain/observability/catalogue.js';
+import { closedSeries, MAX_SERIES, METRIC_PREFIX, METRICS } from '../../domain/observability/catalogue.js';
 import type { Check } from '../check.js';
 import { ensure, ensureEqual } from '../ensure.js';
 import { makeTask, makeTool, runToEnd, see, steps } from '../make.js';
@@ -64,7 +64,11 @@ export const metricChecks: Check<ObservedSystem>[] = [
       for (const name of families.keys())
         if (name.startsWith(METRIC_PREFIX) && !known.has(name)) problems.push(`${name} is not declared`);
       const series = [...families.values()].reduce((sum, { samples }) => sum + samples.length, 0);
-      ensure(series <= 2000, `There are ${series} series; 2000 is the most.`, see(live, tools, HINT));
+      ensure(
+        series <= MAX_SERIES,
+        `There are ${series} series; ${MAX_SERIES} is the most.`,
+        see(live, tools, HINT),
+      );
       ensure(problems.length === 0, problems.join('; '), see(live, tools, HINT), { problems });
       return { metrics: METRICS.length, series };
     },

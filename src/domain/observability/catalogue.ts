@@ -2,6 +2,9 @@ import { BUDGET_SCOPES } from '../budget.js';
 import { RUN_TRIGGERS } from '../run.js';
 import { TASK_STATES } from '../task.js';
 
+/** Series that a system may have at most; counted with a hundred tools in use. */
+export const MAX_SERIES = 2000;
+
 /** Every metric of ours begins with this. */
 export const METRIC_PREFIX = 'orchestrator_';
 
@@ -16,14 +19,17 @@ export interface MetricDefinition {
   buckets?: keyof typeof METRIC_BUCKETS;
 }
 
-/** Upper bounds, seconds; the last one lies above the objective of what is measured. */
+/**
+ * Upper bounds, seconds; the last one lies above the objective of what is measured. Few: each is a series of every tool,
+ * route or operation. Those that rules and health judge by are among them.
+ */
 export const METRIC_BUCKETS = {
-  http: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
-  tool: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300],
-  run: [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600],
-  delay: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900],
-  db: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
-  tick: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+  http: [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  tool: [0.1, 0.5, 1, 5, 10, 30, 120],
+  run: [0.1, 1, 5, 30, 60, 300, 900, 3600],
+  delay: [0.1, 0.25, 0.5, 1, 5, 30, 60, 300],
+  db: [0.001, 0.005, 0.025, 0.1, 0.25, 1, 5],
+  tick: [0.005, 0.025, 0.1, 0.25, 1, 5],
 } as const;
 
 const FINAL = ['succeeded', 'partial', 'failed', 'dead', 'canceled', 'skipped', 'missed'] as const;
@@ -174,9 +180,9 @@ export const METRICS: readonly MetricDefinition[] = [
   {
     name: 'step_duration_seconds',
     type: 'histogram',
-    labels: { tool: null, outcome: ['success', 'failure'] },
+    labels: { outcome: ['success', 'failure'] },
     buckets: 'tool',
-    help: 'Time one step took, retries included.',
+    help: 'Time one step took, retries included; by tool see external_tool_duration_seconds.',
   },
   {
     name: 'step_retries_total',

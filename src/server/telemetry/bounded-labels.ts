@@ -1,5 +1,5 @@
 /** Values beyond this many of one open label share the value `other`: memory and storage must not grow with names. */
-const MAX_VALUES = { tool: 200, task: 100, worker: 100, route: 300 } as const;
+const MAX_VALUES = { tool: 100, task: 100, worker: 100, route: 300 } as const;
 
 /** Keeps the open labels of one registry within their bounds. */
 export function boundedLabels(): (labels: Record<string, string>) => Record<string, string> {

@@ -284,11 +284,7 @@ export class StepCaller {
       const seconds = (frame.monotonic() - began) / 1000;
       this.#trace(begun, tool, frame, seconds, null);
       frame.observations.add('step_success_total', { tool: tool.address });
-      frame.observations.observe(
-        'step_duration_seconds',
-        { tool: tool.address, outcome: 'success' },
-        seconds,
-      );
+      frame.observations.observe('step_duration_seconds', { outcome: 'success' }, seconds);
       const done = frame.state.put({
         ...begun,
         status: 'succeeded',
@@ -401,7 +397,7 @@ export class StepCaller {
         };
       }
     }
-    frame.observations.observe('step_duration_seconds', { tool: tool.address, outcome: 'failure' }, seconds);
+    frame.observations.observe('step_duration_seconds', { outcome: 'failure' }, seconds);
     const outcome = this.#fail(
       frame,
       record,
