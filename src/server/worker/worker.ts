@@ -33,9 +33,12 @@ export interface WorkerOptions {
 }
 
 /** The most runs leased in one go; a batch costs one commit whatever its size. */
-const MAX_BATCH = 256;
-/** A lease covers about this much work, milliseconds: enough to keep busy, too little to hoard. */
-const HORIZON_MS = 40;
+const MAX_BATCH = 500;
+/**
+ * A lease covers about this much work: so many times what a lease takes, as each costs the store the same whatever it
+ * brings; enough to keep busy, too little to hoard.
+ */
+const HORIZON = { leases: 20, leastMs: 40, mostMs: 250 };
 
 interface ActiveRun {
   leased: LeasedRun;
@@ -65,6 +68,8 @@ export class Worker {
   /** Runs executed at once, now. */
   #concurrency: number;
   #rate = 0;
+  /** What a lease that brought something took of late, milliseconds. */
+  #leaseMs = 0;
   #rateSince = 0;
   #rateCount = 0;
   /** Runs that ended here since the start. */
@@ -225,7 +230,8 @@ export class Worker {
     if (this.#stopping || !this.#healthy || this.#suspect !== null || this.#turn.othersFirst) return 0;
     if (this.#writer.size > 4 * MAX_BATCH) return 0;
     // Also under pressure: a database that is slow is spared by larger batches, not by smaller ones.
-    const ahead = Math.min(MAX_BATCH, Math.ceil(this.#rate * HORIZON_MS));
+    const horizon = Math.max(HORIZON.leastMs, Math.min(HORIZON.mostMs, HORIZON.leases * this.#leaseMs));
+    const ahead = Math.min(MAX_BATCH, Math.ceil(this.#rate * horizon));
     const target = Math.max(this.#concurrency, ahead);
     const held = this.#waiting.length + this.#active.size;
     return held > target / 2 && this.#active.size >= this.#concurrency ? 0 : Math.max(0, target - held);
@@ -237,7 +243,9 @@ export class Worker {
     const { store, clock, workerId, leaseMs, tags } = this.#options;
     // First, so that no work is leased that can not be begun.
     await this.#options.executor.prepare();
+    const began = clock.monotonic();
     const leased = await store.lease({ workerId, now: clock.now(), limit, leaseMs, tags });
+    if (leased.length > 0) this.#leaseMs += (clock.monotonic() - began - this.#leaseMs) / 8;
     if (leased.length > 0) this.#options.onLeased(leased.map(({ run }) => run.id));
     this.#options.bus.record?.(leased.filter(({ run }) => run.attempt === 1).map(startEntry(clock.now())));
     for (const run of leased) {

@@ -5,6 +5,7 @@ import budgets from '../migrations/postgres/0003_budgets.sql';
 import outbox from '../migrations/postgres/0004_outbox.sql';
 import provenance from '../migrations/postgres/0005_provenance_and_called_tasks.sql';
 import eventWindows from '../migrations/postgres/0006_event_windows.sql';
+import findRunsById from '../migrations/postgres/0007_find_runs_by_id.sql';
 import type { Migration } from '../sqlite/migrate.js';
 import type { PostgresDatabase, Sql } from './database.js';
 
@@ -16,6 +17,7 @@ export const POSTGRES_MIGRATIONS: readonly Migration[] = [
   { name: '0004_outbox', sql: outbox },
   { name: '0005_provenance_and_called_tasks', sql: provenance },
   { name: '0006_event_windows', sql: eventWindows },
+  { name: '0007_find_runs_by_id', sql: findRunsById },
 ];
 
 /** Taken for the length of a transaction by who migrates. Any number that is ours alone. */
