@@ -10,11 +10,12 @@ export interface TailOptions {
   since?: number | undefined;
   signal: AbortSignal;
   onReconnect?: ((error: unknown, waitMs: number) => void) | undefined;
+  onGap?: (() => void) | undefined;
 }
 
 /** Events as they are published, after those since an instant when one is given; ends without an error on the signal. */
 export async function* tailEvents(client: PaoClient, options: TailOptions): AsyncGenerator<EventObject> {
-  const { topic, since, signal, onReconnect } = options;
+  const { topic, since, signal, onReconnect, onGap } = options;
   let lastEventId: string | undefined;
   if (since !== undefined) {
     const earlier = await earlierEvents(client, { topic, since, signal });
@@ -22,7 +23,7 @@ export async function* tailEvents(client: PaoClient, options: TailOptions): Asyn
     lastEventId = String(earlier.newest);
     for (const event of earlier.events) yield event;
   }
-  yield* client.streamEvents({ topic, lastEventId, signal, onReconnect });
+  yield* client.streamEvents({ topic, lastEventId, signal, onReconnect, onGap });
 }
 
 /** Lists come newest first, so the pages end at the first event that is too old. */

@@ -208,6 +208,12 @@ export interface RunObject {
   /** How its messages are doing, as the worst of them; null when it has none. */
   delivery?: DeliveryStatus | null;
   deliveries?: DeliveryObject[];
+  /** What led to it, the nearest first; only of a run that is shown alone, as the two below. */
+  causes?: CauseObject[];
+  /** The events that triggered it together. */
+  events?: { count: number; items: EventLink[] } | null;
+  /** Events that it published. */
+  published?: EventLink[];
 }
 
 /** A message on its way to a channel. */
@@ -235,6 +241,18 @@ export interface DeliveryObject {
   updated_at: string;
   finished_at: string | null;
 }
+
+/** An event that something else refers to. */
+export interface EventLink {
+  id: string;
+  topic: string;
+  at: string;
+}
+
+/** One link of a chain of causes. */
+export type CauseObject =
+  | ({ kind: 'event' } & EventLink)
+  | { kind: 'run'; id: string; task_name: string; status: RunStatus; trigger: RunTrigger; at: string };
 
 /** A question that a run waits with. */
 export interface ApprovalObject {
@@ -333,8 +351,40 @@ export interface EventObject {
   dedupe_key: string | null;
   agent_id: string;
   created_at: string;
+  /** When its triggers had been worked off; null while they wait. */
+  dispatched_at: string | null;
+  /** The run it was published from; null when it came from outside. */
+  cause_run_id: string | null;
+  /** How many runs there are before it in its chain of causes. */
+  depth: number;
   /** True when the same key was published before; then this is the event of that time. */
   duplicate?: boolean;
+  /** What led to it, the nearest first; only of an event that is shown alone, as the one below. */
+  causes?: CauseObject[];
+  /** Runs that it triggered. */
+  runs?: { id: string; task_name: string; status: RunStatus; reason: string | null }[];
+}
+
+/** An inbound webhook. */
+export interface HookObject {
+  id: string;
+  name: string;
+  topic: string;
+  /** How its sender signs. */
+  scheme: 'standard' | 'github';
+  /** Where to post, below the address of the server. */
+  path: string;
+  agent_id: string;
+  created_at: string;
+  updated_at: string;
+  last_received_at: string | null;
+  /** Until when the secret before a rotation counts as well. */
+  old_secret_until: string | null;
+}
+
+/** A hook with its secret, which is shown this once. */
+export interface NewHookObject extends HookObject {
+  secret: string;
 }
 
 /** A tool of the catalog; a built-in one has no version and no times. */

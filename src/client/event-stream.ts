@@ -14,6 +14,8 @@ export interface StreamOptions {
   signal?: AbortSignal | undefined;
   /** Told each time the connection is lost; `waitMs` until the next try. */
   onReconnect?: ((error: unknown, waitMs: number) => void) | undefined;
+  /** Told when events after `after` are not kept any more: the stream goes on with the oldest there is, or with what comes. */
+  onGap?: ((gap: { after: number; oldest: number | null }) => void) | undefined;
   /** Give up after this many failures in a row; 10 when left out. */
   maxFailures?: number | undefined;
 }
@@ -56,6 +58,13 @@ export async function* streamEvents(
       for await (const message of readMessages(response)) {
         failures = 0;
         if (message.id !== null) lastEventId = message.id;
+        if (message.event === 'pao:gap') {
+          const gap = JSON.parse(message.data) as { after: number; oldest: number | null };
+          // A place that the server has not reached is of no use when the connection is lost.
+          if (gap.oldest === null) lastEventId = undefined;
+          options.onGap?.(gap);
+          continue;
+        }
         const event = eventOf(message);
         if (event) yield event;
       }

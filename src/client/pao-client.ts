@@ -9,8 +9,10 @@ import type {
   CreatedAgentObject,
   DeliveryObject,
   EventObject,
+  HookObject,
   ExplanationObject,
   ListPage,
+  NewHookObject,
   NewTokenObject,
   OccurrencesObject,
   RunObject,
@@ -305,7 +307,13 @@ export class PaoClient {
 
   /** Events. */
   publishEvent(
-    event: { topic: string; payload?: unknown; dedupe_key?: string | undefined },
+    event: {
+      topic: string;
+      payload?: unknown;
+      dedupe_key?: string | undefined;
+      /** The run it is published from, which becomes its cause. */
+      run_id?: string | undefined;
+    },
     options: CallOptions = {},
   ): Promise<EventObject> {
     return this.#send('POST', '/v1/events', event, options);
@@ -317,9 +325,45 @@ export class PaoClient {
     return this.#list('/v1/events', query);
   }
 
+  /** An event with what led to it and what it led to. */
+  getEvent(id: string, options: CallOptions = {}): Promise<EventObject> {
+    return this.#get(`/v1/events/${encodeURIComponent(id)}`, {}, options);
+  }
+
   /** Follows events until the signal; takes up again where it was after a lost connection. */
   streamEvents(options: StreamOptions = {}): AsyncGenerator<EventObject> {
     return streamEvents(this.#transport, options);
+  }
+
+  /** Inbound webhooks. */
+  listHooks(query: ListQuery = {}): Promise<ListPage<HookObject>> {
+    return this.#list('/v1/hooks', query);
+  }
+
+  /** By id or name, as the three below. */
+  getHook(idOrName: string, options: CallOptions = {}): Promise<HookObject> {
+    return this.#get(`/v1/hooks/${encodeURIComponent(idOrName)}`, {}, options);
+  }
+
+  /** @param hook.secret where the sender makes it; one is made when left out. */
+  createHook(
+    hook: { name: string; topic: string; scheme?: 'standard' | 'github'; secret?: string | undefined },
+    options: CallOptions = {},
+  ): Promise<NewHookObject> {
+    return this.#send('POST', '/v1/hooks', hook, options);
+  }
+
+  /** @param input.grace_seconds how long the old secret counts as well; a day when left out. */
+  rotateHook(
+    idOrName: string,
+    input: { grace_seconds?: number | undefined; secret?: string | undefined } = {},
+    options: CallOptions = {},
+  ): Promise<NewHookObject> {
+    return this.#send('POST', `/v1/hooks/${encodeURIComponent(idOrName)}/rotate`, input, options);
+  }
+
+  deleteHook(idOrName: string, options: CallOptions = {}): Promise<void> {
+    return this.#send('DELETE', `/v1/hooks/${encodeURIComponent(idOrName)}`, undefined, options);
   }
 
   /** Tools. */

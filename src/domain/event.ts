@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Run } from './run.js';
 
 export const topicSchema = z
   .string()
@@ -19,7 +20,29 @@ export const eventInputSchema = z.strictObject({
   payload: z.unknown().optional(),
   /** The same key within 24 hours is the same event: it is not published again. */
   dedupe_key: z.string().min(1).max(200).optional(),
+  /** The run it is published from: it becomes the event's cause. Such as \${run.id}. */
+  run_id: z
+    .string()
+    .regex(/^run_[0-9a-f]{32}$/, 'is not the id of a run')
+    .optional(),
 });
+
+/** An event on its way, from whichever surface it comes. */
+export interface EventToPublish {
+  topic: string;
+  payload: unknown;
+  dedupeKey: string | null;
+  /** In whose name. */
+  agentId: string;
+  /** The run it is published from. */
+  run: Run | null;
+  /** As it is stored: the id, and the state that came with it. */
+  traceId: string | null;
+  requestId?: string | null;
+}
+
+/** Publishes an event, and tells everybody who waits for one. `duplicate`: its dedupe key was used before. */
+export type PublishEvent = (event: EventToPublish) => Promise<{ event: PublishedEvent; duplicate: boolean }>;
 
 /** Something that was published. */
 export interface PublishedEvent {
@@ -37,7 +60,7 @@ export interface PublishedEvent {
   traceId: string | null;
   /** The run it was published from; null when it came from outside. */
   causeRunId: string | null;
-  /** How many events there are before it in its chain of causes; 0 for one from outside. */
+  /** How many runs there are before it in its chain of causes; 0 for one from outside. */
   depth: number;
 }
 

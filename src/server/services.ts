@@ -7,6 +7,7 @@ import { LIMITS } from '../domain/observability/limits.js';
 import { Redactor } from '../domain/redact.js';
 import type { Bus } from './bus/bus.js';
 import { secretSettings, storeSettings } from './config.js';
+import { createEventPublisher, publishFromCalls } from './event-publisher.js';
 import { openStore } from './store/open.js';
 import type { Store } from './store/store.js';
 import type { ServiceInit } from './supervisor/service-messages.js';
@@ -391,6 +392,7 @@ async function startApi(base: Base): Promise<StartedService> {
     redactor,
     budgets: tools.budgets,
     builtinTools: tools.builtinTools,
+    publishEvent: tools.publishEvent,
     callTool: (tool, input, context) => tools.callers.call(tool, input, context),
     secrets: tools.secrets,
     importCatalog: tools.importCatalog,
@@ -438,7 +440,7 @@ async function startSchedulerPing(base: Base) {
   });
 }
 
-async function loadTools({ init, store, clock, logger, redactor, observations }: Base) {
+async function loadTools({ init, store, bus, clock, logger, redactor, observations }: Base) {
   const [
     { createToolCallers },
     { builtinTools },
@@ -465,18 +467,21 @@ async function loadTools({ init, store, clock, logger, redactor, observations }:
   await secrets
     .hideAll()
     .catch((error: Error) => logger.warn({ reason: error.message }, 'a source of secrets can not be read'));
+  const publishEvent = createEventPublisher({ store, bus, clock, logger });
   const callers = createToolCallers({
     clock,
     secrets,
     redactor,
     version: init.version,
     observer: observations,
+    publish: publishFromCalls(store, publishEvent),
   });
   return {
     secrets,
     budgets: budget.openBudgets({ init, store, clock, observer: observations }),
     builtinTools,
     callers,
+    publishEvent,
     importCatalog: (document: unknown) => importCatalog(document, callers),
   };
 }

@@ -8,6 +8,7 @@ import { openBudgets } from '../../src/server/budget/open-budgets.js';
 import { configSchema } from '../../src/server/config.js';
 import { bootstrapAdmin } from '../../src/server/api/bootstrap-admin.js';
 import { createApi } from '../../src/server/api/create-api.js';
+import { createEventPublisher } from '../../src/server/event-publisher.js';
 import type { ServiceInit } from '../../src/server/supervisor/service-messages.js';
 import { createHealth } from '../../src/server/telemetry/health.js';
 import { silentLogger } from '../../src/server/telemetry/logger.js';
@@ -74,6 +75,7 @@ export async function startTaskApi(): Promise<TaskApi> {
       init: { config, home: folder } as ServiceInit,
     }),
     builtinTools,
+    publishEvent: createEventPublisher(shared),
     callTool: async (_tool, input) => ({ output: input, durationMs: 0 }),
     importCatalog: async () => ({ tools: [], problems: [] }),
   });

@@ -3,6 +3,7 @@ import { formatDuration } from '../../domain/duration.js';
 import type { Output } from '../output.js';
 import { visible } from '../visible.js';
 import { deliveryColumns, sayWhatNeedsAPerson } from './delivery-lines.js';
+import { showCauses, showEventLinks } from './causes.js';
 import { errorLines, paintStatus, stepColumns } from './run-lines.js';
 import { machineTime } from './task-time.js';
 
@@ -21,6 +22,15 @@ export function showRun(run: RunObject, out: Output, isFull: boolean): void {
     out.line();
     errorLines(run.error, (line) => out.line(`  ${paint.red(line)}`));
   }
+  showCauses(out, run.causes ?? []);
+  const together = run.events ?? null;
+  if (together !== null)
+    showEventLinks(
+      out,
+      `events (${together.count} together)`,
+      isFull ? together.items : together.items.slice(-MAX_LINES),
+    );
+  showEventLinks(out, 'it published', run.published ?? []);
   const steps = run.steps ?? [];
   if (steps.length > 0) {
     out.line();

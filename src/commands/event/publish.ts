@@ -24,6 +24,10 @@ export default class EventPublish extends BaseCommand<typeof EventPublish> {
       summary: 'The same key within 24 hours is the same event and runs nothing again',
       helpValue: 'KEY',
     }),
+    run: Flags.string({
+      summary: 'The run it is published from, which becomes its cause',
+      helpValue: 'ID',
+    }),
   };
 
   async run(): Promise<EventObject> {
@@ -35,6 +39,7 @@ export default class EventPublish extends BaseCommand<typeof EventPublish> {
           ? {}
           : { payload: await readJsonInput(payload, '--payload', this.process) }),
         dedupe_key: dedupeKey,
+        run_id: this.flags.run,
       },
       { signal: this.signal },
     );

@@ -33,6 +33,8 @@ export default class EventTail extends BaseCommand<typeof EventTail> {
       topic,
       since: since === undefined ? undefined : parseSince(since, systemClock),
       signal: this.signal,
+      onGap: () =>
+        this.out.warn('Events were published meanwhile that are not kept any more: they are missing here.'),
       onReconnect: (error, waitMs) => {
         const reason = error instanceof Error ? ` (${error.message})` : '';
         this.out.detail(`The stream ended${reason}; again in ${formatDuration(waitMs)}.`);

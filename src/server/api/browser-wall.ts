@@ -11,11 +11,7 @@ const LOCAL = new Set(['localhost', '127.0.0.1', '[::1]']);
  */
 export function checkBrowserWall(request: IncomingMessage, allowedHosts: readonly string[]): void {
   const { headers, rawHeaders, url = '', socket } = request;
-  // The parsed form hides a second Host header.
-  const hosts = rawHeaders.filter(
-    (_, index) => index % 2 === 0 && rawHeaders[index]?.toLowerCase() === 'host',
-  ).length;
-  if (hosts !== 1 || !url.startsWith('/'))
+  if (countHosts(rawHeaders) !== 1 || !url.startsWith('/'))
     throw refuse('The request must have one Host header and an origin-form target.', 400);
   const host = (headers.host ?? '').toLowerCase();
   if (!isOurs(host, socket, allowedHosts)) {
@@ -47,6 +43,23 @@ function literal(address = ''): string {
 
 /** As URLs are written: without `:80`. */
 const withoutDefaultPort = (host: string) => host.replace(/:80$/, '');
+
+/**
+ * The wall in front of `/hooks/…`: deliveries come from other machines, under whatever name those reach this one by, and
+ * never from a browser, which says so in each POST.
+ * @throws PaoError 400 or 403
+ */
+export function checkHookWall({ headers, rawHeaders, url = '' }: IncomingMessage): void {
+  if (countHosts(rawHeaders) !== 1 || !url.startsWith('/'))
+    throw refuse('The request must have one Host header and an origin-form target.', 400);
+  const site = headers['sec-fetch-site'];
+  if (headers.origin !== undefined || (site !== undefined && site !== 'none'))
+    throw refuse('Hooks take nothing from a browser.', 403);
+}
+
+/** The parsed form hides a second Host header. */
+const countHosts = (rawHeaders: string[]): number =>
+  rawHeaders.filter((_, index) => index % 2 === 0 && rawHeaders[index]?.toLowerCase() === 'host').length;
 
 const refuse = (message: string, status: number, hints: string[] = []) =>
   new PaoError('PAO_REQUEST_REFUSED', message, { status, hints });

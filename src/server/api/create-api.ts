@@ -6,7 +6,7 @@ import { parseJsonStrict } from '../../domain/json.js';
 import { type TraceContext, traceOfRequest } from '../../domain/observability/trace.js';
 import { accessLog } from './access-log.js';
 import { calendarOf } from './calendar.js';
-import { checkBrowserWall } from './browser-wall.js';
+import { checkBrowserWall, checkHookWall } from './browser-wall.js';
 import { countRefusal } from './count-refusal.js';
 import { streamEvents } from './event-stream.js';
 import { createMcpEndpoint } from './mcp/endpoint.js';
@@ -17,12 +17,14 @@ import { agentOperations } from './operations/agents.js';
 import { approvalOperations } from './operations/approvals.js';
 import { deliveryOperations } from './operations/deliveries.js';
 import { eventOperations } from './operations/events.js';
+import { hookOperations } from './operations/hooks.js';
 import { runOperations } from './operations/runs.js';
 import { systemOperations } from './operations/system.js';
 import { taskOperations } from './operations/tasks.js';
 import { secretOperations } from './operations/secrets.js';
 import { toolOperations } from './operations/tools.js';
 import { problemOf } from './problem.js';
+import { HOOK_BODY_LIMIT, HookReceiver } from './receive-hook.js';
 import { SignIn } from './sign-in.js';
 import { requireScope } from './task-service.js';
 import { instant } from './views.js';
@@ -36,6 +38,7 @@ export const operations: readonly Operation[] = [
   ...agentOperations,
   ...eventOperations,
   ...secretOperations,
+  ...hookOperations,
   ...toolOperations,
   ...systemOperations,
 ];
@@ -93,7 +96,8 @@ export async function createApi(services: ApiServices): Promise<Api> {
     services.load?.admit(request.raw, reply.raw);
     if (request.raw.rawHeaders.length > 2 * MAX_HEADERS)
       throw new PaoError('PAO_HEADERS', 'The request has too many headers.', { status: 431 });
-    checkBrowserWall(request.raw, config.allowed_hosts);
+    if (request.method === 'POST' && request.url.startsWith('/hooks/')) checkHookWall(request.raw);
+    else checkBrowserWall(request.raw, config.allowed_hosts);
   });
   const callers = new WeakMap<FastifyRequest, Caller>();
   const traces = new WeakMap<FastifyRequest, TraceContext>();
@@ -214,6 +218,17 @@ export async function createApi(services: ApiServices): Promise<Api> {
     requireScope(caller, 'tasks:read');
     return reply.type('text/calendar; charset=utf-8').send(await calendarOf(services, caller));
   });
+  // No token here: the signature, over the body as it came, is what lets a delivery in.
+  const hooks = new HookReceiver(services);
+  await app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    scope.post('/hooks/:id', { bodyLimit: HOOK_BODY_LIMIT }, async (request, reply) => {
+      const trace = traceOfRequest(request.headers['traceparent']);
+      traces.set(request, trace);
+      return reply.status(202).send(await hooks.receive(request, trace));
+    });
+  });
   const mcp = createMcpEndpoint(operations, services, runner);
   app.route({
     method: ['GET', 'POST', 'DELETE'],
@@ -261,6 +276,7 @@ export async function createApi(services: ApiServices): Promise<Api> {
       await mcp.close();
       await app.close();
       await gate.close();
+      await hooks.close();
     },
   };
 }

@@ -1,18 +1,49 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { invalidInput } from '../../domain/errors.js';
 import { topicMatches, topicPatternSchema } from '../../domain/event.js';
 import type { ApiServices } from './operation.js';
 import { checkInput } from './operation-runner.js';
 import { eventView } from './views.js';
+
+/** The one message of a stream that is no event: no topic may have this name. */
+const GAP_EVENT = 'pao:gap';
 
 const querySchema = z.strictObject({
   topic: topicPatternSchema.optional(),
   after: z.string().regex(/^\d+$/, 'must be the sequence of an event').optional(),
 });
 
+/** @throws PaoError 422 when it is not the id of a message of this stream. */
+function placeOf(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw invalidInput('There is no such place in the stream.', [
+    {
+      pointer: '',
+      message: `Last-Event-ID "${text.slice(0, 40)}" is not the id of a message of this stream`,
+    },
+  ]);
+}
+
+/**
+ * What of the events after a place is there no more, since history is kept for a while only; null when all of it is. A
+ * place that is not reached yet is one of another database: it is a gap as well, and the stream goes on with what comes.
+ */
+async function gapAfter(
+  after: number,
+  newest: number,
+  { store }: ApiServices,
+): Promise<{ after: number; oldest: number | null } | null> {
+  if (after > newest) return { after, oldest: null };
+  if (after === newest) return null;
+  const oldest = (await store.listEvents({ after: 0, limit: 1 })).items[0]?.sequence ?? null;
+  return oldest !== null && oldest > after + 1 ? { after, oldest } : null;
+}
+
 /**
  * Server-sent events (WHATWG HTML 9.2) of what is published: resumable by `Last-Event-ID` or `?after=`, woken by the bus,
- * with a look every 15 s underneath. Ends when the client goes away or the server stops.
+ * with a look every 15 s underneath. What is asked for and no longer kept is told by one `pao:gap`. Ends when the client
+ * goes away or the server stops.
  */
 export async function streamEvents(
   request: FastifyRequest,
@@ -23,7 +54,9 @@ export async function streamEvents(
   const query = checkInput(querySchema, request.query, 'query') as z.infer<typeof querySchema>;
   const from = request.headers['last-event-id'] ?? query.after;
   const newest = await services.store.listEvents({ limit: 1 });
-  let after = from === undefined ? (newest.items[0]?.sequence ?? 0) : Number(from) || 0;
+  let after = from === undefined ? (newest.items[0]?.sequence ?? 0) : placeOf(String(from));
+  const gap = await gapAfter(after, newest.items[0]?.sequence ?? 0, services);
+  if (gap?.oldest === null) after = newest.items[0]?.sequence ?? 0;
   reply.hijack();
   const { raw } = reply;
   raw.writeHead(200, {
@@ -32,6 +65,7 @@ export async function streamEvents(
     'x-accel-buffering': 'no',
   });
   raw.write(': welcome\n\n');
+  if (gap !== null) raw.write(`event: ${GAP_EVENT}\ndata: ${JSON.stringify(gap)}\n\n`);
   let busy = false;
   let again = false;
   const send = async () => {

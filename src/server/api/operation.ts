@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Agent, AgentToken } from '../../domain/agent.js';
 import type { Clock } from '../../domain/clock.js';
+import type { PublishEvent } from '../../domain/event.js';
 import type { TraceContext } from '../../domain/observability/trace.js';
 import type { Redactor } from '../../domain/redact.js';
 import type { Tool } from '../../domain/tool.js';
@@ -35,6 +36,7 @@ export interface ApiServices {
   builtinTools: readonly Tool[];
   /** What is known of secrets, never their values; nothing is said of them when it is left out. */
   secrets?: Pick<SecretSource, 'list'>;
+  publishEvent: PublishEvent;
   callTool: (tool: Tool, input: unknown, context: ToolCallContext) => Promise<ToolResult>;
   importCatalog: (document: unknown) => Promise<{
     tools: Tool[];

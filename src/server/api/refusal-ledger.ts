@@ -13,14 +13,17 @@ interface Refusal {
 }
 
 /**
- * Failed sign-ins in the audit log, bounded: the first of a kind (reason, address, token) is a row at once, what follows
+ * Failed sign-ins (or refused deliveries of hooks) in the audit log, bounded: the first of a kind (reason, address, token) is a row at once, what follows
  * within ten minutes is one row with its count. A guesser fills 42 rows in ten minutes at most, whatever it tries.
  */
 export class RefusalLedger {
   readonly #open = new Map<string, Refusal & { count: number }>();
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(private readonly services: Pick<ApiServices, 'store' | 'clock' | 'logger'>) {}
+  constructor(
+    private readonly services: Pick<ApiServices, 'store' | 'clock' | 'logger'>,
+    private readonly action: 'auth.failed' | 'hook.refused' = 'auth.failed',
+  ) {}
 
   async note(refusal: Refusal): Promise<void> {
     const known = Object.values(refusal).join('\n');
@@ -49,10 +52,10 @@ export class RefusalLedger {
     const { store, clock, logger } = this.services;
     try {
       const details = { reason, address, count };
-      await store.appendAudit({ at: clock.now(), actor: 'unknown', action: 'auth.failed', target, details });
+      await store.appendAudit({ at: clock.now(), actor: 'unknown', action: this.action, target, details });
     } catch (error) {
       // The caller is refused all the same; that must not turn into an error of ours.
-      logger.error({ err: error, reason, address }, 'a failed sign-in could not be audited');
+      logger.error({ err: error, reason, address }, 'a refusal could not be audited');
     }
   }
 }

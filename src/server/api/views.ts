@@ -3,6 +3,7 @@ import type { Approval } from '../../domain/approval.js';
 import type { Delivery, DeliveryStatus } from '../../domain/delivery.js';
 import type { PublishedEvent } from '../../domain/event.js';
 import { countLeftOut, nextNotLeftOut } from '../../domain/left-out.js';
+import type { Hook } from '../../domain/hook.js';
 import { isTimed, specOfSchedule } from '../../domain/recurrence-of.js';
 import { describe, formatInZone } from '../../domain/recurrence/index.js';
 import { traceIdOf } from '../../domain/observability/trace.js';
@@ -258,6 +259,25 @@ export function eventView(event: PublishedEvent): Record<string, unknown> {
     agent_id: event.agentId,
     created_at: instant(event.createdAt),
     dispatched_at: instant(event.dispatchedAt),
+    cause_run_id: event.causeRunId,
+    depth: event.depth,
+  };
+}
+
+/** A hook without its secret, or with it the one time it is shown. */
+export function hookView(hook: Hook, secret?: string): Record<string, unknown> {
+  return {
+    id: hook.id,
+    name: hook.name,
+    topic: hook.topic,
+    scheme: hook.scheme,
+    path: `/hooks/${hook.id}`,
+    agent_id: hook.agentId,
+    created_at: instant(hook.createdAt),
+    updated_at: instant(hook.updatedAt),
+    last_received_at: instant(hook.lastReceivedAt),
+    old_secret_until: instant(hook.oldSecretUntil),
+    ...(secret === undefined ? {} : { secret }),
   };
 }
 

@@ -1,4 +1,5 @@
-import { createHmac } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
+import { PaoError } from '../../domain/errors.js';
 import { type Tool, toolSchema } from '../../domain/tool.js';
 import { ToolError } from '../../domain/tool-error.js';
 import type { ConnectorAnswer, ConnectorCall, ConnectorServices } from './connector.js';
@@ -14,12 +15,18 @@ type Builtin =
       immediate: true;
       run(services: ConnectorServices, call: Omit<ConnectorCall, 'deadline'>): ConnectorAnswer;
     }
-  | { immediate: false; run(services: ConnectorServices, call: ConnectorCall): Promise<ConnectorAnswer> };
+  | {
+      immediate: false;
+      /** It does not leave the system: it is no call to the outside, to be cut off or counted as one. */
+      inside?: boolean;
+      run(services: ConnectorServices, call: ConnectorCall): Promise<ConnectorAnswer>;
+    };
 
 const operations: Record<string, Builtin> = {
   'debug.echo': { immediate: true, run: (_services, call) => ({ output: call.input }) },
   'time.now': { immediate: true, run: timeNow },
   'data.transform': { immediate: true, run: transform },
+  'event.publish': { immediate: false, inside: true, run: publishEvent },
   'notify.webhook': { immediate: false, run: notifyWebhook },
   'task.run': { immediate: false, run: runTask },
 };
@@ -106,6 +113,39 @@ export const builtinTools: Tool[] = [
       type: 'object',
       required: ['run_id', 'status'],
       properties: { run_id: { type: 'string' }, status: { type: 'string' }, reason: {}, output: {} },
+    },
+  }),
+  toolSchema.parse({
+    address: 'event.publish',
+    title: 'Publish an event',
+    description:
+      'Publishes an event on a topic, once for each step of a run; tasks and steps that wait for it go on. The run is recorded as its cause.',
+    kind: 'builtin',
+    side_effect: 'idempotent',
+    input_schema: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['topic'],
+      properties: {
+        topic: { type: 'string', maxLength: 200, pattern: '^[a-zA-Z0-9_-]+(\\.[a-zA-Z0-9_-]+)*$' },
+        payload: { description: 'Any JSON' },
+        dedupe_key: {
+          type: 'string',
+          minLength: 1,
+          maxLength: 200,
+          description: 'The same key within 24 hours is the same event; the step of the run when left out',
+        },
+      },
+    },
+    output_schema: {
+      type: 'object',
+      required: ['id', 'topic', 'duplicate'],
+      properties: {
+        id: { type: 'string' },
+        topic: { type: 'string' },
+        sequence: { type: 'integer' },
+        duplicate: { type: 'boolean' },
+      },
     },
   }),
   toolSchema.parse({
@@ -198,6 +238,37 @@ function transform(_services: ConnectorServices, call: Omit<ConnectorCall, 'dead
   const { expression, data } = call.input as { expression: string; data: unknown };
   return { output: { value: evaluateExpression(expression, data, call.context.timezone ?? 'UTC') } };
 }
+
+/** Longest payload of an event, bytes: as over the API. */
+const MAX_PAYLOAD_BYTES = 256 * 1024;
+
+async function publishEvent(services: ConnectorServices, call: ConnectorCall): Promise<ConnectorAnswer> {
+  const {
+    topic,
+    payload = null,
+    dedupe_key,
+  } = call.input as {
+    topic: string;
+    payload?: unknown;
+    dedupe_key?: string;
+  };
+  if (services.publish === undefined)
+    throw new ToolError('config_error', 'Events can be published only where a system is running.');
+  if (Buffer.byteLength(JSON.stringify(payload)) > MAX_PAYLOAD_BYTES)
+    throw new ToolError('invalid_input', 'The payload is larger than 256 KiB.', { pointer: '/payload' });
+  const { idempotencyKey } = call.context;
+  // A step that is tried again publishes what it published before.
+  const dedupeKey = dedupe_key ?? (idempotencyKey === undefined ? null : `step:${hashOf(idempotencyKey)}`);
+  try {
+    const { event, duplicate } = await services.publish({ topic, payload, dedupeKey }, call.context);
+    return { output: { id: event.id, topic: event.topic, sequence: event.sequence, duplicate } };
+  } catch (error) {
+    if (!(error instanceof PaoError)) throw error;
+    throw new ToolError('overloaded', error.message, { cause: error });
+  }
+}
+
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 async function notifyWebhook(services: ConnectorServices, call: ConnectorCall): Promise<ConnectorAnswer> {
   const input = call.input as { url: string; payload: unknown; type?: string; secret?: string };

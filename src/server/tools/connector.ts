@@ -1,4 +1,5 @@
 import type { Clock } from '../../domain/clock.js';
+import type { PublishedEvent } from '../../domain/event.js';
 import type { Tool } from '../../domain/tool.js';
 import { ToolError, type ToolUsage } from '../../domain/tool-error.js';
 import type { ToolCallContext } from './caller.js';
@@ -13,7 +14,15 @@ export interface ConnectorServices {
   guard: EgressGuard;
   /** `pao/<version>`, as the other side sees us. */
   userAgent: string;
+  /** Left out where there is no system behind it. */
+  publish?: PublishFromCall | undefined;
 }
+
+/** Publishes an event on behalf of a call: its run is the event's cause, and its agent the publisher. */
+export type PublishFromCall = (
+  event: { topic: string; payload: unknown; dedupeKey: string | null },
+  context: ToolCallContext,
+) => Promise<{ event: PublishedEvent; duplicate: boolean }>;
 
 /** One call on its way to a connector: input checked, time running. */
 export interface ConnectorCall {

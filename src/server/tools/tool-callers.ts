@@ -7,7 +7,7 @@ import { ToolError } from '../../domain/tool-error.js';
 import { builtinOf } from './builtin-tools.js';
 import type { ToolCallContext, ToolResult } from './caller.js';
 import { allowsAnything, checkInput, schemaOf } from './check-input.js';
-import type { ConnectorAnswer, ConnectorCall, ConnectorServices } from './connector.js';
+import type { ConnectorAnswer, ConnectorCall, ConnectorServices, PublishFromCall } from './connector.js';
 import { outcomeOfError, verdictOf } from './call-outcome.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { startDeadline } from './deadline.js';
@@ -34,6 +34,8 @@ export interface ToolCallerOptions {
   guard?: EgressGuard;
   /** Hears of every call to the outside. */
   observer?: Observer;
+  /** What `event.publish` is made of. */
+  publish?: PublishFromCall;
 }
 
 /** Calls tools of every kind; one per process, so that connections and child processes are shared. */
@@ -58,6 +60,7 @@ export function createToolCallers(options: ToolCallerOptions): ToolCallers {
     secrets: options.secrets,
     guard: options.guard ?? createEgressGuard(),
     userAgent: `pao/${options.version ?? '0'}`,
+    publish: options.publish,
   };
   const llm = new LlmCaller(services);
   const mcp = new McpCaller(services);
@@ -143,10 +146,11 @@ export function createToolCallers(options: ToolCallerOptions): ToolCallers {
         checkInput(tool, input);
         if (context.signal.aborted) throw new ToolError('canceled', 'The call was canceled.');
         const builtin = tool.kind === 'builtin' ? builtinOf(tool) : null;
+        const isInside = builtin !== null && (builtin.immediate || builtin.inside === true);
         const answer = builtin?.immediate
           ? builtin.run(services, { tool, input, context })
-          : await callOutside(tool, input, context);
-        if (builtin?.immediate) checkOutput(tool, answer);
+          : await (isInside ? callOnce : callOutside)(tool, input, context);
+        if (isInside) checkOutput(tool, answer);
         return {
           output: answer.output,
           durationMs: clock.monotonic() - startedAt,

@@ -11,6 +11,7 @@ import type { LoadLimit } from '../../../src/server/api/load-limit.js';
 import { openBudgets } from '../../../src/server/budget/open-budgets.js';
 import { MemoryBus } from '../../../src/server/bus/memory-bus.js';
 import { configSchema } from '../../../src/server/config.js';
+import { createEventPublisher } from '../../../src/server/event-publisher.js';
 import { openStore } from '../../../src/server/store/open.js';
 import type { Store } from '../../../src/server/store/store.js';
 import type { ServiceInit } from '../../../src/server/supervisor/service-messages.js';
@@ -80,6 +81,7 @@ export async function startTestApi(
       init: { config, home: folder } as ServiceInit,
     }),
     builtinTools,
+    publishEvent: createEventPublisher(shared),
     callTool: async (_tool, input) => ({ output: input, durationMs: 0 }),
     importCatalog: async () => ({ tools: [], problems: [] }),
   });

@@ -73,6 +73,16 @@ export const deliveryAnswer = z.looseObject({
 
 export const eventAnswer = z.looseObject({ id: z.string(), topic: z.string(), created_at: instant });
 
+export const hookAnswer = z.looseObject({
+  id: z.string(),
+  name: z.string(),
+  topic: z.string(),
+  path: z.string().describe('Where to post, below the address of this server'),
+  last_received_at: maybeInstant,
+});
+
+export const newHookAnswer = hookAnswer.extend({ secret: z.string().describe('Shown this once') });
+
 export const toolAnswer = z.looseObject({ address: z.string(), description: z.string().nullish() });
 
 export const secretAnswer = z.looseObject({ name: z.string(), source: z.string() });
@@ -99,6 +109,9 @@ export const healthAnswer = z.looseObject({
   version: z.string(),
   checks: z.array(z.looseObject({ name: z.string(), status: z.string(), message: z.string() })),
 });
+
+/** Of what has nothing to say. */
+export const nothing = z.looseObject({});
 
 /** One page of a list. */
 export const pageOf = <T extends z.ZodType>(item: T) =>

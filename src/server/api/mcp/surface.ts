@@ -126,6 +126,46 @@ export const toolDefinitions: readonly ToolDefinition[] = [
     answer: answers.eventAnswer,
   },
   {
+    name: 'event_get',
+    operation: 'event_get',
+    title: 'Show an event',
+    description: 'Shows one event: the chain of runs and events that led to it, and the runs it started.',
+    answer: answers.eventAnswer,
+  },
+  {
+    name: 'hook_create',
+    operation: 'hook_create',
+    title: 'Create an inbound webhook',
+    description:
+      'Makes an address that another service posts to; each rightly signed delivery becomes an event on topic. The secret is in this answer and never again: give it to the person. scheme: standard (Standard Webhooks) or github.',
+    answer: answers.newHookAnswer,
+  },
+  {
+    name: 'hook_delete',
+    operation: 'hook_delete',
+    title: 'Delete an inbound webhook',
+    description: 'Ends an inbound webhook, by name or id: what is posted to it is refused from now on.',
+    answer: answers.nothing,
+    isDestructive: true,
+    isIdempotent: true,
+  },
+  {
+    name: 'hook_list',
+    operation: 'hook_list',
+    title: 'List inbound webhooks',
+    description: 'Lists inbound webhooks with their topics and when something last came, without secrets.',
+    answer: answers.pageOf(answers.hookAnswer),
+  },
+  {
+    name: 'hook_rotate',
+    operation: 'hook_rotate',
+    title: 'New secret for a webhook',
+    description:
+      'Gives an inbound webhook a new secret, shown once; the old one counts for grace_seconds more (a day when left out).',
+    answer: answers.newHookAnswer,
+    isDestructive: true,
+  },
+  {
     name: 'health',
     operation: 'health',
     title: 'Is pao well?',

@@ -1,10 +1,29 @@
 import { z } from 'zod';
 import { eventInputSchema, topicPatternSchema } from '../../../domain/event.js';
-import { newId } from '../../../domain/ids.js';
-import { SPAN, spanIdFor, storedTrace } from '../../../domain/observability/trace.js';
-import { type Operation, operation } from '../operation.js';
+import { notFound } from '../../../domain/errors.js';
+import { SPAN, spanIdFor, storedTrace, type TraceContext } from '../../../domain/observability/trace.js';
+import type { Run } from '../../../domain/run.js';
+import { causesOfEvent, maySee, MOST_LINKS } from '../causes.js';
+import { type ApiServices, type Caller, type Operation, operation } from '../operation.js';
 import { pageQuery } from './list-query.js';
 import { eventView } from '../views.js';
+import { findRun } from './runs.js';
+
+/**
+ * The run an event is published from: the one that is named, else the one whose trace the request goes on in, which is how
+ * a tool that was handed a `traceparent` is known.
+ */
+async function causeOf(
+  runId: string | undefined,
+  trace: TraceContext,
+  services: ApiServices,
+  caller: Caller,
+): Promise<Run | null> {
+  if (runId !== undefined) return findRun(runId, services, caller);
+  if (trace.parentSpanId === null) return null;
+  const run = await services.store.getRun(`run_${trace.traceId}`);
+  return run !== null && maySee(run, caller) ? run : null;
+}
 
 export const eventOperations: Operation[] = [
   operation({
@@ -17,42 +36,40 @@ export const eventOperations: Operation[] = [
     body: eventInputSchema,
     maxBytes: 256 * 1024,
     async handle({ body, services, caller, trace, requestId }) {
-      const now = services.clock.now();
-      const id = newId('evt', now);
-      const { event, duplicate } = await services.store.publishEvent({
-        id,
+      const { event, duplicate } = await services.publishEvent({
         topic: body.topic,
         payload: body.payload ?? null,
         dedupeKey: body.dedupe_key ?? null,
         agentId: caller.agent.id,
-        createdAt: now,
+        run: await causeOf(body.run_id, trace, services, caller),
         traceId: storedTrace(trace),
+        requestId,
       });
-      if (!duplicate) {
-        // The scheduler names this request as the parent of what the event triggers.
-        trace.spanId = spanIdFor(id, SPAN.request);
-        services.logger.info(
-          {
-            request_id: requestId,
-            trace_id: trace.traceId,
-            agent_id: caller.agent.id,
-            event_id: id,
-            topic: event.topic,
-          },
-          'event published',
-        );
-        services.bus.publish('schedule', { reason: 'event' });
-        services.bus.record?.([
-          {
-            type: `event.${event.topic}`,
-            at: event.createdAt,
-            subject: event.id,
-            data: { sequence: event.sequence, payload: event.payload, by: caller.actor },
-          },
-        ]);
-        services.bus.publish('event', { id: event.id, sequence: event.sequence, topic: event.topic });
-      }
+      // The scheduler names this request as the parent of what the event triggers.
+      if (!duplicate) trace.spanId = spanIdFor(event.id, SPAN.request);
       return { status: duplicate ? 200 : 201, body: { ...eventView(event), duplicate } };
+    },
+  }),
+  operation({
+    name: 'event_get',
+    method: 'GET',
+    path: '/v1/events/:id',
+    summary: 'Show an event with what led to it and what it led to',
+    scope: 'events:read',
+    status: 200,
+    async handle({ params, services, caller }) {
+      const event = await services.store.getEvent(params.id as string);
+      if (event === null) throw notFound('event', params.id as string, ['pao event tail --since 1h']);
+      const runs = await services.store.listRunsOfEvent(event.id, MOST_LINKS);
+      return {
+        body: {
+          ...eventView(event),
+          causes: await causesOfEvent(event, services, caller),
+          runs: runs
+            .filter((run) => maySee(run, caller))
+            .map(({ id, taskName, status, reason }) => ({ id, task_name: taskName, status, reason })),
+        },
+      };
     },
   }),
   operation({

@@ -1,15 +1,17 @@
 import { z } from 'zod';
 import { hasScope } from '../../../domain/agent.js';
 import { conflict, invalidInput, notFound } from '../../../domain/errors.js';
+import type { PublishedEvent } from '../../../domain/event.js';
 import { newId } from '../../../domain/ids.js';
 import { storedTrace } from '../../../domain/observability/trace.js';
 import type { Delivery } from '../../../domain/delivery.js';
 import { isFinal, type Run, RUN_STATUSES, type RunStatus } from '../../../domain/run.js';
 import { type ApiServices, type Caller, type Operation, operation } from '../operation.js';
+import { causesOfRun, maySee, MOST_LINKS } from '../causes.js';
 import { reportEnqueued } from '../report-enqueued.js';
 import { audit, findTask } from '../task-service.js';
 import { runBudgetView } from '../budget-view.js';
-import { runView } from '../views.js';
+import { instant, runView } from '../views.js';
 
 import { listOf, pageQuery, timeText, waitQuery } from './list-query.js';
 
@@ -65,7 +67,11 @@ export const runOperations: Operation[] = [
         messagesOf([run], services),
       ]);
       return {
-        body: { ...runView(run, steps, messages.get(id) ?? []), ...(await runBudgetView(id, services)) },
+        body: {
+          ...runView(run, steps, messages.get(id) ?? []),
+          ...(await runBudgetView(id, services)),
+          ...(await linksOf(run, services, caller)),
+        },
       };
     },
   }),
@@ -163,11 +169,25 @@ async function messagesOf(runs: readonly Run[], { store }: ApiServices): Promise
   return found;
 }
 
+/** What led to a run, the events it was given together, and those it published. */
+async function linksOf(run: Run, services: ApiServices, caller: Caller) {
+  const [causes, together, published] = await Promise.all([
+    causesOfRun(run, services, caller),
+    run.trigger === 'event' || run.trigger === 'replay' ? services.store.getRunEvents(run.id) : null,
+    services.store.listEventsOfRun(run.id, MOST_LINKS),
+  ]);
+  const linkOf = ({ id, topic, createdAt }: PublishedEvent) => ({ id, topic, at: instant(createdAt) });
+  return {
+    causes,
+    events: together === null ? null : { count: together.count, items: together.events.map(linkOf) },
+    published: published.map(linkOf),
+  };
+}
+
 /** A run that the caller may see. @throws PaoError 404 also when it is another agent's. */
 export async function findRun(id: string, services: ApiServices, caller: Caller) {
   const run = await services.store.getRun(id);
-  if (run === null || (run.agentId !== caller.agent.id && !hasScope(caller.scopes, 'admin')))
-    throw notFound('run', id, ['pao run list']);
+  if (run === null || !maySee(run, caller)) throw notFound('run', id, ['pao run list']);
   return run;
 }
 
