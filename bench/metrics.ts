@@ -9,7 +9,7 @@ import { openStore } from '../src/server/store/open.js';
 import { silentLogger } from '../src/server/telemetry/logger.js';
 import { createMetrics } from '../src/server/telemetry/metrics.js';
 import { ObservationBuffer } from '../src/server/telemetry/observation-buffer.js';
-import { machine } from './helpers/running-system.js';
+import { machine } from '../src/checks/bench/running-system.js';
 
 const RECORDS = Number(process.env['PAO_BENCH_RECORDS'] ?? 200_000);
 const ROUNDS = Number(process.env['PAO_BENCH_ROUNDS'] ?? 200);

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { machine, startSystem } from './helpers/running-system.js';
+import { machine, startSystem } from '../src/checks/bench/running-system.js';
 
 const ROUNDS = Number(process.env['PAO_BENCH_ROUNDS'] ?? 21);
 const bin = fileURLToPath(new URL('../bin/run.cjs', import.meta.url));
@@ -26,7 +26,11 @@ const folder = mkdtempSync(join(tmpdir(), 'pao-startup-'));
 const { NODE_EXTRA_CA_CERTS: _, NODE_OPTIONS: __, ...environment } = process.env;
 const env = { ...environment, XDG_CACHE_HOME: folder, PAO_HOME: folder };
 const before = machine();
-const system = await startSystem({ XDG_CACHE_HOME: folder });
+const system = await startSystem({
+  packageRoot: fileURLToPath(new URL('..', import.meta.url)),
+  signal: new AbortController().signal,
+  env: { XDG_CACHE_HOME: folder },
+});
 env.PAO_HOME = system.home;
 
 try {
