@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { parseDuration } from '../domain/duration.js';
+import { channelsSchema } from '../domain/channel.js';
 import { EXIT, invalidInput, PaoError, type Problem } from '../domain/errors.js';
 import { problemsFromZod } from '../domain/problems-from-zod.js';
 import { perDaySchema } from '../domain/budget.js';
@@ -90,6 +91,8 @@ export const configSchema = z.strictObject({
       message: 'may have a webhook or a tool, not both',
     })
     .default({ with: {}, after: 3, cooldown: '1h', grants: [] }),
+  /** Ways to people and programs, by name; a step uses one as the tool `channel.NAME`. */
+  channels: channelsSchema.default({}),
   /** How messages are sent. */
   delivery: z
     .strictObject({

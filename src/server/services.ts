@@ -444,6 +444,7 @@ async function loadTools({ init, store, bus, clock, logger, redactor, observatio
   const [
     { createToolCallers },
     { builtinTools },
+    { channelTools },
     { createSecretSource },
     { noteSecretUse },
     { importCatalog },
@@ -451,6 +452,7 @@ async function loadTools({ init, store, bus, clock, logger, redactor, observatio
   ] = await Promise.all([
     import('./tools/tool-callers.js'),
     import('./tools/builtin-tools.js'),
+    import('./tools/channels/channel-tools.js'),
     import('./tools/secrets.js'),
     import('./tools/secret-use.js'),
     import('./tools/import.js'),
@@ -473,13 +475,14 @@ async function loadTools({ init, store, bus, clock, logger, redactor, observatio
     secrets,
     redactor,
     version: init.version,
+    channels: init.config.channels,
     observer: observations,
     publish: publishFromCalls(store, publishEvent),
   });
   return {
     secrets,
     budgets: budget.openBudgets({ init, store, clock, observer: observations }),
-    builtinTools,
+    builtinTools: [...builtinTools, ...channelTools(init.config.channels)],
     callers,
     publishEvent,
     importCatalog: (document: unknown) => importCatalog(document, callers),

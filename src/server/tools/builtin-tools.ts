@@ -1,13 +1,11 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { PaoError } from '../../domain/errors.js';
 import { type Tool, toolSchema } from '../../domain/tool.js';
 import { ToolError } from '../../domain/tool-error.js';
 import type { ConnectorAnswer, ConnectorCall, ConnectorServices } from './connector.js';
-import { headerSafe } from './http-tool.js';
-import { sendHttp } from './http-request.js';
-import { statusError } from './http-status.js';
-import { parseAnswer } from './answer.js';
+import { directOperations, directTools } from './channels/direct.js';
 import { evaluateExpression } from './response-map.js';
+import { postWebhook } from './webhook.js';
 
 type Builtin =
   /** Answers at once: no deadline is started for it, which the throughput of small pipelines depends on. */
@@ -29,6 +27,7 @@ const operations: Record<string, Builtin> = {
   'event.publish': { immediate: false, inside: true, run: publishEvent },
   'notify.webhook': { immediate: false, run: notifyWebhook },
   'task.run': { immediate: false, run: runTask },
+  ...directOperations,
 };
 
 /** The built-in operation a tool stands for. Throws ToolError `config_error` when there is none of that name. */
@@ -180,6 +179,7 @@ export const builtinTools: Tool[] = [
       properties: { status: { type: 'integer' }, message_id: { type: 'string' }, body: {} },
     },
   }),
+  ...directTools,
 ];
 
 /** The worker starts the run itself; a call from anywhere else has nothing to wait in. */
@@ -270,63 +270,13 @@ async function publishEvent(services: ConnectorServices, call: ConnectorCall): P
 
 const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-async function notifyWebhook(services: ConnectorServices, call: ConnectorCall): Promise<ConnectorAnswer> {
-  const input = call.input as { url: string; payload: unknown; type?: string; secret?: string };
-  let url: URL;
-  try {
-    url = new URL(input.url);
-  } catch {
-    throw new ToolError('invalid_input', `"${input.url.slice(0, 80)}" is not a URL.`, { pointer: '/url' });
-  }
-  const body = JSON.stringify(
-    input.type === undefined ? input.payload : { type: input.type, data: input.payload },
-  );
-  const { idempotencyKey, runId, stepId, traceparent, tracestate } = call.context;
-  // The same id on every attempt: that is what lets the receiver drop a repeat.
-  const messageId = headerSafe(
-    idempotencyKey ?? (runId && stepId ? `${runId}.${stepId}` : `msg_${crypto.randomUUID()}`),
-  );
-  const headers: Record<string, string> = {
-    'content-type': 'application/json',
-    accept: 'application/json, */*;q=0.5',
-    'accept-encoding': 'gzip, deflate, br',
-    'user-agent': services.userAgent,
-    'idempotency-key': messageId,
-    ...(traceparent === undefined ? {} : { traceparent }),
-    ...(tracestate === undefined ? {} : { tracestate }),
-    ...webhookHeaders(messageId, Math.floor(services.clock.now() / 1000), body, input.secret),
+function notifyWebhook(services: ConnectorServices, call: ConnectorCall): Promise<ConnectorAnswer> {
+  const { url, payload, type, secret } = call.input as {
+    url: string;
+    payload: unknown;
+    type?: string;
+    secret?: string;
   };
-  const response = await sendHttp(
-    services.guard,
-    { method: 'POST', url, headers, body, grants: call.tool.grants ?? [] },
-    call.deadline,
-  );
-  const answer = parseAnswer(response, 'auto', { lenient: true });
-  if (response.status < 200 || response.status > 299) {
-    throw statusError(url.host, response, answer, services.clock.now());
-  }
-  return {
-    output: { status: response.status, message_id: messageId, body: answer },
-    status: response.status,
-  };
-}
-
-/**
- * Headers of a signed webhook: HMAC-SHA256 over `id.timestamp.body` (Standard Webhooks 1.0).
- * @param timestamp seconds since the epoch.
- * @param secret `whsec_` and base64, or any text, whose UTF-8 bytes are then the key; unsigned when left out.
- */
-export function webhookHeaders(
-  id: string,
-  timestamp: number,
-  body: string,
-  secret: string | undefined,
-): Record<string, string> {
-  const headers = { 'webhook-id': id, 'webhook-timestamp': String(timestamp) };
-  if (secret === undefined || secret === '') return headers;
-  const key = secret.startsWith('whsec_')
-    ? Buffer.from(secret.slice(6), 'base64')
-    : Buffer.from(secret, 'utf8');
-  const signature = createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64');
-  return { ...headers, 'webhook-signature': `v1,${signature}` };
+  const body = JSON.stringify(type === undefined ? payload : { type, data: payload });
+  return postWebhook(services, call, { url, secret, body }, call.tool.grants ?? []);
 }

@@ -1,5 +1,5 @@
 import { lookup as dnsLookup, type LookupAddress, type LookupOptions } from 'node:dns';
-import { BlockList, isIP, type LookupFunction, type Socket } from 'node:net';
+import { BlockList, connect, isIP, type LookupFunction, type Socket } from 'node:net';
 import type { Agent, buildConnector } from 'undici';
 import type { EgressReason } from '../../domain/observability/catalogue.js';
 import { ToolError } from '../../domain/tool-error.js';
@@ -92,6 +92,15 @@ export interface EgressGuard {
    * @throws ToolError `blocked` when the target is not public and not granted.
    */
   agentFor(url: URL, grants: readonly string[]): Promise<Agent>;
+  /**
+   * Opens a plain connection, for what is not HTTP.
+   * @throws ToolError `blocked` as {@link EgressGuard.agentFor}, `transport`, `canceled`.
+   */
+  connect(
+    target: { host: string; port: number },
+    grants: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Socket>;
   close(): Promise<void>;
 }
 
@@ -119,7 +128,7 @@ export function createEgressGuard(options: EgressGuardOptions = {}): EgressGuard
   const load = async () => {
     const { Agent, buildConnector } = await import('undici');
     const pool = (allowed: (address: string) => boolean) => {
-      const connect = buildConnector({
+      const connector = buildConnector({
         timeout: options.connectTimeoutMs ?? 10_000,
         lookup: guardedLookup(options.resolve ?? dnsLookup, allowed),
       } as buildConnector.BuildOptions);
@@ -131,7 +140,7 @@ export function createEgressGuard(options: EgressGuardOptions = {}): EgressGuard
         // The caller's own deadline is the total time; undici's idle timeouts would only add a second opinion.
         headersTimeout: 0,
         bodyTimeout: 0,
-        connect: guardedConnect(connect, allowed),
+        connect: guardedConnect(connector, allowed),
       });
     };
     return { open: pool(isPublicAddress), granted: pool((address) => !isLinkLocal(address)) };
@@ -159,6 +168,17 @@ export function createEgressGuard(options: EgressGuardOptions = {}): EgressGuard
       const { open, granted } = await pools;
       return isGranted ? granted : open;
     },
+    async connect({ host, port }, grants, signal) {
+      const target = `${host.toLowerCase()}:${port}`;
+      const isGranted = grants.some((grant) => grant.toLowerCase() === target);
+      if (!isGranted && isIP(host) !== 0 && !isPublicAddress(host)) throw blocked(target, reasonFor(host));
+      if (!isGranted && isLocalName(host)) throw blocked(target, 'loopback');
+      const allowed = isGranted ? (address: string) => !isLinkLocal(address) : isPublicAddress;
+      return openSocket(
+        { host, port, lookup: guardedLookup(options.resolve ?? dnsLookup, allowed) },
+        { allowed, signal, timeoutMs: options.connectTimeoutMs ?? 10_000 },
+      );
+    },
     async close() {
       closed = true;
       if (!pools) return;
@@ -166,6 +186,41 @@ export function createEgressGuard(options: EgressGuardOptions = {}): EgressGuard
       await Promise.all([open.destroy(), granted.destroy()]);
     },
   };
+}
+
+function openSocket(
+  target: { host: string; port: number; lookup: LookupFunction },
+  limits: { allowed: (address: string) => boolean; signal: AbortSignal; timeoutMs: number },
+): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(target);
+    const fail = (error: Error & { code?: string }) => {
+      done();
+      socket.destroy();
+      const text = `${target.host}:${target.port} can not be reached: ${error.message}`;
+      reject(
+        error instanceof ToolError
+          ? error
+          : new ToolError('transport', text, { details: { code: error.code ?? '' }, cause: error }),
+      );
+    };
+    const onAbort = () => fail(new ToolError('canceled', 'The call was canceled.'));
+    const done = () => {
+      clearTimeout(timer);
+      limits.signal.removeEventListener('abort', onAbort);
+      socket.removeListener('error', fail);
+    };
+    const timer = setTimeout(() => fail(new Error('no connection in time')), limits.timeoutMs);
+    limits.signal.addEventListener('abort', onAbort, { once: true });
+    socket.once('error', fail);
+    socket.once('connect', () => {
+      const address = socket.remoteAddress ?? '';
+      if (!limits.allowed(address) && isIP(target.host) === 0)
+        return fail(refused('rebind', `${target.host} led to ${address}, which is not public.`));
+      done();
+      resolve(socket);
+    });
+  });
 }
 
 function isLocalName(hostname: string): boolean {
@@ -203,11 +258,11 @@ function guardedLookup(resolve: Resolve, allowed: (address: string) => boolean):
 }
 
 function guardedConnect(
-  connect: buildConnector.connector,
+  connector: buildConnector.connector,
   allowed: (address: string) => boolean,
 ): buildConnector.connector {
   return (options, callback) => {
-    connect(options, ((error: Error | null, socket: Socket | null) => {
+    connector(options, ((error: Error | null, socket: Socket | null) => {
       if (error || !socket) return callback(error ?? new Error('no connection'), null);
       const address = socket.remoteAddress ?? '';
       // A grant may be for a literal link-local address; names are checked in the lookup.

@@ -1,3 +1,4 @@
+import { type Channel, isChannel } from '../../domain/channel.js';
 import type { Clock } from '../../domain/clock.js';
 import { tryParseDuration } from '../../domain/duration.js';
 import { type Observer, silentObserver } from '../../domain/observability/observer.js';
@@ -9,6 +10,8 @@ import type { ToolCallContext, ToolResult } from './caller.js';
 import { allowsAnything, checkInput, schemaOf } from './check-input.js';
 import type { ConnectorAnswer, ConnectorCall, ConnectorServices, PublishFromCall } from './connector.js';
 import { outcomeOfError, verdictOf } from './call-outcome.js';
+import { channelOf } from './channels/channel-tools.js';
+import { sendByChannel } from './channels/send.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { startDeadline } from './deadline.js';
 import { createEgressGuard, type EgressGuard } from './egress-guard.js';
@@ -32,6 +35,8 @@ export interface ToolCallerOptions {
   version?: string;
   /** For tests: another guard than the default one. */
   guard?: EgressGuard;
+  /** The channels of the configuration, by name. */
+  channels?: Readonly<Record<string, Channel>>;
   /** Hears of every call to the outside. */
   observer?: Observer;
   /** What `event.publish` is made of. */
@@ -64,7 +69,7 @@ export function createToolCallers(options: ToolCallerOptions): ToolCallers {
   };
   const llm = new LlmCaller(services);
   const mcp = new McpCaller(services);
-  const { redactor, clock, observer = silentObserver } = options;
+  const { redactor, clock, observer = silentObserver, channels = {} } = options;
   const circuits = new CircuitBreaker(() => clock.monotonic(), observer);
 
   const connect = (call: ConnectorCall): Promise<ConnectorAnswer> => {
@@ -76,6 +81,8 @@ export function createToolCallers(options: ToolCallerOptions): ToolCallers {
       case 'mcp':
         return mcp.call(call);
       case 'builtin': {
+        const channel = channelOf(call.tool.address, channels);
+        if (channel !== undefined) return sendByChannel(services, call, channel);
         const builtin = builtinOf(call.tool);
         return builtin.immediate ? Promise.resolve(builtin.run(services, call)) : builtin.run(services, call);
       }
@@ -145,7 +152,7 @@ export function createToolCallers(options: ToolCallerOptions): ToolCallers {
       try {
         checkInput(tool, input);
         if (context.signal.aborted) throw new ToolError('canceled', 'The call was canceled.');
-        const builtin = tool.kind === 'builtin' ? builtinOf(tool) : null;
+        const builtin = tool.kind === 'builtin' && !isChannel(tool.address) ? builtinOf(tool) : null;
         const isInside = builtin !== null && (builtin.immediate || builtin.inside === true);
         const answer = builtin?.immediate
           ? builtin.run(services, { tool, input, context })

@@ -1,0 +1,38 @@
+import type { Channel, ChannelMessage } from '../../../domain/channel.js';
+import {
+  type ConnectorAnswer,
+  type ConnectorCall,
+  type ConnectorServices,
+  resolveSecrets,
+} from '../connector.js';
+import { fillJson, parseJsonTemplate, secretsInJson } from '../connector-template.js';
+import { sendDesktop } from './desktop.js';
+import { sendEmail } from './email.js';
+import { sendNtfy } from './ntfy.js';
+import { sendTelegram } from './telegram.js';
+import { targetOfServer, targetOfUrl } from './target.js';
+import { sendWebhook } from './webhook.js';
+
+/** Sends a message by a channel of the configuration: the operator named its target, so that needs no further grant. */
+export async function sendByChannel(
+  services: ConnectorServices,
+  call: ConnectorCall,
+  channel: Channel,
+): Promise<ConnectorAnswer> {
+  const template = parseJsonTemplate(channel);
+  const secrets = await resolveSecrets(services, call, secretsInJson(template));
+  const settings = fillJson(template, { input: null, secrets, call: {} }) as Channel;
+  const message = call.input as ChannelMessage;
+  switch (settings.kind) {
+    case 'webhook':
+      return sendWebhook(services, call, settings, message);
+    case 'ntfy':
+      return sendNtfy(services, call, settings, message, [targetOfUrl(settings.url)]);
+    case 'telegram':
+      return sendTelegram(services, call, settings, message, [targetOfUrl(settings.api)]);
+    case 'email':
+      return sendEmail(services, call, settings, message, [targetOfServer(settings.server)]);
+    case 'desktop':
+      return sendDesktop(call, message);
+  }
+}
