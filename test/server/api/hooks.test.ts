@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../src/domain/clock.js';
-import { webhookHeaders } from '../../../src/server/tools/builtin-tools.js';
+import { webhookHeaders } from '../../../src/server/tools/webhook.js';
 import { startTestApi, type TestApi } from './an-api.js';
 
 const START = Date.parse('2026-11-24T06:00:00Z');
