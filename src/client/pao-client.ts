@@ -205,10 +205,31 @@ export class PaoClient {
     return this.#send('POST', `/v1/runs/${encodeURIComponent(id)}/cancel`, {}, options);
   }
 
-  /** Runs it again with what it was given then, from a step on or from the start. */
-  replayRun(id: string, fromStep?: string, options: CallOptions = {}): Promise<RunObject> {
-    const body = fromStep === undefined ? {} : { from_step: fromStep };
+  /** Runs it again with what it was given then, from a step on or from the start. `again`: also calls that may be made once. */
+  replayRun(
+    id: string,
+    fromStep?: string,
+    options: CallOptions & { again?: boolean | undefined } = {},
+  ): Promise<RunObject & { kept_steps?: string[] }> {
+    const body = {
+      ...(fromStep === undefined ? {} : { from_step: fromStep }),
+      ...(options.again === true ? { again: true } : {}),
+    };
     return this.#send('POST', `/v1/runs/${encodeURIComponent(id)}/replay`, body, options);
+  }
+
+  /** Says whether a call whose outcome was lost did its work. */
+  resolveRun(
+    id: string,
+    decision: {
+      outcome: 'done' | 'not_done';
+      step?: string | undefined;
+      output?: unknown;
+      comment?: string | undefined;
+    },
+    options: CallOptions = {},
+  ): Promise<RunObject> {
+    return this.#send('POST', `/v1/runs/${encodeURIComponent(id)}/resolve`, decision, options);
   }
 
   /** What waits for a person, newest first. */

@@ -13,6 +13,7 @@ const pipeline = [{ id: 'say', uses: 'debug.echo', with: { word: 'hello' } }];
 const READ_TOOLS = [
   'agenda',
   'approval_list',
+  'delivery_list',
   'health',
   'run_get',
   'run_list',

@@ -9,6 +9,8 @@ const DEFAULT_TIMEOUT_MS = 5 * 60_000;
 /** Runs a run again. */
 export default class RunReplay extends BaseCommand<typeof RunReplay> {
   static override summary = 'Run a run again with what it was given, from the start or from a step on';
+  static override description =
+    'Steps that did their work with a tool whose side effect is once (sending, paying) are kept, not called again, unless --again.';
   static override examples = [
     '<%= config.bin %> run replay latest --wait',
     '<%= config.bin %> run replay run_019ab3f2c5d87c2e9a4b1d3e5f607182 --from-step plan',
@@ -19,6 +21,9 @@ export default class RunReplay extends BaseCommand<typeof RunReplay> {
       summary: 'Keep the results of the steps before this one',
       helpValue: 'STEP',
     }),
+    again: Flags.boolean({
+      summary: 'Make calls again that may be made once and were made, such as sending a message',
+    }),
     wait: Flags.boolean({ summary: 'Wait until the new run has ended' }),
     timeout: durationFlag({ summary: 'Longest wait; 5m when left out', dependsOn: ['wait'] }),
   };
@@ -26,7 +31,10 @@ export default class RunReplay extends BaseCommand<typeof RunReplay> {
   async run(): Promise<RunObject> {
     const client = new PaoClient(this.connection());
     const id = await findRunId(client, this.args.id, { signal: this.signal });
-    const run = await client.replayRun(id, this.flags['from-step'], { signal: this.signal });
+    const { again } = this.flags;
+    const run = await client.replayRun(id, this.flags['from-step'], { again, signal: this.signal });
+    if (run.kept_steps !== undefined && run.kept_steps.length > 0)
+      this.out.note(`Keeps what was done: ${run.kept_steps.join(', ')}`);
     if (this.flags.wait) {
       const { waitAndTell } = await import('../../cli/render/run-wait.js');
       const timeoutMs = this.flags.timeout ?? DEFAULT_TIMEOUT_MS;

@@ -21,6 +21,7 @@ import { hookOperations } from './operations/hooks.js';
 import { runOperations } from './operations/runs.js';
 import { systemOperations } from './operations/system.js';
 import { taskOperations } from './operations/tasks.js';
+import { runSettlingOperations } from './operations/run-settling.js';
 import { secretOperations } from './operations/secrets.js';
 import { toolOperations } from './operations/tools.js';
 import { problemOf } from './problem.js';
@@ -37,6 +38,7 @@ export const operations: readonly Operation[] = [
   ...deliveryOperations,
   ...agentOperations,
   ...eventOperations,
+  ...runSettlingOperations,
   ...secretOperations,
   ...hookOperations,
   ...toolOperations,

@@ -466,7 +466,7 @@ export class StepCaller {
       kind: 'unknown_outcome',
       message,
       step: record.stepId,
-      hint: 'It is not sent again on its own. Look at the other side, then pao run replay if it did not arrive.',
+      hint: `It is not done again on its own. Look at the other side, then pao run resolve ${frame.state.leased.run.id} ${record.stepId} --done or --not-done`,
     };
     const put = frame.state.put({
       ...record,

@@ -193,8 +193,17 @@ export const toolDefinitions: readonly ToolDefinition[] = [
     operation: 'run_replay',
     title: 'Run it again',
     description:
-      'Runs a finished run again for the same instant. from_step keeps the recorded results of the steps before it.',
+      'Runs a finished run again for the same instant. from_step keeps the recorded results of the steps before it; what was sent is not sent again unless again is true.',
     answer: answers.runAnswer,
+  },
+  {
+    name: 'run_resolve',
+    operation: 'run_resolve',
+    title: 'Settle a lost outcome',
+    description:
+      'Says for the person whether a call whose outcome was lost (step status unknown) was done or not_done. Only when the person said so in this conversation; then run_replay goes on.',
+    answer: answers.runAnswer,
+    isIdempotent: true,
   },
   {
     name: 'schedule_preview',

@@ -1,14 +1,11 @@
 import { z } from 'zod';
 import { hasScope } from '../../../domain/agent.js';
-import { conflict, invalidInput, notFound } from '../../../domain/errors.js';
+import { notFound } from '../../../domain/errors.js';
 import type { PublishedEvent } from '../../../domain/event.js';
-import { newId } from '../../../domain/ids.js';
-import { storedTrace } from '../../../domain/observability/trace.js';
 import type { Delivery } from '../../../domain/delivery.js';
 import { isFinal, type Run, RUN_STATUSES, type RunStatus } from '../../../domain/run.js';
 import { type ApiServices, type Caller, type Operation, operation } from '../operation.js';
 import { causesOfRun, maySee, MOST_LINKS } from '../causes.js';
-import { reportEnqueued } from '../report-enqueued.js';
 import { audit, findTask } from '../task-service.js';
 import { runBudgetView } from '../budget-view.js';
 import { instant, runView } from '../views.js';
@@ -93,65 +90,6 @@ export const runOperations: Operation[] = [
       services.bus.publish('run', { runIds: [id] });
       await audit(services, caller, 'run.canceled', id, {});
       return { body: runView(result?.run ?? (await findRun(id, services, caller))) };
-    },
-  }),
-  operation({
-    name: 'run_replay',
-    method: 'POST',
-    path: '/v1/runs/:id/replay',
-    summary: 'Run it again for the same instant; from_step keeps the recorded results before that step',
-    scope: 'runs:write',
-    status: 202,
-    body: z.strictObject({ from_step: z.string().max(60).optional() }).optional(),
-    async handle({ params, body, services, caller, trace, requestId }) {
-      const original = await findRun(params.id as string, services, caller);
-      if (!isFinal(original.status))
-        throw conflict('The run has not ended yet.', [`pao run watch ${original.id}`]);
-      const task = await findTask(original.taskId, services, caller);
-      const now = services.clock.now();
-      const steps = await services.store.listSteps(original.id);
-      let carriedSteps: Omit<(typeof steps)[number], 'runId'>[] = [];
-      if (body?.from_step !== undefined) {
-        const position = task.spec.pipeline.findIndex((step) => step.id === body.from_step);
-        if (position < 0)
-          throw invalidInput('There is no such step.', [
-            {
-              pointer: '/from_step',
-              message: `is none of ${task.spec.pipeline.map((step) => step.id).join(', ')}`,
-            },
-          ]);
-        carriedSteps = steps
-          .filter((step) => step.position < position && step.status === 'succeeded')
-          .map(({ runId: _runId, ...step }) => step);
-      }
-      const together = await services.store.getRunEvents(original.id);
-      const run = await services.store.createRun({
-        taskId: task.id,
-        now,
-        force: true,
-        run: {
-          id: newId('run', now),
-          status: 'queued',
-          reason: null,
-          trigger: 'replay',
-          scheduledFor: original.scheduledFor,
-          runAt: now,
-          params: original.params,
-          eventId: original.eventId,
-          parentRunId: original.id,
-          dedupeKey: null,
-          traceId: storedTrace(trace),
-          serial: false,
-          carriedSteps,
-          ...(together === null
-            ? {}
-            : { events: { count: together.count, ids: together.events.map(({ id }) => id) } }),
-        },
-      });
-      services.bus.publish('work', { count: 1 });
-      reportEnqueued(run, { trace, requestId }, services);
-      await audit(services, caller, 'run.replayed', original.id, { run_id: run.id });
-      return { body: runView(run), location: `/v1/runs/${run.id}` };
     },
   }),
 ];

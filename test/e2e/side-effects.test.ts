@@ -1,0 +1,165 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { RunObject } from '../../src/client/api-objects.js';
+import { type Pao, startPao } from './start-pao.js';
+
+// What repeating a call does (read, idempotent, once) decides about retries, replays and dry runs.
+
+/** What the other side does with the next call of a path: a status, or `drop` after it took the call. */
+type Reply = number | 'drop';
+
+let pao: Pao;
+let server: Server;
+let calls: { path: string; body: string }[] = [];
+const replies = new Map<string, Reply[]>();
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (part: Buffer) => (body += part.toString()));
+    request.on('end', () => {
+      const path = request.url ?? '';
+      calls.push({ path, body });
+      const reply = replies.get(path)?.shift() ?? 200;
+      if (reply === 'drop') {
+        request.socket.destroy();
+        return;
+      }
+      response.writeHead(reply, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ number: calls.length }));
+    });
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  pao = await startPao();
+  for (const side_effect of ['read', 'idempotent', 'once'] as const) {
+    const { status } = await pao.api('PUT', `/v1/tools/other.${side_effect}`, {
+      address: `other.${side_effect}`,
+      kind: 'http',
+      side_effect,
+      grants: [host],
+      http: { method: 'POST', url: `http://${host}/${side_effect}`, body: '${input}' },
+    });
+    expect(status).toBe(201);
+  }
+});
+afterAll(async () => {
+  await pao.stop();
+  pao.cleanUp();
+  server.closeAllConnections();
+  await new Promise((done) => server.close(done));
+});
+beforeEach(() => {
+  calls = [];
+  replies.clear();
+});
+
+const callsOf = (path: string) => calls.filter((call) => call.path === `/${path}`).length;
+
+async function runOf(name: string, pipeline: object[]): Promise<RunObject> {
+  const { status, body } = await pao.api('PUT', `/v1/tasks/by-name/${name}`, {
+    name,
+    retry: { max: 1, base: '10ms' },
+    pipeline,
+  });
+  expect(status, JSON.stringify(body)).toBeLessThan(300);
+  const run = await pao.api<RunObject>('POST', `/v1/tasks/${name}/run`, {});
+  return (await pao.api<RunObject>('GET', `/v1/runs/${run.body.id}?wait=20s`)).body;
+}
+const ended = async (id: string) => (await pao.api<RunObject>('GET', `/v1/runs/${id}?wait=20s`)).body;
+const replay = async (args: string[]) => {
+  const { code, stdout, stderr } = await pao.cli(['run', 'replay', ...args, '--wait', '--json']);
+  return { code, stderr, run: stdout === '' ? null : (JSON.parse(stdout) as RunObject) };
+};
+
+test('a lost answer is asked for again, unless the call may be made only once', async () => {
+  for (const kind of ['read', 'idempotent', 'once']) replies.set(`/${kind}`, ['drop']);
+  expect(await runOf('reads', [{ id: 'call', uses: 'other.read' }])).toMatchObject({ status: 'succeeded' });
+  expect(await runOf('repeats', [{ id: 'call', uses: 'other.idempotent' }])).toMatchObject({
+    status: 'succeeded',
+  });
+  const lost = await runOf('sends', [{ id: 'call', uses: 'other.once' }]);
+  expect(lost).toMatchObject({ status: 'partial', reason: 'unknown_outcome' });
+  expect(lost.steps).toMatchObject([{ id: 'call', status: 'unknown', attempts: 1 }]);
+  expect(['read', 'idempotent', 'once'].map(callsOf)).toEqual([2, 2, 1]);
+});
+
+test('a refusal that came for sure is tried again, also of a call that may be made only once', async () => {
+  replies.set('/once', [503]);
+  expect(await runOf('refused', [{ id: 'call', uses: 'other.once' }])).toMatchObject({ status: 'succeeded' });
+  expect(callsOf('once')).toBe(2);
+});
+
+test('a person settles a lost outcome; only then a replay goes on, and does what was not done', async () => {
+  const pipeline = [
+    { id: 'send', uses: 'other.once', with: { text: 'hello' } },
+    { id: 'use', uses: 'debug.echo', with: { number: '${steps.send.number}' } },
+  ];
+  replies.set('/once', ['drop']);
+  const lost = await runOf('settles', pipeline);
+  const early = await pao.cli(['run', 'replay', lost.id]);
+  expect(early.code).toBe(1);
+  expect(early.stderr).toContain(`pao run resolve ${lost.id} send --done`);
+  expect(callsOf('once')).toBe(1);
+
+  const resolved = await pao.cli(['run', 'resolve', lost.id, '--done', '--output', '{"number": 7}']);
+  expect(resolved.stderr).toMatch(/settles: the step did its work/);
+  const { run } = await replay([lost.id]);
+  expect(run).toMatchObject({ status: 'succeeded', output: { number: 7 } });
+  expect(callsOf('once')).toBe(1);
+  const twice = await pao.cli(['run', 'resolve', lost.id, '--not-done']);
+  expect(twice).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/outcome of every step .* is known/),
+  });
+
+  replies.set('/once', ['drop']);
+  const other = await runOf('settles', pipeline);
+  const api = await pao.api<RunObject>('POST', `/v1/runs/${other.id}/resolve`, {
+    outcome: 'not_done',
+    comment: 'not in the outbox',
+  });
+  expect(api.body.steps?.[0]).toMatchObject({
+    status: 'failed',
+    reason: 'resolved',
+    error: { message: expect.stringContaining('not in the outbox') as string },
+  });
+  expect((await replay([other.id])).run).toMatchObject({ status: 'succeeded' });
+  expect(callsOf('once')).toBe(3);
+  const { items } = (await pao.api<{ items: { action: string }[] }>('GET', '/v1/audit?limit=50')).body;
+  expect(items.filter(({ action }) => action === 'run.resolved')).toHaveLength(2);
+});
+
+test('a replay does not make calls again that were made once, unless it is told to', async () => {
+  const pipeline = [
+    { id: 'look', uses: 'other.read' },
+    {
+      id: 'both',
+      parallel: [
+        { id: 'pay', uses: 'other.once' },
+        { id: 'see', uses: 'other.read' },
+      ],
+    },
+    { id: 'each', uses: 'other.once', foreach: { items: '`[1, 2, 3]`', max_concurrency: 1 } },
+    { id: 'end', uses: 'other.idempotent' },
+  ];
+  // The third item is refused for good: two were sent before it.
+  replies.set('/once', [200, 200, 200, 400]);
+  const failed = await runOf('replays', pipeline);
+  expect(failed).toMatchObject({ status: 'failed' });
+  expect([callsOf('read'), callsOf('once')]).toEqual([2, 4]);
+
+  const first = await replay([failed.id]);
+  expect(first.run).toMatchObject({ status: 'succeeded', parent_run_id: failed.id });
+  expect([callsOf('read'), callsOf('once'), callsOf('idempotent')]).toEqual([4, 5, 1]);
+
+  const whole = (first.run as RunObject).id;
+  const told = await pao.cli(['run', 'replay', whole, '--from-step', 'each']);
+  expect(told.stderr).toMatch(/Keeps what was done: .*each/);
+  await ended(told.stdout.trim());
+  expect([callsOf('read'), callsOf('once'), callsOf('idempotent')]).toEqual([4, 5, 2]);
+
+  expect((await replay([whole, '--again'])).run).toMatchObject({ status: 'succeeded' });
+  expect([callsOf('read'), callsOf('once'), callsOf('idempotent')]).toEqual([6, 9, 3]);
+});
