@@ -1,5 +1,5 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { randomBytes } from 'node:crypto';
+import { pbkdf2Sync, randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +13,7 @@ import {
 import { observability } from '../../src/checks/observability/suite.js';
 import type { EphemeralSystem } from '../../src/checks/ephemeral-system.js';
 import { installPrometheus } from '../../scripts/install-prometheus.mjs';
+import { measureTelemetryCost } from '../../src/checks/in-process/telemetry-cost.js';
 import { type Prometheus, startPrometheus } from '../../src/checks/observability/prometheus.js';
 import { type BrokenSystem, startBrokenSystem } from './a-broken-system.js';
 import { sabotage } from './sabotage.js';
@@ -41,6 +42,7 @@ beforeAll(async () => {
     secret,
     planted: {},
     withClock,
+    telemetryCost: () => measureTelemetryCost(),
     prometheus: () => Promise.resolve(prometheus),
   };
 });
@@ -195,6 +197,25 @@ sabotage(observability, 'counters.kept', 'a counter that begins again with the n
     ),
   );
   await fails(live, /Counters fell when a worker was killed: orchestrator_runs_total/);
+});
+
+sabotage(observability, 'cost.load', 'slow redaction, a dear scrape, and a chatty log', async (fails) => {
+  const slow = (line: string) => pbkdf2Sync(line, 'salt', 4000, 16, 'sha256').toString('hex');
+  await fails({ ...live, telemetryCost: () => measureTelemetryCost(slow) }, /line_us/, { timeoutMs: 60_000 });
+  let seconds = 0;
+  broken.proxy.break(
+    'GET /metrics',
+    withText((text) =>
+      text.replace(/^(process_cpu_seconds_total) .*$/m, (_, name: string) => `${name} ${(seconds += 1)}`),
+    ),
+  );
+  await fails(live, /scrape_ms/, { timeoutMs: 60_000 });
+  broken.proxy.mend();
+  const readLog = () =>
+    broken.system.readLog().replace(/^.*"run_id".*$/gm, (line) => Array(200).fill(line).join('\n'));
+  await fails({ ...live, own: { readLog } as unknown as EphemeralSystem }, /lines_per_run/, {
+    timeoutMs: 60_000,
+  });
 });
 
 sabotage(observability, 'rules.contract', 'a rule about a metric that nobody exposes', async (fails) => {

@@ -6,6 +6,7 @@ import type { SuiteOptions, SuiteSetUp } from '../check.js';
 import { EphemeralSystem } from '../ephemeral-system.js';
 import { liveSystem, type LiveSystem, setUpLiveSystem } from '../live-system.js';
 import { probe } from '../probe.js';
+import { measureTelemetryCost, type TelemetryCost } from '../in-process/telemetry-cost.js';
 import { type Family, parseExposition } from './exposition.js';
 import { attachPrometheus, findProgram, type Prometheus, startPrometheus } from './prometheus.js';
 
@@ -28,6 +29,8 @@ export interface ObservedSystem extends LiveSystem {
   planted: Readonly<Record<string, string>>;
   /** A second system whose clock can be put ahead, with one worker; started when it is first asked for. */
   withClock(): Promise<LiveSystem>;
+  /** What recording a metric and writing a log line cost in this process, with the code of the services. */
+  telemetryCost(): Promise<TelemetryCost>;
   /** The Prometheus that was named, or one of the suite's own that scrapes this system; started when it is first asked for. */
   prometheus(): Promise<Prometheus>;
 }
@@ -96,6 +99,7 @@ export async function setUpObserved(
         const system = await second;
         return liveSystem(system.url, system.token, system);
       },
+      telemetryCost: () => measureTelemetryCost(),
       prometheus() {
         prometheus ??=
           given === null ? startPrometheus({ ...live.context, packageRoot }) : Promise.resolve(given);

@@ -1,5 +1,6 @@
 import type { Suite } from '../check.js';
 import { alertChecks } from './alert-checks.js';
+import { costChecks } from './cost-checks.js';
 import { type ObservabilityOptions, type ObservedSystem, setUpObserved } from './context.js';
 import { flowChecks } from './flow-checks.js';
 import { liveChecks } from './live-checks.js';
@@ -19,6 +20,7 @@ export const observability: Suite<ObservedSystem, ObservabilityOptions> = {
     ...traceChecks,
     ...secretChecks,
     ...liveChecks,
+    ...costChecks,
     ...alertChecks,
     ...prometheusChecks,
   ],
