@@ -44,10 +44,6 @@ export async function databaseFile(url: string, what: string): Promise<string> {
   if (read?.engine === 'sqlite' && read.path !== ':memory:') return resolve(read.path);
   throw new PaoError('PAO_STORE_URL', `${what} needs an SQLite file, and ${shownDatabase(url)} is none.`, {
     exitCode: EXIT.usage,
-    hints: [
-      read?.engine === 'postgres'
-        ? 'pg_restore --clean --if-exists --single-transaction --dbname "$DATABASE_URL" FILE'
-        : 'Name it with --database sqlite:PATH',
-    ],
+    hints: [read?.engine === 'postgres' ? 'VACUUM does it there' : 'Name it with --database sqlite:PATH'],
   });
 }

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { BaseCommand, LOCAL_FLAGS } from '../../cli/base-command.js';
-import { chooseDatabase, databaseFile, databaseFlag } from '../../cli/database.js';
+import { chooseDatabase, databaseFlag } from '../../cli/database.js';
 import { Args, Flags } from '../../cli/flags.js';
 import { restoreLines } from '../../cli/render/restore-lines.js';
 import type { ResumeFrom } from '../../server/maintenance/restore.js';
@@ -14,6 +14,7 @@ export default class DbRestore extends BaseCommand<typeof DbRestore> {
     '<%= config.bin %> db restore orchestrator-20261125T170900Z.db',
     '<%= config.bin %> db restore backup.db --resume-from now',
     '<%= config.bin %> db restore backup.db --pause --yes',
+    '<%= config.bin %> db restore backup.dump --database postgres://pao@localhost/pao',
   ];
   static override baseFlags = LOCAL_FLAGS as typeof BaseCommand.baseFlags;
   static override args = { file: Args.string({ description: 'The backup', required: true }) };
@@ -34,29 +35,29 @@ export default class DbRestore extends BaseCommand<typeof DbRestore> {
       this.process,
       this.flags.database,
     );
-    const location = await databaseFile(url, 'Restoring');
     const file = resolve(this.process.cwd, this.args.file);
-    const [{ restoreSqlite }, { takeAlone }, { verifyBackup }, { parseDuration }, { confirm }] =
+    const [{ restoreBackup }, { restorePlace }, { takeAlone }, { parseDuration }, { confirm }] =
       await Promise.all([
         import('../../server/maintenance/restore.js'),
+        import('../../server/maintenance/restore-place.js'),
         import('../../server/maintenance/alone.js'),
-        import('../../server/maintenance/backup.js'),
         import('../../domain/duration.js'),
         import('../../cli/confirm.js'),
       ]);
-    const { existsSync } = await import('node:fs');
     const now = Date.now();
+    const place = restorePlace({ file, url, now });
+    const { location } = place;
     const release = await takeAlone({ home, url, now });
     try {
       // A bad file is told before a question is asked.
-      await verifyBackup(file);
-      if (existsSync(location)) {
+      await place.check(this.signal);
+      if (await place.isTaken()) {
         const question = `Replace ${location} with ${file}? (It is kept beside it.)`;
         await confirm(question, { yes: this.flags.yes ?? false, process: this.process });
       }
-      const restored = await restoreSqlite({
-        file,
-        location,
+      const restored = await restoreBackup({
+        place,
+        url,
         now,
         misfireAfterMs: parseDuration(config.misfire_after),
         resumeFrom: this.flags.pause ? 'paused' : ((this.flags['resume-from'] ?? null) as ResumeFrom | null),

@@ -10,7 +10,13 @@ import { isProcessAlive } from '../supervisor/run-file.js';
 
 /** A process that gave no sign for this long does not use the database any more, milliseconds. */
 const SILENT_MS = 15_000;
-const DAMAGED = ['PAO_STORE_CORRUPT', 'PAO_STORE_NOT_A_DATABASE', 'PAO_STORE_IO'];
+/** What is damaged, or is not there, can not be asked; and SQLite would clear away its log if it were opened for writing. */
+const NOBODY_TO_ASK = [
+  'PAO_STORE_CORRUPT',
+  'PAO_STORE_NOT_A_DATABASE',
+  'PAO_STORE_IO',
+  'PAO_STORE_NO_DATABASE',
+];
 
 /**
  * Makes sure that nobody else uses a database, and that no pao starts on the data directory meanwhile.
@@ -36,7 +42,7 @@ export async function takeAlone(options: {
   }
 }
 
-/** Who uses a database now, in words; null when nobody does, or when it is too damaged to say. */
+/** Who uses a database now, in words; null when nobody does, or when it is missing or too damaged to say. */
 export async function userOf(url: string, now: number): Promise<string | null> {
   const read = readDatabaseUrl(url);
   if (read?.engine === 'sqlite' && !existsSync(read.path)) return null;
@@ -50,8 +56,7 @@ export async function userOf(url: string, now: number): Promise<string | null> {
       await store.close();
     }
   } catch (error) {
-    if (!(error instanceof PaoError) || !DAMAGED.includes(error.code)) throw error;
-    // What is damaged can not be asked, and SQLite would clear away its log if it were opened for writing.
+    if (!(error instanceof PaoError) || !NOBODY_TO_ASK.includes(error.code)) throw error;
     return null;
   }
   const alive = workers.find(

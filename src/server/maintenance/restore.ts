@@ -1,12 +1,12 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { rmSync } from 'node:fs';
 import { counted } from '../../domain/counted.js';
 import { EXIT, PaoError } from '../../domain/errors.js';
+import { readDatabaseUrl } from '../store/database-url.js';
 import { inspectDatabase } from '../store/inspect.js';
 import { openStore } from '../store/open.js';
-import { swapSqlite } from '../store/sqlite/backup.js';
-import { type VerifiedBackup, verifyBackup } from './backup.js';
+import type { VerifiedBackup } from './backup.js';
 import { findLeftOver, isNothing, type LeftOver, leaveOut, pauseAll } from './left-over.js';
+import type { RestorePlace } from './restore-place.js';
 
 /** How a restored database goes on: catch up as each task says, from now on, or not before a person says so. */
 export type ResumeFrom = 'backup' | 'now' | 'paused';
@@ -23,55 +23,44 @@ export interface Restored {
 }
 
 /**
- * Puts a backup in place of an SQLite database that nobody uses: reads it through, brings its schema up to date, decides
- * what becomes of what it had still to do, and swaps the files in one step.
+ * Puts a backup in place of a database that nobody uses: copies it beside that one, reads it through, brings its schema
+ * up to date, decides what becomes of what it had still to do, and swaps the two in one step.
+ * @param options.url the database that is replaced.
  * @throws PaoError PAO_BACKUP_UNFIT, PAO_STORE_NEWER; PAO_RESTORE_CHOICE (exit 2) when something would be caught up and
  * `resumeFrom` does not say whether it shall.
  */
-export async function restoreSqlite(options: {
-  file: string;
-  location: string;
+export async function restoreBackup(options: {
+  place: RestorePlace;
+  url: string;
   now: number;
   misfireAfterMs: number;
   resumeFrom: ResumeFrom | null;
   signal: AbortSignal;
 }): Promise<Restored> {
-  const { file, location, now, signal } = options;
-  const backup = await verifyBackup(file);
-  const fresh = `${location}.restoring`;
-  mkdirSync(dirname(location), { recursive: true, mode: 0o700 });
-  removeDatabase(fresh);
+  const { place, url, signal } = options;
   try {
-    const source = await inspectDatabase(`sqlite:${file}`);
-    try {
-      await source.backUp(fresh, { takenAt: backup.takenAt, signal });
-    } finally {
-      await source.close();
-    }
-    const prepared = await prepare(fresh, options, backup);
+    const fresh = await place.fill(signal);
+    const prepared = await prepare(fresh.url, options, fresh.backup);
     signal.throwIfAborted();
-    const lost = existsSync(location) ? await lostSince(location, backup.takenAt) : null;
-    const replaced = existsSync(location)
-      ? `${location}.replaced-${new Date(now).toISOString().replace(/[-:]|\.\d+/g, '')}`
-      : null;
-    swapSqlite(fresh, location, replaced ?? `${location}.replaced`);
-    return { backup, replaced, lost, ...prepared };
+    const lost = (await place.isTaken()) ? await lostSince(url, fresh.backup.takenAt) : null;
+    return { backup: fresh.backup, replaced: await place.swap(), lost, ...prepared };
   } finally {
-    removeDatabase(fresh);
+    await place.clean();
   }
 }
 
 async function prepare(
-  fresh: string,
-  options: Parameters<typeof restoreSqlite>[0],
+  url: string,
+  options: Parameters<typeof restoreBackup>[0],
   { file, takenAt }: VerifiedBackup,
 ): Promise<Pick<Restored, 'leftOver' | 'resumeFrom' | 'pausedTasks'>> {
   const { now } = options;
-  const store = await openStore({ url: `sqlite:${fresh}` });
+  const store = await openStore({ url });
   try {
     const { to } = await store.migrate(now);
     // The backup itself is the copy from before it.
-    rmSync(`${fresh}.before-v${to}`, { force: true });
+    const read = readDatabaseUrl(url);
+    if (read?.engine === 'sqlite') rmSync(`${read.path}.before-v${to}`, { force: true });
     const leftOver = await findLeftOver(store, now, options.misfireAfterMs);
     if (options.resumeFrom === null && !isNothing(leftOver)) throw choiceNeeded(file, leftOver);
     const resumeFrom = options.resumeFrom ?? 'backup';
@@ -90,9 +79,9 @@ async function prepare(
   }
 }
 
-async function lostSince(location: string, takenAt: number): Promise<Restored['lost']> {
+async function lostSince(url: string, takenAt: number): Promise<Restored['lost']> {
   try {
-    const old = await inspectDatabase(`sqlite:${location}`);
+    const old = await inspectDatabase(url);
     try {
       return await old.writtenAfter(takenAt);
     } finally {
@@ -125,8 +114,4 @@ function choiceNeeded(file: string, { tasks, runs, events }: LeftOver): PaoError
       ],
     },
   );
-}
-
-function removeDatabase(path: string): void {
-  for (const ending of ['', '-wal', '-shm', '-journal', '.partial']) rmSync(path + ending, { force: true });
 }

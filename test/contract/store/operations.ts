@@ -106,6 +106,8 @@ export function exerciseOperations(subject: Subject): void {
         activeWithoutDue: 0,
         nextDueAt: null,
         undispatchedEvents: 0,
+        deliveries: { pending: 0, deferred: 0, sending: 0, unknown: 0 },
+        oldestDeliveryDueAt: null,
       });
     });
 

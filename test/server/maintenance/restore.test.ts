@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { takeAlone } from '../../../src/server/maintenance/alone.js';
 import { makeBackup } from '../../../src/server/maintenance/backup.js';
-import { restoreSqlite } from '../../../src/server/maintenance/restore.js';
+import { restoreBackup } from '../../../src/server/maintenance/restore.js';
+import { restorePlace } from '../../../src/server/maintenance/restore-place.js';
 import { lockDataDirectory } from '../../../src/server/supervisor/data-lock.js';
 import { loadDriver } from '../../../src/server/store/sqlite/open.js';
 import { CRON, runOf, seed, T0 } from '../../contract/fixtures.js';
@@ -33,9 +34,9 @@ const backUp = () =>
   });
 
 const restore = (resumeFrom: 'now' | 'backup' | 'paused' | null) =>
-  restoreSqlite({
-    file,
-    location: database.path,
+  restoreBackup({
+    place: restorePlace({ file, url: database.url, now: LATER + 1 }),
+    url: database.url,
     now: LATER + 1,
     misfireAfterMs: 60_000,
     resumeFrom,

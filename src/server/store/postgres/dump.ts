@@ -48,6 +48,24 @@ export async function readDump(file: string, signal: AbortSignal): Promise<strin
   }
 }
 
+/**
+ * Puts all of a dump into an empty database.
+ * @throws PaoError PAO_BACKUP_TOOL (exit 3), PAO_BACKUP_UNFIT when pg_restore stops at something.
+ */
+export async function loadDump(target: PostgresTarget, file: string, signal: AbortSignal): Promise<void> {
+  try {
+    const args = ['--exit-on-error', '--no-owner', '--no-privileges', `--dbname=${target.database}`, file];
+    await runTool('pg_restore', args, { env: environmentOf(target), signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof PaoError) throw error;
+    throw new PaoError('PAO_BACKUP_UNFIT', `${file} could not be restored: ${(error as Error).message}`, {
+      hints: ['pg_restore must be at least as new as the pg_dump that made it'],
+      cause: error,
+    });
+  }
+}
+
 /** By environment, not by argument: everybody may read the arguments of a process. */
 function environmentOf({ connection, host, port, user, database }: PostgresTarget): NodeJS.ProcessEnv {
   const url = new URL(connection.connectionString as string);
