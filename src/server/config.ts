@@ -116,6 +116,14 @@ export const configSchema = z.strictObject({
   rate_limit: z
     .strictObject({ per_second: z.int().min(1).default(200), burst: z.int().min(1).default(1000) })
     .default({ per_second: 200, burst: 1000 }),
+  limits: z
+    .strictObject({
+      /** Tasks an agent may have that are not canceled, unless it has a bound of its own. */
+      tasks_per_agent: z.int().min(0).max(1_000_000).default(10_000),
+      /** How often a task that a run created may create one in turn. */
+      spawn_depth: z.int().min(0).max(100).default(3),
+    })
+    .prefault({}),
   /** Where secrets come from besides the environment, `secrets.json` and `pao secret set`. */
   secrets: z
     .strictObject({

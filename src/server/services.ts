@@ -243,6 +243,7 @@ async function startWorker(base: Base): Promise<StartedService> {
     keeper,
     tools,
     { startDelivering },
+    { RunTokens },
   ] = await Promise.all([
     import('./worker/worker.js'),
     import('./worker/adapt-concurrency.js'),
@@ -251,6 +252,7 @@ async function startWorker(base: Base): Promise<StartedService> {
     import('./worker/lease-keeper.js'),
     loadTools(base),
     import('./deliver/start-delivering.js'),
+    import('./tools/run-token.js'),
   ]);
   const { config } = init;
   const leaseMs = parseDuration(config.lease);
@@ -270,6 +272,12 @@ async function startWorker(base: Base): Promise<StartedService> {
     },
     callTool: (tool, input, context) => tools.callers.call(tool, input, context),
   });
+  const runTokens = new RunTokens(store);
+  const mint = async (runId: string) => {
+    const token = await runTokens.mint(runId);
+    redactor.register(token);
+    return token;
+  };
   const executor = new RunExecutor({
     budgets: tools.budgets,
     store,
@@ -282,7 +290,11 @@ async function startWorker(base: Base): Promise<StartedService> {
     random: Math.random,
     tracer,
     onRunStarted: () => bus.publish('work', { count: 1 }),
-    callTool: (tool, input, context) => tools.callers.call(tool, input, context),
+    callTool: (tool, input, context) =>
+      tools.callers.call(tool, input, {
+        ...context,
+        ...(context.runId === undefined ? {} : { runToken: () => mint(context.runId as string) }),
+      }),
   });
   const worker = new Worker({
     store,

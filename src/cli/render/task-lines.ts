@@ -71,6 +71,7 @@ export function showTask(task: TaskObject, out: Output, now: number): void {
       ['last run', `${machineTime(task.last_run_at)}${agoText(task.last_run_at, now)}`],
       ['version', String(task.version)],
       ['agent', task.agent_id],
+      ['created', createdText(task)],
       ...(task.tags?.length ? [['tags', visible(task.tags.join(', '))] as const] : []),
       ...(task.runs_on?.length ? [['runs on', visible(task.runs_on.join(', '))] as const] : []),
       ...costPairs(task),
@@ -85,6 +86,11 @@ export function showTask(task: TaskObject, out: Output, now: number): void {
   task.pipeline.forEach((step, index) => {
     out.line(`  ${index + 1}. ${visible(String(step['id'] ?? ''))}  ${paint.dim(visible(stepKind(step)))}`);
   });
+}
+
+/** When, by whom, and from inside which run. */
+function createdText({ created_at: at, created_by: by, created_in_run: run }: TaskObject): string {
+  return [machineTime(at), by && `by ${by}`, run && `in the run ${run}`].filter(Boolean).join(' ');
 }
 
 /** What it may cost and has cost; nothing for a task that asks no model and has no budget. */

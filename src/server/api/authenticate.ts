@@ -1,6 +1,9 @@
 import { type AgentToken, intersectScopes } from '../../domain/agent.js';
-import { EXIT, isUnavailable, PaoError } from '../../domain/errors.js';
+import { EXIT, invalidInput, isUnavailable, PaoError } from '../../domain/errors.js';
+import { maySee } from './causes.js';
 import type { ApiServices, Caller } from './operation.js';
+import { RunTokens } from '../tools/run-token.js';
+import { callerOfRun } from './inside-run.js';
 import { checkTokenFormat, hashToken } from './tokens.js';
 
 /** last_used_at is written at most this often, milliseconds. */
@@ -26,10 +29,11 @@ export class SignInError extends PaoError {
 /** @throws SignInError that tells missing, malformed, unknown, expired and revoked apart. */
 export async function authenticate(
   header: string | undefined,
-  services: Pick<ApiServices, 'store' | 'clock'>,
+  services: Pick<ApiServices, 'store' | 'clock'> & { runTokens?: RunTokens },
 ): Promise<Caller> {
   if (header === undefined) throw new SignInError('missing', 'No token was given.');
   const token = /^Bearer ([\x21-\x7e]+)$/i.exec(header)?.[1];
+  if (token !== undefined && RunTokens.is(token)) return signInRun(token, services);
   if (token === undefined || !checkTokenFormat(token))
     throw new SignInError('malformed', 'This is not a token of pao.');
   const found = await services.store.findToken(hashToken(token));
@@ -52,4 +56,33 @@ export async function authenticate(
     scopes: intersectScopes(stored.scopes, agent.scopes),
     actor: `agent:${agent.id}`,
   };
+}
+
+/** A tool that was handed the token of the run it works for. */
+async function signInRun(
+  token: string,
+  services: Pick<ApiServices, 'store'> & { runTokens?: RunTokens },
+): Promise<Caller> {
+  const runId = await (services.runTokens ?? new RunTokens(services.store)).read(token);
+  if (runId === null) throw new SignInError('unknown', 'This token is not known here.');
+  const caller = await callerOfRun(runId, services);
+  if (caller === null) throw new SignInError('expired', 'The run of this token has ended.');
+  return caller;
+}
+
+/**
+ * The caller, in the run that its `Pao-Run` header names.
+ * @throws PaoError 422 when there is no such run, or it is another agent's.
+ */
+export async function inNamedRun(
+  caller: Caller,
+  header: string | undefined,
+  { store }: Pick<ApiServices, 'store'>,
+): Promise<Caller> {
+  if (header === undefined || caller.run !== undefined) return caller;
+  const run = /^run_[0-9a-f]{32}$/.test(header) ? await store.getRun(header) : null;
+  if (run !== null && maySee(run, caller)) return { ...caller, run };
+  throw invalidInput('The header Pao-Run names no run that this token may see.', [
+    { pointer: '', message: 'Pao-Run must be the id of the run the request comes from' },
+  ]);
 }

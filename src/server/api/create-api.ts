@@ -143,7 +143,7 @@ export async function createApi(services: ApiServices): Promise<Api> {
     request: FastifyRequest,
     authorization = request.headers.authorization,
   ): Promise<Caller> => {
-    const caller = await gate.caller(authorization, request.ip);
+    const caller = await gate.caller(authorization, request.ip, oneHeader(request.headers['pao-run']));
     callers.set(request, caller);
     return caller;
   };
@@ -291,3 +291,7 @@ function matches(path: string, method: string): boolean {
 
 const unquoted = (value: string | undefined): string | null =>
   value === undefined ? null : value.replace(/^W\//, '').replace(/^"|"$/g, '');
+
+/** A header that is sent twice is none. */
+const oneHeader = (value: string | string[] | undefined): string | undefined =>
+  typeof value === 'string' ? value : value?.join(', ');

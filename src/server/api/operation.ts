@@ -4,6 +4,7 @@ import type { Clock } from '../../domain/clock.js';
 import type { PublishEvent } from '../../domain/event.js';
 import type { TraceContext } from '../../domain/observability/trace.js';
 import type { Redactor } from '../../domain/redact.js';
+import type { Run } from '../../domain/run.js';
 import type { Tool } from '../../domain/tool.js';
 import type { Budgets } from '../budget/budgets.js';
 import type { Bus } from '../bus/bus.js';
@@ -54,6 +55,8 @@ export interface Caller {
   scopes: string[];
   /** `agent:<id>`, for the audit log. */
   actor: string;
+  /** The run the request comes from inside of, by its token or its `Pao-Run` header. */
+  run?: Run;
 }
 
 /** One request, as an operation sees it: no HTTP in it. */

@@ -1,5 +1,6 @@
 import { EXIT, PaoError } from '../../domain/errors.js';
-import { authenticate, SignInError } from './authenticate.js';
+import { RunTokens } from '../tools/run-token.js';
+import { authenticate, inNamedRun, SignInError } from './authenticate.js';
 import type { ApiServices, Caller } from './operation.js';
 import { RefusalLedger } from './refusal-ledger.js';
 import { TokenBuckets } from './token-buckets.js';
@@ -13,12 +14,14 @@ export type SignInServices = Pick<ApiServices, 'store' | 'clock' | 'logger' | 'c
 
 /** Lets callers in by their token: rate limits per token, failures limited per address, counted and audited. */
 export class SignIn {
+  readonly #runTokens: RunTokens;
   readonly #requests: TokenBuckets;
   readonly #failures: TokenBuckets;
   readonly #ledger: RefusalLedger;
 
   constructor(private readonly services: SignInServices) {
-    const { config, clock } = services;
+    const { config, clock, store } = services;
+    this.#runTokens = new RunTokens(store);
     const monotonic = () => clock.monotonic();
     this.#requests = new TokenBuckets(config.rate_limit.per_second, config.rate_limit.burst, monotonic);
     this.#failures = new TokenBuckets(FAILURES_PER_MINUTE / 60, FAILURES_PER_MINUTE, monotonic);
@@ -28,13 +31,17 @@ export class SignIn {
   /**
    * @param authorization the header as it came.
    * @param address where the request comes from.
+   * @param run its `Pao-Run` header.
    * @throws PaoError 401, or 429 when the token or the address asks too often.
    */
-  async caller(authorization: string | undefined, address: string): Promise<Caller> {
+  async caller(authorization: string | undefined, address: string, run?: string): Promise<Caller> {
     try {
-      const caller = await authenticate(authorization, this.services);
+      const caller = await authenticate(authorization, {
+        ...this.services,
+        runTokens: this.#runTokens,
+      });
       if (!this.#requests.take(caller.token.id)) throw tooMany('Too many requests with this token.');
-      return caller;
+      return await inNamedRun(caller, run, this.services);
     } catch (error) {
       if (!(error instanceof SignInError)) throw error;
       const { reason, token } = error;

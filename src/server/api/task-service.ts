@@ -13,11 +13,12 @@ import type { NewRun } from '../store/store.js';
 import { reportEnqueued } from './report-enqueued.js';
 import { rememberMonitored } from '../telemetry/monitored-tasks.js';
 import { checkTask } from './check-task.js';
+import { originOf, requireShallow, runOfRequest } from './inside-run.js';
 import type { ApiServices, Caller } from './operation.js';
 import { instant, localTime } from './views.js';
 
-/** Tasks one agent may have. */
-const MAX_TASKS = 10_000;
+/** From this share of its tasks on an agent is warned. */
+const NEAR = 0.9;
 
 /** A task that the caller may see. @throws PaoError 404 also when it is another agent's. */
 export async function findTask(idOrName: string, services: ApiServices, caller: Caller): Promise<Task> {
@@ -46,23 +47,21 @@ export function firstDue(spec: TaskSpec, now: number): number | null {
 }
 
 /**
- * @param name the name it must have, when the path says it.
- * @throws PaoError 409 when the agent has a task of that name or as many as it may have, 422 when it is not valid.
+ * @param request its trace, and the name the task must have when the path says it.
+ * @throws PaoError 409 when the agent has a task of that name or as many as it may have, 422 when it is not valid, 403 from
+ * inside a run without the scope tasks:spawn.
  */
 export async function createTask(
   input: unknown,
   services: ApiServices,
   caller: Caller,
-  name?: string,
+  { name, trace }: { name?: string; trace: TraceContext },
 ): Promise<{ task: Task; warnings: ScheduleWarning[] }> {
   const { store, clock, bus } = services;
+  const origin = await originOf(await runOfRequest(caller, trace, services), caller, services);
   const check = { scopes: caller.scopes, agentId: caller.agent.id, ...(name === undefined ? {} : { name }) };
   const { spec, warnings } = await checkTask(input, services, check);
-  if ((await store.countTasks(caller.agent.id)) >= MAX_TASKS) {
-    throw conflict(`This agent has ${MAX_TASKS} tasks, which is the most it may have.`, [
-      'pao task cancel NAME',
-    ]);
-  }
+  warnings.push(...(await checkQuota(caller, services)));
   const now = clock.now();
   const task: Task = {
     id: newId('tsk', now),
@@ -78,16 +77,34 @@ export async function createTask(
     lastRunAt: null,
     memory: null,
     createdBy: caller.actor,
-    createdInRun: null,
-    spawnDepth: 0,
+    ...origin,
     createdAt: now,
     updatedAt: now,
   };
   await store.createTask(task);
   if (spec.monitor !== undefined) await rememberMonitored(store, task);
-  await audit(services, caller, 'task.created', task.id, { name: task.name });
+  await audit(services, caller, 'task.created', task.id, {
+    name: task.name,
+    ...(origin.createdInRun === null ? {} : { run_id: origin.createdInRun }),
+  });
   bus.publish('schedule', { reason: 'task' });
   return { task, warnings };
+}
+
+/** @returns a warning near the bound. @throws PaoError 409 when the agent has as many tasks as it may have. */
+async function checkQuota({ agent }: Caller, { store, config }: ApiServices): Promise<ScheduleWarning[]> {
+  const most = agent.maxTasks ?? config.limits.tasks_per_agent;
+  const count = await store.countTasks(agent.id);
+  if (count >= most) {
+    throw conflict(`${agent.name} has ${count} tasks, and may have ${most}.`, [
+      'pao task cancel NAME',
+      `pao agent limit ${agent.name} --tasks N`,
+    ]);
+  }
+  if (count + 1 < most * NEAR) return [];
+  return [
+    { code: 'task_quota', message: `${agent.name} has ${count + 1} of the ${most} tasks it may have.` },
+  ];
 }
 
 /** Writes changes to a task if nobody else did since. @throws PaoError 409 when somebody did. */
@@ -198,6 +215,8 @@ export async function runTask(
   if (task.state === 'canceled')
     throw conflict(`The task ${task.name} is canceled.`, ['pao task apply FILE']);
   const now = clock.now();
+  const startedIn = await runOfRequest(caller, request.trace, services);
+  await requireShallow(startedIn, services);
   const overlap = task.spec.schedule?.overlap;
   const run: NewRun = {
     id: newId('run', now),
@@ -208,7 +227,7 @@ export async function runTask(
     runAt: now,
     params: body.params ?? {},
     eventId: null,
-    parentRunId: null,
+    parentRunId: startedIn?.id ?? null,
     dedupeKey: task.spec.dedupe?.key ?? null,
     traceId: storedTrace(request.trace),
     serial: overlap === 'queue' || overlap === 'cancel_previous',

@@ -33,6 +33,8 @@ export interface ToolCallContext {
   /** What other systems keep in that trace, to be passed on with it. */
   tracestate?: string;
   runId?: string;
+  /** A token that stands for the run while it goes on, for a tool that calls back into pao. */
+  runToken?: () => Promise<string>;
   stepId?: string;
   attempt?: number;
   /** IANA name of the task's zone; UTC when left out. */

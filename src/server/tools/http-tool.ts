@@ -35,6 +35,7 @@ interface CompiledHttp {
   headers: [string, TextTemplate][];
   query: [string, JsonTemplate][];
   body: JsonTemplate | null;
+  usesRunToken: boolean;
   secrets: string[];
 }
 
@@ -50,7 +51,7 @@ export async function callHttpTool(
   const scope: TemplateScope = {
     input: call.input,
     secrets: await resolveSecrets(services, call, compiled.secrets),
-    call: callScope(call),
+    call: await callScope(call, compiled.usesRunToken),
   };
   const response = await sendHttp(
     services.guard,
@@ -89,6 +90,7 @@ function compile(connector: HttpConnector): CompiledHttp {
     headers,
     query,
     body,
+    usesRunToken: JSON.stringify(connector).includes('call.run_token'),
     secrets: [
       ...secretsIn(path),
       ...(search ? secretsIn(search) : []),
@@ -101,9 +103,10 @@ function compile(connector: HttpConnector): CompiledHttp {
   return compiled;
 }
 
-function callScope(call: ConnectorCall): Record<string, unknown> {
+async function callScope(call: ConnectorCall, withToken: boolean): Promise<Record<string, unknown>> {
   const { context } = call;
   return {
+    ...(withToken ? { run_token: await context.runToken?.() } : {}),
     idempotency_key: context.idempotencyKey,
     run_id: context.runId,
     step_id: context.stepId,

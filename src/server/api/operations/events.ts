@@ -3,16 +3,14 @@ import { eventInputSchema, topicPatternSchema } from '../../../domain/event.js';
 import { notFound } from '../../../domain/errors.js';
 import { SPAN, spanIdFor, storedTrace, type TraceContext } from '../../../domain/observability/trace.js';
 import type { Run } from '../../../domain/run.js';
+import { runOfRequest } from '../inside-run.js';
 import { causesOfEvent, maySee, MOST_LINKS } from '../causes.js';
 import { type ApiServices, type Caller, type Operation, operation } from '../operation.js';
 import { pageQuery } from './list-query.js';
 import { eventView } from '../views.js';
 import { findRun } from './runs.js';
 
-/**
- * The run an event is published from: the one that is named, else the one whose trace the request goes on in, which is how
- * a tool that was handed a `traceparent` is known.
- */
+/** The run an event is published from: the one that is named, else the one the request comes from inside of. */
 async function causeOf(
   runId: string | undefined,
   trace: TraceContext,
@@ -20,9 +18,7 @@ async function causeOf(
   caller: Caller,
 ): Promise<Run | null> {
   if (runId !== undefined) return findRun(runId, services, caller);
-  if (trace.parentSpanId === null) return null;
-  const run = await services.store.getRun(`run_${trace.traceId}`);
-  return run !== null && maySee(run, caller) ? run : null;
+  return runOfRequest(caller, trace, services);
 }
 
 export const eventOperations: Operation[] = [

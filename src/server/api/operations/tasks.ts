@@ -106,7 +106,7 @@ export const taskOperations: Operation[] = [
     body: anything,
     documentedBody: taskSpecSchema,
     query: z.strictObject({ dry_run: z.enum(['true', 'false']).optional() }),
-    async handle({ body, query, services, caller }) {
+    async handle({ body, query, services, caller, trace }) {
       if (query.dry_run === 'true') {
         const { spec, warnings, outcome } = await tryTask(body, services, caller);
         const now = services.clock.now();
@@ -124,7 +124,7 @@ export const taskOperations: Operation[] = [
           },
         };
       }
-      const { task, warnings } = await createTask(body, services, caller);
+      const { task, warnings } = await createTask(body, services, caller, { trace });
       return {
         body: {
           ...(await withOccurrences(task, services, warnings, 'created')),
@@ -192,12 +192,12 @@ export const taskOperations: Operation[] = [
     status: 200,
     body: anything,
     documentedBody: taskSpecSchema,
-    async handle({ params, body, services, caller }) {
+    async handle({ params, body, services, caller, trace }) {
       const name = params.name as string;
       const given = typeof body === 'object' && body !== null ? { name, ...body } : body;
       const existing = await services.store.findTaskByName(caller.agent.id, name);
       if (existing === null) {
-        const { task, warnings } = await createTask(given, services, caller, name);
+        const { task, warnings } = await createTask(given, services, caller, { name, trace });
         return {
           status: 201,
           body: await withOccurrences(task, services, warnings, 'created'),
