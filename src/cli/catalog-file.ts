@@ -41,13 +41,19 @@ export async function loadCatalog(path: string, source: InputSource): Promise<Lo
   const withLines = (problems: readonly Problem[]) => problems.map((problem) => located(problem, written));
   const checked = catalogFileSchema.safeParse(written.value);
   if (!checked.success) {
-    const problems = withLines(problemsFromZod(checked.error, written.value, catalogFileSchema));
-    throw invalidInput(`${file} is not a catalog of tools.`, problems);
+    const faults = problemsFromZod(checked.error, written.value, catalogFileSchema);
+    throw await notTaken(`${file} is not a catalog of tools.`, faults);
   }
   const document = withAbsolutePaths(written.value as Catalog, folder);
   const missing = await takeInFiles(document, source);
-  if (missing.length > 0) throw invalidInput(`${file} names files that cannot be read.`, withLines(missing));
+  if (missing.length > 0) throw await notTaken(`${file} names files that cannot be read.`, missing);
   return { file, document, withLines };
+
+  /** With what the server would find after these are mended. */
+  async function notTaken(message: string, faults: Problem[]): Promise<PaoError> {
+    const { catalogSchemaProblems } = await import('../domain/tool-schemas.js');
+    return invalidInput(message, withLines([...faults, ...catalogSchemaProblems(written?.value)]));
+  }
 }
 
 /** The API may name the body a document is in; the file has no such level. */

@@ -30,6 +30,17 @@ export function schemaProblems(tool: { input_schema?: unknown; output_schema?: u
   });
 }
 
+/** What is wrong with the schemas of the tools that a catalog file has written out, also when its form is wrong elsewhere. */
+export function catalogSchemaProblems(catalog: unknown): Problem[] {
+  const tools: unknown = isObject(catalog) ? catalog['tools'] : undefined;
+  if (!Array.isArray(tools)) return [];
+  return tools.flatMap((tool: unknown, index) =>
+    isObject(tool)
+      ? schemaProblems(tool).map((one) => ({ ...one, pointer: `/tools/${index}${one.pointer}` }))
+      : [],
+  );
+}
+
 function schemaFaults(schema: object, isInput: boolean): Problem[] {
   const impossible = isInput ? impossibleInput(schema) : null;
   const faults = compileFaults(schema);

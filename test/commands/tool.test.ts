@@ -203,12 +203,25 @@ openapi:
 });
 
 test('a catalog that is wrong is refused with every problem, its pointer and its line, before anything is sent', async () => {
-  write('tools.yaml', 'servers:\n  - name: calendar\n    transport: htp\ntols: []\n');
+  write(
+    'tools.yaml',
+    `servers:
+  - name: calendar
+    transport: htp
+tols: []
+tools:
+  - address: a.b
+    kind: http
+    input_schema: { type: strin }
+`,
+  );
   const { error, requests } = await toolCommand('import', ['tools.yaml'], accepts);
   expect(error).toMatchObject({ code: 'PAO_INPUT_INVALID', exitCode: 2 });
   expect(error?.problems).toEqual([
+    expect.objectContaining({ pointer: '/tools/0/http', line: 6 }),
     expect.objectContaining({ pointer: '/servers/0/transport', line: 3 }),
     expect.objectContaining({ pointer: '/tols', line: 4, hint: 'Did you mean "tools"?' }),
+    expect.objectContaining({ pointer: '/tools/0/input_schema/type', line: 8 }),
   ]);
   expect(requests).toEqual([]);
 });

@@ -22,8 +22,8 @@ export interface ChildServiceOptions {
 }
 
 /**
- * V8 lets the space for new objects grow to 3 × 16 MiB in each process and gives none of it back; a quarter of that costs
- * no throughput that could be measured (bench/memory.ts). `PAO_HEAP_FLAGS=none` leaves it to V8.
+ * V8 lets the space for new objects grow to 3 × 16 MiB in each process and gives none of it back: a quarter of that saves
+ * memory. What it costs in throughput is not known; `bench/memory.ts` compares both. `PAO_HEAP_FLAGS=none` leaves it to V8.
  */
 const HEAP_FLAGS = ['--max-semi-space-size=4'];
 

@@ -1,6 +1,5 @@
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Clock } from '../../domain/clock.js';
 import { formatDuration } from '../../domain/duration.js';
 import type { HealthStatus } from '../../domain/health.js';
@@ -9,6 +8,7 @@ import type { Bus } from '../bus/bus.js';
 import type { Config } from '../config.js';
 import { LAST_BACKUP } from '../store/inspect.js';
 import type { Store, StoreStats } from '../store/store.js';
+import { LoopDelay } from './loop-delay.js';
 import type { Metrics } from './metrics.js';
 
 /** What one look found. */
@@ -135,8 +135,7 @@ function processLooks(
   { store, clock, config, metrics }: LookOptions,
   readStats: () => Promise<StoreStats>,
 ): Looks {
-  const loop = monitorEventLoopDelay({ resolution: 20 });
-  loop.enable();
+  const loop = new LoopDelay();
   let loopSince: number | null = null;
   const jumps = rising(metrics, 'clock_jumps_total', clock);
   const auditFailures = rising(metrics, 'audit_append_failures_total', clock);
@@ -233,7 +232,7 @@ function processLooks(
     async event_loop() {
       const now = clock.monotonic();
       const window = loopSince === null ? 0 : now - loopSince;
-      const seconds = loop.percentile(99) / 1e9;
+      const seconds = loop.p99Seconds;
       // A start blocks it for a moment; what counts is now.
       if (loopSince === null || window > 10_000) {
         loop.reset();

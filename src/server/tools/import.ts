@@ -8,7 +8,7 @@ import {
   type ToolInput,
   toolSchema,
 } from '../../domain/tool.js';
-import { schemaProblems } from '../../domain/tool-schemas.js';
+import { catalogSchemaProblems, schemaProblems } from '../../domain/tool-schemas.js';
 import { ToolError } from '../../domain/tool-error.js';
 import { parseYamlDocuments } from '../../domain/yaml-position.js';
 import { connectorProblems } from './check-connector.js';
@@ -33,8 +33,10 @@ export interface ImportedCatalog {
  */
 export async function importCatalog(document: unknown, sources: ImportSources): Promise<ImportedCatalog> {
   const parsed = catalogFileSchema.safeParse(document);
-  if (!parsed.success)
-    return { tools: [], problems: problemsFromZod(parsed.error, document, catalogFileSchema) };
+  if (!parsed.success) {
+    const faults = problemsFromZod(parsed.error, document, catalogFileSchema);
+    return { tools: [], problems: [...faults, ...catalogSchemaProblems(document)] };
+  }
   const catalog = parsed.data;
   const found: { pointer: string; tool: ToolInput }[] = [];
   const problems: Problem[] = [];
