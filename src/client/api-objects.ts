@@ -421,6 +421,22 @@ export interface ExplanationObject {
   runs: RunObject[];
 }
 
+/** One process of the system, by the sign it gave last. */
+export interface ServiceObject {
+  id: string;
+  kind: 'supervisor' | 'api' | 'scheduler' | 'worker';
+  slot: string;
+  pid: number;
+  host: string;
+  version: string;
+  tags: string[];
+  started_at: string;
+  last_seen_at: string;
+  /** Runs it does at once, and those it does now; 0 for what is no worker. */
+  slots_total: number;
+  slots_busy: number;
+}
+
 /** One version of a task. */
 export interface TaskVersionObject {
   version: number;

@@ -17,6 +17,7 @@ import type {
   OccurrencesObject,
   RunObject,
   SecretObject,
+  ServiceObject,
   SkippedTaskObject,
   TaskCheckObject,
   TaskObject,
@@ -520,6 +521,11 @@ export class PaoClient {
 
   #verb<Body>(id: string, verb: string, body: unknown, options: CallOptions): Promise<Body> {
     return this.#send('POST', `/v1/tasks/${encodeURIComponent(id)}/${verb}`, body, options);
+  }
+
+  /** The processes of the system, on all machines; needs `metrics:read`. */
+  listServices(options: CallOptions = {}): Promise<ListPage<ServiceObject>> {
+    return this.#get('/v1/workers', {}, options);
   }
 
   #list<Item>(path: string, { signal, ...query }: ListQuery): Promise<ListPage<Item>> {

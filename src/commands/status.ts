@@ -1,7 +1,9 @@
-import type { HealthCheck, HealthReport } from '../domain/health.js';
 import { BaseCommand } from '../cli/base-command.js';
+import { Flags } from '../cli/flags.js';
 import type { Column } from '../cli/table.js';
+import type { ServiceObject } from '../client/api-objects.js';
 import { EXIT, PaoError } from '../domain/errors.js';
+import type { HealthCheck, HealthReport } from '../domain/health.js';
 import type { RunFile } from '../server/supervisor/run-file.js';
 
 const TIMEOUT_MS = 10_000;
@@ -15,15 +17,26 @@ export default class Status extends BaseCommand<typeof Status> {
     '<%= config.bin %> status',
     '<%= config.bin %> status --json',
     '<%= config.bin %> status --url http://127.0.0.1:8090',
+    '<%= config.bin %> status --services',
   ];
+  static override flags = {
+    services: Flags.boolean({
+      summary: 'List every process, also where all of them are on this machine',
+    }),
+  };
 
   async run(): Promise<unknown> {
     const { running, url, token } = await this.#target();
     const report = await this.#ask(url, token);
     if (report.status === 'unhealthy') process.exitCode = EXIT.unavailable;
+    const services = await this.#services(url, token);
     await this.#show(report, url, running);
+    if (services !== null) await this.#showServices(services);
+    for (const check of report.checks)
+      if (check.hint !== null && check.status !== 'pass') this.out.hint(check.hint);
     return {
       ...report,
+      services,
       url,
       pid: running?.pid ?? null,
       started_at: running?.started_at ?? null,
@@ -79,7 +92,40 @@ export default class Status extends BaseCommand<typeof Status> {
         ['log', running.log_file],
       ]);
     }
-    for (const check of report.checks)
-      if (check.hint !== null && check.status !== 'pass') this.out.hint(check.hint);
+  }
+
+  /** Null when the server does not tell them: the token may not see them, or the store is away. */
+  async #services(url: string, token: string | null): Promise<ServiceObject[] | null> {
+    const { PaoClient } = await import('../client/pao-client.js');
+    const client = new PaoClient({ url, token, timeoutMs: TIMEOUT_MS });
+    return client.listServices({ signal: this.signal }).then(
+      ({ items }) => items ?? null,
+      () => null,
+    );
+  }
+
+  /** Of a system on several machines, who is where; of one on this machine alone only when asked for. */
+  async #showServices(services: ServiceObject[]): Promise<void> {
+    const hosts = new Set(services.map(({ host }) => host));
+    if (!(this.flags as { services?: boolean }).services && hosts.size < 2) return;
+    const { formatDuration } = await import('../domain/duration.js');
+    const now = Date.now();
+    const ago = (at: string) => formatDuration(Math.max(0, Math.round((now - Date.parse(at)) / 1000) * 1000));
+    const columns: Column<ServiceObject>[] = [
+      { header: 'service', value: ({ kind, slot }) => (slot === kind ? kind : `${kind} ${slot}`) },
+      { header: 'host', value: ({ host }) => host, shrink: true },
+      { header: 'pid', value: ({ pid }) => pid, align: 'right' },
+      {
+        header: 'runs',
+        value: ({ kind, slots_busy, slots_total }) =>
+          kind === 'worker' ? `${slots_busy} of ${slots_total}` : null,
+      },
+      { header: 'tags', value: ({ tags }) => tags.join(', ') || null },
+      { header: 'version', value: ({ version }) => version },
+      { header: 'up', value: ({ started_at }) => ago(started_at), align: 'right' },
+      { header: 'last sign', value: ({ last_seen_at }) => `${ago(last_seen_at)} ago`, align: 'right' },
+    ];
+    this.out.line('');
+    this.out.table(services, columns);
   }
 }

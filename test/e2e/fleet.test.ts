@@ -50,6 +50,15 @@ describe('services on their own, over one PostgreSQL', () => {
     for (let index = 0; index < 5; index++) await ended('at-home');
     const { items } = await pao.listRuns({ taskId: (await pao.findTask('at-home')).id, limit: 10 });
     expect(new Set(items.map(({ worker_id: id }) => id)).size).toBe(1);
+    const status = await runPao(['status', '--services', '--url', api?.ready.url as string], {
+      home: home.home,
+      env: { PAO_TOKEN: fleetToken(home.home) },
+    });
+    expect(status.stdout).toMatch(new RegExp(`\\napi +\\S+ +${api?.ready.service_pid} `));
+    expect(status.stdout).toMatch(
+      new RegExp(`\\nworker\\b.* ${tagged?.ready.service_pid} +\\d+ of 16 +home `),
+    );
+    expect(status.stdout).toMatch(/\nscheduler /);
     await pao.runTask((await pao.findTask('nowhere')).id);
     await expect
       .poll(

