@@ -6,7 +6,7 @@ import { Flags } from '../cli/flags.js';
 export default class Init extends BaseCommand<typeof Init> {
   static override summary = 'Give this folder an orchestrator of its own';
   static override description =
-    'Makes .pao/ for the data and pao.config.yaml with the time zone. Without it, one orchestrator serves the whole account.';
+    'Makes .pao/ for the data and pao.config.yaml with the time zone. Without it, one orchestrator serves the whole account. Tasks to start from: briefing, follow-ups, inbox-triage, site-watch, ci-watch, weekly-review, backup-check, failure-digest (pao init NAME --demo).';
   static override examples = ['<%= config.bin %> init', '<%= config.bin %> init --timezone Europe/Chisinau'];
   static override baseFlags = LOCAL_FLAGS as typeof BaseCommand.baseFlags;
   static override flags = {

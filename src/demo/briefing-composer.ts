@@ -24,7 +24,7 @@ const SKIES: [number, string][] = [
 
 /**
  * Writes a plan of the day by fixed rules from the JSON inside the `<data>` blocks of a prompt: `events`, `weather`
- * (Open-Meteo `daily`), `mail`, `timezone`. What stands in a mail is quoted and never obeyed.
+ * (Open-Meteo `daily`), `mail`, `page`, `runs`, `timezone`. What stands in a mail is quoted and never obeyed.
  * @param prompt all messages of the conversation, joined.
  */
 export function composeBriefing(prompt: string): ComposedBriefing {
@@ -39,12 +39,19 @@ export function composeBriefing(prompt: string): ComposedBriefing {
   const urgentMail = mail.filter((email) => URGENT.test(String(email.subject)));
   const text = [
     describeWeather(data.weather),
-    agenda.length > 0 ? `Agenda:\n${agenda.join('\n')}` : 'Nothing in the calendar.',
+    data.page === undefined ? null : describePage(data.page),
+    agenda.length > 0
+      ? `Agenda:\n${agenda.join('\n')}`
+      : data.events === undefined
+        ? null
+        : 'Nothing in the calendar.',
     letters.length > 0 ? `Unread mail:\n${letters.join('\n')}` : null,
+    data.runs === undefined ? null : describeRuns(records(data.runs)),
   ]
     .filter((part) => part !== null)
     .join('\n\n');
   const mustDos = [
+    ...records(data.runs).map((run) => `Look at: ${run.task_name} (${run.status})`),
     ...events
       .filter((event) => event.all_day !== true)
       .map((event) => `Be at: ${event.summary}, ${when(event, timezone)}`),
@@ -79,6 +86,19 @@ function readData(prompt: string): Data {
 
 const records = (value: unknown): Data[] =>
   Array.isArray(value) ? value.filter((item): item is Data => typeof item === 'object' && item !== null) : [];
+
+/** The text of a page without its marks. */
+const describePage = (page: unknown): string =>
+  `The page says: ${String(page)
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim()
+    .slice(0, 300)}`;
+
+const describeRuns = (runs: Data[]): string =>
+  runs.length === 0
+    ? 'Everything worked.'
+    : `Did not work:\n${runs.map((run) => `- ${run.task_name}: ${run.status} (${run.reason ?? '-'})`).join('\n')}`;
 
 const sender = (from: unknown): string =>
   String(from)

@@ -3,10 +3,11 @@ import { closeSync, openSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EXIT, PaoError } from '../domain/errors.js';
+import { WEB_PORT } from './templates/briefing.js';
 import type { DemoServerReady } from './run-demo-server.js';
 
 /** The demo servers that listen on a port. The calendar speaks over stdio and is started by pao itself. */
-export const DEMO_SERVER_NAMES = ['weather', 'mail', 'chat', 'telegram'] as const;
+export const DEMO_SERVER_NAMES = ['weather', 'mail', 'chat', 'telegram', 'web'] as const;
 export type DemoServerName = (typeof DEMO_SERVER_NAMES)[number];
 
 /** Where the demo servers listen unless something else does. */
@@ -15,9 +16,10 @@ export const DEMO_PORTS: Record<DemoServerName, number> = {
   mail: 4182,
   chat: 4183,
   telegram: 4184,
+  web: WEB_PORT,
 };
 
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 5000;
 
 /** What `.pao-demo/servers.json` says about the demo servers that were started. */
@@ -105,7 +107,7 @@ export async function startDemoGroup(options: StartDemoOptions): Promise<DemoGro
           }),
         );
       };
-      const timer = setTimeout(() => fail('they were not ready in 20 s.'), START_TIMEOUT_MS);
+      const timer = setTimeout(() => fail('they were not ready in a minute.'), START_TIMEOUT_MS);
       child.once('error', (error) => fail(error.message));
       child.once('exit', (code) => fail(`the process ended with code ${code}.`));
       child.once('message', (message: { servers?: DemoServerReady[]; error?: string }) => {

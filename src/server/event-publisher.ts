@@ -1,13 +1,10 @@
 import type { Clock } from '../domain/clock.js';
 import type { PublishEvent } from '../domain/event.js';
-import { PaoError } from '../domain/errors.js';
 import { newId } from '../domain/ids.js';
-import { traceIdOf } from '../domain/observability/trace.js';
 import type { Run } from '../domain/run.js';
 import type { Bus } from './bus/bus.js';
 import type { Store } from './store/store.js';
 import type { Logger } from './telemetry/logger.js';
-import type { PublishFromCall } from './tools/connector.js';
 
 /** Runs that are looked at on the way from a run to the event that began it. */
 const MAX_PARENTS = 100;
@@ -67,20 +64,4 @@ async function depthOf(run: Run, store: Store): Promise<number> {
     at = at.parentRunId === null ? null : await store.getRun(at.parentRunId);
   }
   return 0;
-}
-
-/** What steps publish with: the run of the step is the cause, and its agent the publisher. */
-export function publishFromCalls(store: Store, publish: PublishEvent): PublishFromCall {
-  return async (event, { runId, agent }) => {
-    const run = runId === undefined ? null : await store.getRun(runId);
-    const agentId = run?.agentId ?? (agent === undefined ? null : (await store.findAgentByName(agent))?.id);
-    if (agentId == null)
-      throw new PaoError('PAO_NO_PUBLISHER', 'It is not known in whose name the event is published.');
-    return publish({
-      ...event,
-      agentId,
-      run,
-      traceId: run === null ? null : (run.traceId ?? traceIdOf(run)),
-    });
-  };
 }

@@ -7,7 +7,8 @@ import { LIMITS } from '../domain/observability/limits.js';
 import { Redactor } from '../domain/redact.js';
 import type { Bus } from './bus/bus.js';
 import { secretSettings, storeSettings } from './config.js';
-import { createEventPublisher, publishFromCalls } from './event-publisher.js';
+import { listRunsForCalls, publishFromCalls } from './calls-inside.js';
+import { createEventPublisher } from './event-publisher.js';
 import { openStore } from './store/open.js';
 import type { Store } from './store/store.js';
 import type { ServiceInit } from './supervisor/service-messages.js';
@@ -490,6 +491,7 @@ async function loadTools({ init, store, bus, clock, logger, redactor, observatio
     channels: init.config.channels,
     observer: observations,
     publish: publishFromCalls(store, publishEvent),
+    listRuns: listRunsForCalls(store),
   });
   return {
     secrets,

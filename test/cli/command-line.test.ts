@@ -144,7 +144,7 @@ describe('completion', () => {
 
   it('offers commands, sub-commands and flags in bash', () => {
     expect(complete('pao', 'vers')).toEqual(['version']);
-    expect(complete('pao', 'init', 'b')).toEqual(['briefing']);
+    expect(complete('pao', 'init', 'b')).toEqual(['backup-check', 'briefing']);
     expect(complete('pao', 'version', '--js')).toEqual(['--json']);
     expect(complete('pao', 'completion', '--q')).toEqual(['--quiet']);
   });

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { exitWithUsage } from '../demo-server-flags.js';
 import type { DemoServerReady } from '../run-demo-server.js';
 
-const NAMES = ['weather', 'mail', 'chat', 'telegram'] as const;
+const NAMES = ['weather', 'mail', 'chat', 'telegram', 'web'] as const;
 
 const { values } = parseArgs({
   options: {

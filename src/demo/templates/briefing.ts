@@ -3,9 +3,12 @@ export interface BriefingTools {
   /** Program and arguments of the calendar server; it is started by pao, over stdio. */
   calendar: { command: string; args: string[] };
   /** Ports of the local servers on 127.0.0.1. */
-  ports: { weather: number; mail: number; chat: number; telegram: number };
+  ports: { weather: number; mail: number; chat: number; telegram: number; web?: number };
   model: string;
 }
+
+/** Where the web demo server listens unless it is told. */
+export const WEB_PORT = 4185;
 
 /** Names of the secrets that `tools.yaml` of the briefing refers to. */
 export const BRIEFING_SECRETS = { mail: 'MAIL_TOKEN', telegram: 'TELEGRAM_BOT_TOKEN' } as const;
@@ -90,10 +93,10 @@ pipeline:
 `;
 }
 
-/** Writes `tools.yaml`: the catalog of the five tools that the briefing calls. */
+/** Writes `tools.yaml`: the catalog of the tools that the templates call. */
 export function writeBriefingTools({ calendar, ports, model }: BriefingTools): string {
-  const local = (name: keyof BriefingTools['ports']): string => `127.0.0.1:${ports[name]}`;
-  return `# The tools of briefing.yaml. Hand them in with: pao tool import tools.yaml
+  const local = (name: keyof BriefingTools['ports']): string => `127.0.0.1:${ports[name] ?? WEB_PORT}`;
+  return `# The tools of the tasks that pao init writes. Hand them in with: pao tool import tools.yaml
 # They point at the demo servers on this machine (pao init briefing --demo); the comments say how the real ones are reached.
 # grants: the exact private addresses a tool may reach; a public address needs none.
 # Secrets are never written here: they live in secrets.json of the data directory, or in PAO_SECRET_<NAME>.
@@ -154,6 +157,49 @@ tools:
         current: temperature_2m
         daily: temperature_2m_min,temperature_2m_max,precipitation_probability_max,weather_code
         forecast_days: 1
+
+  # Really: the page you want to watch, and no grants.
+  - address: web.page
+    title: A page to watch
+    description: Gives the page as {text}
+    kind: http
+    side_effect: read
+    timeout: 20s
+    grants: ["${local('web')}"]
+    input_schema: { type: object, additionalProperties: false }
+    output_schema: { type: object, required: [text], properties: { text: { type: string } } }
+    http:
+      method: GET
+      url: http://${local('web')}/page
+      response: { type: text, map: "{text: body}" }
+
+  # Really: https://api.github.com, with headers: { authorization: "Bearer \${secrets.GITHUB_TOKEN}" }, and no grants.
+  - address: ci.latest_run
+    title: The latest run of a pipeline
+    kind: http
+    side_effect: read
+    timeout: 20s
+    grants: ["${local('web')}"]
+    input_schema:
+      type: object
+      required: [owner, repo]
+      additionalProperties: false
+      properties: { owner: { type: string }, repo: { type: string } }
+    output_schema:
+      type: object
+      required: [conclusion]
+      properties:
+        conclusion: { type: [string, "null"] }
+        name: { type: [string, "null"] }
+        branch: { type: [string, "null"] }
+        title: { type: [string, "null"] }
+        url: { type: [string, "null"] }
+    http:
+      method: GET
+      url: http://${local('web')}/repos/\${input.owner}/\${input.repo}/actions/runs
+      query: { per_page: 1, status: completed }
+      response:
+        map: "body.workflow_runs[0].{conclusion: conclusion, name: name, branch: head_branch, title: display_title, url: html_url}"
 
   # Really: base_url https://api.openai.com/v1 (or http://127.0.0.1:11434/v1 for Ollama), api_key: "\${secrets.OPENAI_API_KEY}".
   - address: llm.chat

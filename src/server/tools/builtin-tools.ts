@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
-import { PaoError } from '../../domain/errors.js';
 import { type Tool, toolSchema } from '../../domain/tool.js';
 import { ToolError } from '../../domain/tool-error.js';
 import type { ConnectorAnswer, ConnectorCall, ConnectorServices } from './connector.js';
 import { directOperations, directTools } from './channels/direct.js';
+import { insideTools, listRuns, publishEvent } from './inside-tools.js';
 import { evaluateExpression } from './response-map.js';
 import { postWebhook } from './webhook.js';
 
@@ -25,6 +24,7 @@ const operations: Record<string, Builtin> = {
   'time.now': { immediate: true, run: timeNow },
   'data.transform': { immediate: true, run: transform },
   'event.publish': { immediate: false, inside: true, run: publishEvent },
+  'run.list': { immediate: false, inside: true, run: listRuns },
   'notify.webhook': { immediate: false, run: notifyWebhook },
   'task.run': { immediate: false, run: runTask },
   ...directOperations,
@@ -114,39 +114,7 @@ export const builtinTools: Tool[] = [
       properties: { run_id: { type: 'string' }, status: { type: 'string' }, reason: {}, output: {} },
     },
   }),
-  toolSchema.parse({
-    address: 'event.publish',
-    title: 'Publish an event',
-    description:
-      'Publishes an event on a topic, once for each step of a run; tasks and steps that wait for it go on. The run is recorded as its cause.',
-    kind: 'builtin',
-    side_effect: 'idempotent',
-    input_schema: {
-      type: 'object',
-      additionalProperties: false,
-      required: ['topic'],
-      properties: {
-        topic: { type: 'string', maxLength: 200, pattern: '^[a-zA-Z0-9_-]+(\\.[a-zA-Z0-9_-]+)*$' },
-        payload: { description: 'Any JSON' },
-        dedupe_key: {
-          type: 'string',
-          minLength: 1,
-          maxLength: 200,
-          description: 'The same key within 24 hours is the same event; the step of the run when left out',
-        },
-      },
-    },
-    output_schema: {
-      type: 'object',
-      required: ['id', 'topic', 'duplicate'],
-      properties: {
-        id: { type: 'string' },
-        topic: { type: 'string' },
-        sequence: { type: 'integer' },
-        duplicate: { type: 'boolean' },
-      },
-    },
-  }),
+  ...insideTools,
   toolSchema.parse({
     address: 'notify.webhook',
     title: 'Notify a webhook',
@@ -238,37 +206,6 @@ function transform(_services: ConnectorServices, call: Omit<ConnectorCall, 'dead
   const { expression, data } = call.input as { expression: string; data: unknown };
   return { output: { value: evaluateExpression(expression, data, call.context.timezone ?? 'UTC') } };
 }
-
-/** Longest payload of an event, bytes: as over the API. */
-const MAX_PAYLOAD_BYTES = 256 * 1024;
-
-async function publishEvent(services: ConnectorServices, call: ConnectorCall): Promise<ConnectorAnswer> {
-  const {
-    topic,
-    payload = null,
-    dedupe_key,
-  } = call.input as {
-    topic: string;
-    payload?: unknown;
-    dedupe_key?: string;
-  };
-  if (services.publish === undefined)
-    throw new ToolError('config_error', 'Events can be published only where a system is running.');
-  if (Buffer.byteLength(JSON.stringify(payload)) > MAX_PAYLOAD_BYTES)
-    throw new ToolError('invalid_input', 'The payload is larger than 256 KiB.', { pointer: '/payload' });
-  const { idempotencyKey } = call.context;
-  // A step that is tried again publishes what it published before.
-  const dedupeKey = dedupe_key ?? (idempotencyKey === undefined ? null : `step:${hashOf(idempotencyKey)}`);
-  try {
-    const { event, duplicate } = await services.publish({ topic, payload, dedupeKey }, call.context);
-    return { output: { id: event.id, topic: event.topic, sequence: event.sequence, duplicate } };
-  } catch (error) {
-    if (!(error instanceof PaoError)) throw error;
-    throw new ToolError('overloaded', error.message, { cause: error });
-  }
-}
-
-const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 function notifyWebhook(services: ConnectorServices, call: ConnectorCall): Promise<ConnectorAnswer> {
   const { url, payload, type, secret } = call.input as {

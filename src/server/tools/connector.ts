@@ -1,5 +1,6 @@
 import type { Clock } from '../../domain/clock.js';
 import type { PublishedEvent } from '../../domain/event.js';
+import type { Run } from '../../domain/run.js';
 import type { Tool } from '../../domain/tool.js';
 import { ToolError, type ToolUsage } from '../../domain/tool-error.js';
 import type { ToolCallContext } from './caller.js';
@@ -16,7 +17,14 @@ export interface ConnectorServices {
   userAgent: string;
   /** Left out where there is no system behind it. */
   publish?: PublishFromCall | undefined;
+  listRuns?: ListRunsForCall | undefined;
 }
+
+/** Lists runs, newest first, as far as the agent of a call may see them. */
+export type ListRunsForCall = (
+  query: { since: number; statuses: string[] | undefined; limit: number },
+  context: ToolCallContext,
+) => Promise<{ runs: Run[]; more: boolean }>;
 
 /** Publishes an event on behalf of a call: its run is the event's cause, and its agent the publisher. */
 export type PublishFromCall = (

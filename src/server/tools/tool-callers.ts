@@ -8,7 +8,13 @@ import { ToolError } from '../../domain/tool-error.js';
 import { builtinOf } from './builtin-tools.js';
 import type { ToolCallContext, ToolResult } from './caller.js';
 import { allowsAnything, checkInput, schemaOf } from './check-input.js';
-import type { ConnectorAnswer, ConnectorCall, ConnectorServices, PublishFromCall } from './connector.js';
+import type {
+  ConnectorAnswer,
+  ConnectorCall,
+  ConnectorServices,
+  ListRunsForCall,
+  PublishFromCall,
+} from './connector.js';
 import { outcomeOfError, verdictOf } from './call-outcome.js';
 import { channelOf } from './channels/channel-tools.js';
 import { sendByChannel } from './channels/send.js';
@@ -41,6 +47,8 @@ export interface ToolCallerOptions {
   observer?: Observer;
   /** What `event.publish` is made of. */
   publish?: PublishFromCall;
+  /** What `run.list` is made of. */
+  listRuns?: ListRunsForCall;
 }
 
 /** Calls tools of every kind; one per process, so that connections and child processes are shared. */
@@ -66,6 +74,7 @@ export function createToolCallers(options: ToolCallerOptions): ToolCallers {
     guard: options.guard ?? createEgressGuard(),
     userAgent: `pao/${options.version ?? '0'}`,
     publish: options.publish,
+    listRuns: options.listRuns,
   };
   const llm = new LlmCaller(services);
   const mcp = new McpCaller(services);

@@ -37,7 +37,7 @@ describe('the first minute with pao', () => {
     const { servers } = JSON.parse(readFileSync(join(directory, '.pao-demo', 'servers.json'), 'utf8')) as {
       servers: { name: string; pid: number; url: string }[];
     };
-    expect(servers).toHaveLength(4);
+    expect(servers).toHaveLength(5);
     for (const { name, pid, url } of servers) {
       expect(result.stderr).toMatch(new RegExp(`${name}\\s+${url}.*${pid}`));
     }
@@ -82,7 +82,7 @@ describe('the first minute with pao', () => {
   it('stops exactly what it started', async () => {
     const result = await type('init', 'briefing', '--stop-demo');
     expect(result.code).toBe(0);
-    for (const name of ['weather', 'mail', 'chat', 'telegram'])
+    for (const name of ['weather', 'mail', 'chat', 'telegram', 'web'])
       expect(result.stderr).toContain(`Stopped ${name}`);
     const again = await type('init', 'briefing', '--stop-demo');
     expect(again.stderr).toContain('No demo servers run');

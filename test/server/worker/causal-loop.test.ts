@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import { Redactor } from '../../../src/domain/redact.js';
 import { silentLogger } from '../../../src/server/telemetry/logger.js';
-import { createEventPublisher, publishFromCalls } from '../../../src/server/event-publisher.js';
+import { publishFromCalls } from '../../../src/server/calls-inside.js';
+import { createEventPublisher } from '../../../src/server/event-publisher.js';
 import { builtinTools } from '../../../src/server/tools/builtin-tools.js';
 import { createToolCallers } from '../../../src/server/tools/tool-callers.js';
 import { startTestSystem, type TestSystem } from '../a-system.js';

@@ -16,12 +16,15 @@ import {
 import { ensureSecrets } from './demo-secrets.js';
 import { writeSampleCalendar } from './sample-calendar.js';
 import { writeSampleMailbox } from './sample-mailbox.js';
-import { BRIEFING_SECRETS, writeBriefingTask, writeBriefingTools } from './templates/briefing.js';
+import { BRIEFING_SECRETS, writeBriefingTools } from './templates/briefing.js';
+import { TEMPLATES } from './templates/index.js';
 
 /** The folder, next to the files, that everything of the demo is kept in. */
 export const DEMO_FOLDER = '.pao-demo';
 
-export interface InitBriefingOptions {
+export interface InitTemplateOptions {
+  /** Which one: a name of {@link TEMPLATES}. */
+  template: string;
   /** Where the files go; it is made when it is not there. */
   directory: string;
   /** IANA zone of the schedule. */
@@ -46,7 +49,9 @@ export interface WrittenFile {
   outcome: 'written' | 'unchanged' | 'kept';
 }
 
-export interface InitBriefingResult {
+export interface InitTemplateResult {
+  /** Name of the task it makes. */
+  task: string;
   files: WrittenFile[];
   /** The demo servers that run now; null when none were asked for. */
   demo: (DemoGroup & { wasRunning: boolean }) | null;
@@ -56,11 +61,13 @@ export interface InitBriefingResult {
 }
 
 /**
- * Writes `briefing.yaml` and `tools.yaml`, and with `demo` starts the demo servers and makes their tokens known.
+ * Writes the task of a template (`briefing.yaml`) and `tools.yaml`, and with `demo` starts the demo servers and makes their tokens known.
  * Files that are there are kept unless `force` is set.
  */
-export async function initBriefing(options: InitBriefingOptions): Promise<InitBriefingResult> {
+export async function initTemplate(options: InitTemplateOptions): Promise<InitTemplateResult> {
   const { directory, timezone, serversDirectory } = options;
+  const template = TEMPLATES.find(({ name }) => name === options.template);
+  if (template === undefined) throw new Error(`There is no template ${options.template}.`);
   const { extension, nodeArguments } = entriesOf(options);
   const demoDirectory = join(directory, DEMO_FOLDER);
   const calendarPath = join(demoDirectory, 'calendar.ics');
@@ -83,11 +90,12 @@ export async function initBriefing(options: InitBriefingOptions): Promise<InitBr
   });
   const toolsPath = join(directory, 'tools.yaml');
   const files = [
-    await writeUnlessThere(join(directory, 'briefing.yaml'), writeBriefingTask(timezone), options.force),
+    await writeUnlessThere(join(directory, `${template.name}.yaml`), template.write(timezone), options.force),
     await writeUnlessThere(toolsPath, tools, options.force),
   ];
   const present = await readFile(toolsPath, 'utf8');
   return {
+    task: template.task,
     files,
     demo: started?.demo ?? null,
     secrets: started?.secrets ?? null,
@@ -96,10 +104,10 @@ export async function initBriefing(options: InitBriefingOptions): Promise<InitBr
   };
 }
 
-const entriesOf = (options: InitBriefingOptions) =>
+const entriesOf = (options: InitTemplateOptions) =>
   options.entries ?? { extension: '.cjs', nodeArguments: [] };
 
-async function startDemo(options: InitBriefingOptions, demoDirectory: string) {
+async function startDemo(options: InitTemplateOptions, demoDirectory: string) {
   const { path, values, added } = await ensureSecrets(options.home, {
     [BRIEFING_SECRETS.mail]: randomBytes(24).toString('base64url'),
     [BRIEFING_SECRETS.telegram]: `123456:${randomBytes(24).toString('base64url')}`,

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { portsOf, stopDemoGroup } from '../../src/demo/demo-group.js';
-import { type InitBriefingOptions, initBriefing } from '../../src/demo/init-briefing.js';
+import { type InitTemplateOptions, initTemplate } from '../../src/demo/init-template.js';
 import { initProject } from '../../src/demo/init-project.js';
 import { startWeatherServer } from '../../src/demo/weather-server.js';
 import { systemClock } from '../../src/domain/clock.js';
@@ -21,8 +21,9 @@ afterEach(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-const init = (more: Partial<InitBriefingOptions> = {}) =>
-  initBriefing({
+const init = (more: Partial<InitTemplateOptions> = {}) =>
+  initTemplate({
+    template: 'briefing',
     directory: join(root, 'project'),
     timezone: 'Europe/Chisinau',
     force: false,
@@ -35,7 +36,7 @@ const init = (more: Partial<InitBriefingOptions> = {}) =>
   });
 const read = (name: string) => readFileSync(join(root, 'project', name), 'utf8');
 
-describe('initBriefing', () => {
+describe('initTemplate', () => {
   it('writes a task and a catalog that the schemas accept, with the zone written out', async () => {
     const result = await init();
     expect(result.files.map((file) => file.outcome)).toEqual(['written', 'written']);
@@ -52,6 +53,8 @@ describe('initBriefing', () => {
     const catalog = catalogFileSchema.parse(parse(read('tools.yaml')));
     expect(catalog.tools?.map((tool) => tool.address)).toEqual([
       'weather.forecast',
+      'web.page',
+      'ci.latest_run',
       'llm.chat',
       'telegram.send_message',
     ]);
@@ -75,7 +78,13 @@ describe('initBriefing', () => {
       const demo = first.demo;
       if (!demo) throw new Error('nothing was started');
       expect(demo.wasRunning).toBe(false);
-      expect(demo.servers.map((server) => server.name)).toEqual(['weather', 'mail', 'chat', 'telegram']);
+      expect(demo.servers.map((server) => server.name)).toEqual([
+        'weather',
+        'mail',
+        'chat',
+        'telegram',
+        'web',
+      ]);
       expect(portsOf(demo).weather).not.toBe(4181);
       expect(read('tools.yaml')).toContain(`127.0.0.1:${portsOf(demo).weather}/v1/forecast`);
       expect(first.portsDiffer).toBe(false);
