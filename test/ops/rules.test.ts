@@ -22,7 +22,7 @@ describe('the alert rules', () => {
   });
 
   it('each have a unit test that sees them fire', () => {
-    const tests = ['rules.test.yml', 'rules.slow.test.yml']
+    const tests = ['rules.test.yml', 'rules.edges.test.yml', 'rules.slow.test.yml']
       .map((file) => readFileSync(`${root}/ops/prometheus/${file}`, 'utf8'))
       .join('\n');
     const named = [...tests.matchAll(/alertname(?:=~?"|: )([\w|.*]+)/g)].flatMap(([, names = '']) =>
