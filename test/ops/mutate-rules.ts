@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
+import { promtool } from '../../src/checks/observability/prometheus.js';
 import type { Rule } from '../../src/checks/observability/rule-files.js';
 
 /** A rule with one mistake in it. */
@@ -103,11 +103,7 @@ export async function survivors(
 
 /** @returns the test files that passed. */
 async function passing(files: readonly string[]): Promise<string[]> {
-  const child = spawn('promtool', ['test', 'rules', ...files], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
-  await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
+  const output = (await promtool(['test', 'rules', ...files]))?.output ?? '';
   const asked = output.split('Unit Testing: ').slice(1);
   if (asked.length !== files.length) throw new Error(`promtool ended early: ${output.slice(-500)}`);
   return asked.filter((one) => one.includes('SUCCESS')).map((one) => one.split('\n')[0]?.trim() ?? '');
