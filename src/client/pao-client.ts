@@ -133,7 +133,13 @@ export class PaoClient {
   /** Starts a task now; the run is only begun when this returns. */
   runTask(
     id: string,
-    input: { params?: Record<string, unknown> | undefined; force?: boolean | undefined } = {},
+    input: {
+      params?: Record<string, unknown> | undefined;
+      force?: boolean | undefined;
+      /** Only shows what it would do. */
+      dry_run?: boolean | undefined;
+      outputs?: unknown;
+    } = {},
     options: CallOptions = {},
   ): Promise<RunObject> {
     return this.#verb(id, 'run', input, options);

@@ -408,6 +408,17 @@ async function startApi(base: Base): Promise<StartedService> {
     publishEvent: tools.publishEvent,
     callTool: (tool, input, context) => tools.callers.call(tool, input, context),
     secrets: tools.secrets,
+    async dryRun(request) {
+      const { dryRun } = await import('./dry-run/dry-run.js');
+      return dryRun(request, {
+        store,
+        clock,
+        redactor,
+        secrets: tools.secrets,
+        builtinTools: tools.builtinTools,
+        callTool: (tool, input, context) => tools.callers.call(tool, input, context),
+      });
+    },
     importCatalog: tools.importCatalog,
     ...(clock instanceof ServiceClock ? { advanceClock: (ms: number) => clock.advance(ms, bus) } : {}),
   });

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { DryRunObject } from '../../src/cli/render/dry-run.js';
 import type { RunObject } from '../../src/client/api-objects.js';
 import { type Pao, startPao } from './start-pao.js';
 
@@ -162,4 +163,76 @@ test('a replay does not make calls again that were made once, unless it is told 
 
   expect((await replay([whole, '--again'])).run).toMatchObject({ status: 'succeeded' });
   expect([callsOf('read'), callsOf('once'), callsOf('idempotent')]).toEqual([6, 9, 3]);
+});
+
+test('a dry run calls what only reads, shows the rest with its input, and leaves no trace', async () => {
+  await pao.cli(['secret', 'set', 'DRY'], { input: 'value-of-a-dry-run' });
+  const { body: task, status } = await pao.api<{ id: string }>('POST', '/v1/tasks', {
+    name: 'dry',
+    dedupe: { key: 'dry', window: '1h' },
+    params: { who: 'nobody' },
+    pipeline: [
+      { id: 'look', uses: 'other.read', with: { token: '${secrets.DRY}' } },
+      { id: 'never', if: 'params.who == `"nobody"`', uses: 'other.once' },
+      {
+        id: 'ask',
+        approve: { message: 'Send to ${params.who}?', data: { text: 'draft' }, expires_in: '1h' },
+      },
+      { id: 'rest', wait: { for: '3d' } },
+      {
+        id: 'send',
+        uses: 'other.once',
+        idempotency_key: 'dry',
+        with: { to: '${params.who}', text: '${steps.ask.data.text}', number: '${steps.look.number}' },
+      },
+      { id: 'sub', uses: 'task.run', with: { task: 'dry' } },
+      { id: 'use', uses: 'debug.echo', with: { id: '${steps.send.id}' } },
+      { id: 'tell', kind: 'notify', uses: 'other.once', with: { text: 'done' } },
+    ],
+  });
+  expect(status).toBe(201);
+  const shown = await pao.json<DryRunObject>(['task', 'run', 'dry', '--dry-run', '--param', 'who=ana']);
+  expect(shown).toMatchObject({ id: 'dry_run', dry_run: true, status: 'succeeded' });
+  expect(shown.steps.map(({ id, action }) => [id, action])).toEqual([
+    ['look', 'called'],
+    ['never', 'skipped'],
+    ['ask', 'would_wait'],
+    ['rest', 'would_wait'],
+    ['send', 'not_called'],
+    ['sub', 'not_called'],
+    ['use', 'not_shown'],
+    ['tell', 'not_delivered'],
+  ]);
+  expect(shown.steps[0]).toMatchObject({ input: { token: '***' } });
+  expect(shown.steps[2]).toMatchObject({ input: { message: 'Send to ana?' } });
+  expect(shown.steps[4]).toMatchObject({ input: { to: 'ana', text: 'draft', number: 1 } });
+  expect(['read', 'idempotent', 'once'].map(callsOf)).toEqual([1, 0, 0]);
+
+  const { body: runs } = await pao.api<{ items: unknown[] }>('GET', `/v1/runs?task_id=${task.id}`);
+  expect(runs.items).toEqual([]);
+  for (const list of ['approvals', 'deliveries'])
+    expect((await pao.api<{ items: unknown[] }>('GET', `/v1/${list}?limit=5`)).body.items).toEqual([]);
+
+  const given = await pao.cli(['task', 'run', 'dry', '--dry-run', '--outputs', '{"send": {"id": 9}}']);
+  expect(given.code).toBe(0);
+  expect(given.stdout).toMatch(/use {2}debug\.echo {2}called/);
+  expect(given.stdout).toMatch(/"id": 9/);
+  expect(given.stdout).toMatch(/tell {2}other\.once {2}not delivered/);
+  expect(given.stdout).toMatch(/Nothing was sent, and nothing of it is kept/);
+  expect(given.stdout).not.toContain('value-of-a-dry-run');
+  // What a dry run would have kept would be in the way now.
+  const { body: real } = await pao.api<RunObject>('POST', `/v1/tasks/${task.id}/run`, {});
+  expect(real.status).toBe('queued');
+});
+
+test('a dry run says what is wrong, and ends with 1', async () => {
+  await pao.api('POST', '/v1/tasks', {
+    name: 'wrong',
+    pipeline: [{ id: 'call', uses: 'time.now', with: { timezone: '${params.zone?}' } }],
+    params: {},
+  });
+  const wrong = await pao.cli(['task', 'run', 'wrong', '--dry-run', '--param', 'zone=Mars/Phobos']);
+  expect(wrong.code).toBe(1);
+  expect(wrong.stdout).toMatch(/Mars\/Phobos/);
+  expect(wrong.stdout).toMatch(/It would end as failed/);
 });

@@ -1,7 +1,9 @@
 import { BaseCommand } from '../../cli/base-command.js';
 import { Args, durationFlag, Flags } from '../../cli/flags.js';
+import type { DryRunObject } from '../../cli/render/dry-run.js';
 import type { RunObject } from '../../client/api-objects.js';
 import { PaoClient } from '../../client/pao-client.js';
+import { EXIT } from '../../domain/errors.js';
 
 const DEFAULT_TIMEOUT_MS = 5 * 60_000;
 
@@ -13,6 +15,7 @@ export default class TaskRun extends BaseCommand<typeof TaskRun> {
   static override examples = [
     '<%= config.bin %> task run morning-briefing --wait',
     '<%= config.bin %> task run report --param days=3 --param city=Chisinau',
+    '<%= config.bin %> task run morning-briefing --dry-run',
     `<%= config.bin %> task run report --params '{"days": 3}' --wait --timeout 1m --json`,
   ];
   static override args = { name: Args.string({ summary: 'Name or id of the task', required: true }) };
@@ -27,14 +30,24 @@ export default class TaskRun extends BaseCommand<typeof TaskRun> {
     wait: Flags.boolean({ summary: 'Wait until the run has ended' }),
     timeout: durationFlag({ summary: 'Longest wait; 5m when left out', dependsOn: ['wait'] }),
     force: Flags.boolean({ summary: 'Run also when the dedupe window says that it ran already' }),
+    'dry-run': Flags.boolean({
+      summary: 'Only show what it would do: call tools that read, and nothing else',
+      exclusive: ['wait', 'force'],
+    }),
+    outputs: Flags.string({
+      summary: 'With --dry-run: what steps give in place of being called, as {"STEP": …}',
+      helpValue: 'JSON|@FILE',
+      dependsOn: ['dry-run'],
+    }),
   };
 
-  async run(): Promise<RunObject> {
+  async run(): Promise<RunObject | DryRunObject> {
     const { readRunParams } = await import('../../cli/render/run-params.js');
     const { param, params: json, force, wait, timeout } = this.flags;
     const params = readRunParams(param, json);
     const client = new PaoClient(this.connection());
     const { id } = await client.findTask(this.args.name, { signal: this.signal });
+    if (this.flags['dry-run']) return this.#dryRun(client, id, params);
     const input = { ...(params ? { params } : {}), ...(force ? { force } : {}) };
     const run = await client.runTask(id, input, { signal: this.signal });
     if (!wait) {
@@ -49,5 +62,29 @@ export default class TaskRun extends BaseCommand<typeof TaskRun> {
     const { waitAndTell } = await import('../../cli/render/run-wait.js');
     const options = { signal: this.signal, timeoutMs: timeout ?? DEFAULT_TIMEOUT_MS };
     return waitAndTell(client, run.id, this.out, options);
+  }
+
+  async #dryRun(
+    client: PaoClient,
+    id: string,
+    params: Record<string, unknown> | undefined,
+  ): Promise<DryRunObject> {
+    const { showDryRun } = await import('../../cli/render/dry-run.js');
+    const { readJsonInput } = await import('../../cli/json-input.js');
+    const { outputs } = this.flags;
+    const run = (await client.runTask(
+      id,
+      {
+        dry_run: true,
+        params,
+        ...(outputs === undefined
+          ? {}
+          : { outputs: await readJsonInput(outputs, '--outputs', this.process) }),
+      },
+      { signal: this.signal },
+    )) as unknown as DryRunObject;
+    showDryRun(run, this.out);
+    if (!['succeeded', 'partial', 'skipped'].includes(run.status)) process.exitCode = EXIT.failed;
+    return run;
   }
 }

@@ -4,7 +4,8 @@ import type { Clock } from '../../domain/clock.js';
 import type { PublishEvent } from '../../domain/event.js';
 import type { TraceContext } from '../../domain/observability/trace.js';
 import type { Redactor } from '../../domain/redact.js';
-import type { Run } from '../../domain/run.js';
+import type { Run, StepRun } from '../../domain/run.js';
+import type { Task } from '../../domain/task.js';
 import type { Tool } from '../../domain/tool.js';
 import type { Budgets } from '../budget/budgets.js';
 import type { Bus } from '../bus/bus.js';
@@ -35,6 +36,14 @@ export interface ApiServices {
   redactor: Redactor;
   budgets: Budgets;
   builtinTools: readonly Tool[];
+  /** Shows what a run would do; left out where there is nothing that could. */
+  dryRun?: (request: {
+    task: Task;
+    agent: Agent;
+    params: Record<string, unknown>;
+    outputs: Record<string, unknown>;
+    signal: AbortSignal;
+  }) => Promise<{ run: Run; steps: (StepRun & { action: string })[] }>;
   /** What is known of secrets, never their values; nothing is said of them when it is left out. */
   secrets?: Pick<SecretSource, 'list'>;
   publishEvent: PublishEvent;

@@ -201,6 +201,10 @@ export const runBodySchema = z.strictObject({
   idempotency_key: z.string().min(1).max(200).optional(),
   /** Passes over the dedupe window. */
   force: z.boolean().optional(),
+  /** Only shows what it would do: tools that read are called, nothing else is, and nothing is kept. */
+  dry_run: z.boolean().optional(),
+  /** With dry_run: what steps give, by their id, in place of calling them. */
+  outputs: z.record(z.string(), z.json()).optional(),
 });
 
 /** Starts a task by hand, through the same queue as what is scheduled. */

@@ -12,6 +12,7 @@ import { type ApiServices, type Caller, type Operation, operation } from '../ope
 import { explainTask } from '../explain-task.js';
 import { taskBudgetView } from '../budget-view.js';
 import { checkTask } from '../check-task.js';
+import { viewDryRun } from '../dry-run-view.js';
 import {
   createTask,
   findTask,
@@ -260,13 +261,16 @@ export const taskOperations: Operation[] = [
     name: 'task_run_now',
     method: 'POST',
     path: '/v1/tasks/:id/run',
-    summary: 'Run a task now; with ?wait=20s wait until it has ended',
+    summary:
+      'Run a task now; with ?wait=20s wait until it has ended; with dry_run only show what it would do',
     scope: 'runs:write',
     status: 202,
     body: runBodySchema.optional(),
     query: z.strictObject({ wait: waitQuery }),
     async handle({ params, query, body, services, caller, trace, requestId, signal }) {
       const task = await findTask(params.id as string, services, caller);
+      if (body?.dry_run === true)
+        return { status: 200, body: await viewDryRun(task, body, services, signal) };
       const run = await runTask(task, body ?? {}, services, caller, { trace, requestId });
       const location = `/v1/runs/${run.id}`;
       if (query.wait === undefined) return { body: runView(run), location };
