@@ -3,7 +3,8 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { freePort, type RedisServer, startRedis } from '../server/bus/a-redis.js';
+import { freePort } from '../free-port.js';
+import { type RedisServer, startRedis } from '../server/bus/a-redis.js';
 import { runPao, startPao } from '../e2e/start-pao.js';
 
 let home: string;

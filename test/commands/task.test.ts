@@ -144,6 +144,8 @@ test('cancel wants a yes and keeps the history', async () => {
   expect((await api.run('task:cancel', ['ended'])).error?.code).toBe('PAO_CONFIRMATION_NEEDED');
   expect((await api.run('task:cancel', ['ended', '--yes'])).exitCode).toBe(0);
   expect((await api.run('task:show', ['ended', '--json'])).stdout).toContain('"state": "canceled"');
+  expect((await api.run('task:list', [])).stdout).not.toContain('ended');
+  expect((await api.run('task:list', ['--all'])).stdout).toMatch(/ended +canceled/);
 });
 
 test('an exported task is taken back unchanged, and a file is not overwritten by chance', async () => {

@@ -14,13 +14,16 @@ export default class TaskList extends BaseCommand<typeof TaskList> {
   ];
   static override flags = {
     state: Flags.string({ summary: 'Only those: active, paused, canceled, done; several with commas' }),
+    all: Flags.boolean({ summary: 'Canceled ones as well', exclusive: ['state'] }),
     search: Flags.string({ summary: 'Only those with this in the name', helpValue: 'TEXT' }),
     limit: Flags.integer({ summary: 'How many', default: 100, min: 1, max: 1000 }),
     cursor: Flags.string({ summary: 'Go on where a list ended (next_cursor)' }),
   };
 
   async run(): Promise<ListPage<TaskObject>> {
-    const { state, search, limit, cursor } = this.flags;
+    const { all, search, limit, cursor } = this.flags;
+    // Who cancels a task wants it out of the way; its name is free again, and its runs are kept.
+    const state = this.flags.state ?? (all ? undefined : 'active,paused,done');
     const client = new PaoClient(this.connection());
     const page = await client.listTasks({
       limit,
@@ -30,7 +33,7 @@ export default class TaskList extends BaseCommand<typeof TaskList> {
       ...(search === undefined ? {} : { search }),
     });
     const now = Date.now();
-    const isFiltered = state !== undefined || search !== undefined || cursor !== undefined;
+    const isFiltered = this.flags.state !== undefined || search !== undefined || cursor !== undefined;
     this.out.table<TaskObject>(
       page.items,
       [

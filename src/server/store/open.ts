@@ -1,4 +1,5 @@
 import { EXIT, PaoError } from '../../domain/errors.js';
+import { readDatabaseUrl } from './database-url.js';
 import type { PostgresSettings } from './postgres/database.js';
 import type { Store } from './store.js';
 
@@ -19,17 +20,16 @@ export interface OpenStoreOptions {
  */
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
   const { url } = options;
-  if (url.startsWith('sqlite:')) {
-    const path = url.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '');
-    if (path === '') throw badUrl('names no file', 'sqlite:./orchestrator.db');
+  const named = readDatabaseUrl(url);
+  if (named?.engine === 'sqlite') {
     const { openSqliteStore } = await import('./sqlite/sqlite-store.js');
     return openSqliteStore({
-      path,
+      path: named.path,
       durability: options.durability ?? 'full',
       readonly: options.readonly ?? false,
     });
   }
-  if (/^postgres(ql)?:\/\//.test(url)) {
+  if (named?.engine === 'postgres') {
     const { openPostgresStore } = await import('./postgres/postgres-store.js');
     return openPostgresStore({
       url,
@@ -38,6 +38,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
       ...(options.postgres === undefined ? {} : { settings: options.postgres }),
     });
   }
+  if (url.startsWith('sqlite:')) throw badUrl('names no file', 'sqlite:./orchestrator.db');
   throw badUrl(
     'is not a database URL',
     'sqlite:./orchestrator.db, sqlite::memory:, postgres://user:password@localhost:5432/pao',

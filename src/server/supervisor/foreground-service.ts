@@ -8,15 +8,14 @@ import type { Observation } from '../bus/bus.js';
 import { IpcHub } from '../bus/ipc-bus.js';
 import type { Config } from '../config.js';
 import { readDatabaseUrl } from '../store/database-url.js';
-import { takeBackDeliveries } from '../deliver/take-back.js';
 import { openStore } from '../store/open.js';
 import type { Store } from '../store/store.js';
-import { reportReclaimed } from '../telemetry/report-reclaimed.js';
 import { restartReason } from '../telemetry/restart-reason.js';
 import { ChildService } from './child-service.js';
 import { credentialsFile, writeCredentials } from './credentials-file.js';
 import { reachDatabase, reachRedis, type ReachOptions } from './reach.js';
 import type { ServiceKind } from './service-messages.js';
+import { takeBackWork } from './take-back.js';
 
 export interface ForegroundOptions {
   kind: ServiceKind;
@@ -123,7 +122,15 @@ export async function startForeground(options: ForegroundOptions): Promise<Foreg
         say('error', `${kind} died`, { code, signal: ended });
         if (kind !== 'worker' || workerId === '') return;
         losses.add('worker_restarts_total', { reason: restartReason({ code, signal: ended }) });
-        takenBack = takeBack(store, workerId, losses, say);
+        takenBack = takeBackWork({
+          store,
+          workerId,
+          slot: kind,
+          now: systemClock.now(),
+          observer: losses,
+          bus: hub,
+          say,
+        });
       },
     });
     service.spawn();
@@ -163,25 +170,6 @@ class Losses implements Observer {
   observe(): void {}
   set(): void {}
   all = (): Observation[] => [...this.#counted.values()];
-}
-
-/** Its leases need not run out first: the process is known to be gone. */
-async function takeBack(
-  store: Store,
-  workerId: string,
-  observer: Observer,
-  say: (level: 'warn' | 'error', msg: string, fields: object) => void,
-): Promise<void> {
-  try {
-    const result = await store.reclaim({ now: systemClock.now(), workerId, limit: 10_000, maxDeaths: 3 });
-    const { requeued, dead } = result;
-    await reportReclaimed(result, { store, observer });
-    await takeBackDeliveries({ store, now: systemClock.now(), owner: workerId, observer });
-    await store.forgetWorker(workerId);
-    say('warn', 'work of a dead worker was taken back', { requeued: requeued.length, dead });
-  } catch (error) {
-    say('error', 'work of a dead worker could not be taken back yet', { reason: String(error) });
-  }
 }
 
 /** On a database without an administrator the first API makes one; others find theirs with the operator. */

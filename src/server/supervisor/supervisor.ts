@@ -7,13 +7,11 @@ import { EXIT, PaoError } from '../../domain/errors.js';
 import { isRedisUrl, shownRedisUrl } from '../../domain/redis-url.js';
 import { IpcHub } from '../bus/ipc-bus.js';
 import { type Config, storeSettings } from '../config.js';
-import { takeBackDeliveries } from '../deliver/take-back.js';
 import { ServiceClock } from '../service-clock.js';
 import { openStore } from '../store/open.js';
 import { diskFull } from '../store/sqlite/errors.js';
 import type { Store } from '../store/store.js';
 import { ObservationBuffer } from '../telemetry/observation-buffer.js';
-import { reportReclaimed } from '../telemetry/report-reclaimed.js';
 import { restartReason } from '../telemetry/restart-reason.js';
 import { ChildService } from './child-service.js';
 import { credentialsFile, writeCredentials } from './credentials-file.js';
@@ -23,6 +21,7 @@ import { type Fallback, reachDatabase, type ReachOptions, reachRedis } from './r
 import { RotatingLog } from './rotating-log.js';
 import { processStart, removeRunFile, writeRunFile } from './run-file.js';
 import type { ServiceInit, ServiceKind } from './service-messages.js';
+import { takeBackWork } from './take-back.js';
 import { lastSignOfLife, readWhileDown, type WhileDown } from './while-down.js';
 
 export interface SupervisorOptions {
@@ -357,43 +356,17 @@ export class Supervisor {
     if (kind === 'worker' && exit.workerId !== '') await this.#takeBack(exit.workerId, slot);
   }
 
-  /** What a worker has whose process is known to be gone: its leases need not run out first. */
   async #takeBack(workerId: string, slot: string): Promise<void> {
     if (this.#store === null) return;
-    try {
-      const result = await this.#store.reclaim({
-        now: this.#clock.now(),
-        workerId,
-        limit: 10_000,
-        maxDeaths: 3,
-      });
-      const messages = await takeBackDeliveries({
-        store: this.#store,
-        now: this.#clock.now(),
-        owner: workerId,
-        observer: this.#observations,
-      });
-      if (messages.requeued.length + messages.unknown.length > 0) {
-        this.#say('warn', 'messages that a dead worker was sending were taken back', { slot, ...messages });
-        this.#hub.publish('delivery', { count: messages.requeued.length });
-      }
-      await this.#store.forgetWorker(workerId);
-      const changed = [...result.requeued, ...result.dead];
-      if (changed.length === 0 && result.canceled.length === 0) return;
-      this.#say('warn', 'work of a dead worker was taken back', {
-        slot,
-        run_ids: result.requeued,
-        dead: result.dead,
-      });
-      await reportReclaimed(result, { store: this.#store, observer: this.#observations });
-      if (result.requeued.length > 0) this.#hub.publish('work', { count: result.requeued.length });
-      if (changed.length > 0) this.#hub.publish('run', { runIds: changed });
-    } catch (error) {
-      this.#say('error', 'work of a dead worker could not be taken back yet', {
-        slot,
-        reason: String(error),
-      });
-    }
+    await takeBackWork({
+      store: this.#store,
+      workerId,
+      slot,
+      now: this.#clock.now(),
+      observer: this.#observations,
+      bus: this.#hub,
+      say: (level, msg, fields) => this.#say(level, msg, fields),
+    });
   }
 
   #say(level: 'warn' | 'error', msg: string, fields: object): void {

@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { LayeredBus } from '../../../src/server/bus/layered-bus.js';
 import { MemoryBus } from '../../../src/server/bus/memory-bus.js';
 import { probeRedis, RedisBus } from '../../../src/server/bus/redis-bus.js';
-import { freePort, type RedisServer, startRedis } from './a-redis.js';
+import { freePort } from '../../free-port.js';
+import { type RedisServer, startRedis } from './a-redis.js';
 
 let redis: RedisServer;
 const open: { close(): Promise<void> }[] = [];

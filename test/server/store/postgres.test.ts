@@ -11,7 +11,8 @@ import { parseInstant } from '../../../src/server/store/postgres/database.js';
 import { openPostgresStore } from '../../../src/server/store/postgres/postgres-store.js';
 import type { Store } from '../../../src/server/store/store.js';
 import { endOf, leaseAs, runOf, seed, stepOf, T0 } from '../../contract/fixtures.js';
-import { type Cluster, freePort, startCluster, unprivileged } from '../../postgres/cluster.js';
+import { freePort } from '../../free-port.js';
+import { type Cluster, startCluster, unprivileged } from '../../postgres/cluster.js';
 import { createDatabase, sharedCluster, type TestDatabase } from '../../postgres/shared-cluster.js';
 import { findPgBouncer } from '../../postgres/find-pgbouncer.js';
 

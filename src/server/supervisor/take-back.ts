@@ -1,0 +1,37 @@
+import type { Observer } from '../../domain/observability/observer.js';
+import type { Bus } from '../bus/bus.js';
+import { takeBackDeliveries } from '../deliver/take-back.js';
+import type { Store } from '../store/store.js';
+import { reportReclaimed } from '../telemetry/report-reclaimed.js';
+
+/** What a worker has whose process is known to be gone: its leases need not run out first. Never throws. */
+export async function takeBackWork(options: {
+  store: Store;
+  workerId: string;
+  slot: string;
+  /** Epoch milliseconds. */
+  now: number;
+  observer: Observer;
+  bus: Pick<Bus, 'publish'>;
+  say: (level: 'warn' | 'error', msg: string, fields: object) => void;
+}): Promise<void> {
+  const { store, workerId, slot, now, observer, bus, say } = options;
+  try {
+    const result = await store.reclaim({ now, workerId, limit: 10_000, maxDeaths: 3 });
+    const messages = await takeBackDeliveries({ store, now, owner: workerId, observer });
+    if (messages.requeued.length + messages.unknown.length > 0) {
+      say('warn', 'messages that a dead worker was sending were taken back', { slot, ...messages });
+      bus.publish('delivery', { count: messages.requeued.length });
+    }
+    await store.forgetWorker(workerId);
+    const { requeued, dead, canceled } = result;
+    const changed = [...requeued, ...dead];
+    if (changed.length === 0 && canceled.length === 0) return;
+    say('warn', 'work of a dead worker was taken back', { slot, run_ids: requeued, dead });
+    await reportReclaimed(result, { store, observer });
+    if (requeued.length > 0) bus.publish('work', { count: requeued.length });
+    if (changed.length > 0) bus.publish('run', { runIds: changed });
+  } catch (error) {
+    say('error', 'work of a dead worker could not be taken back yet', { slot, reason: String(error) });
+  }
+}
