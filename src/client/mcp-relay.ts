@@ -41,6 +41,8 @@ export async function relayMcp(options: McpRelayOptions): Promise<void> {
   const underWay = new Map<string | number, AbortController>();
   const open = new Set<Promise<void>>();
   let legacyVersion: string | null = null;
+  /** Kept for a server that can ask the person through this client. */
+  let session: string | null = null;
   let trouble = '';
 
   async function carry(message: Message): Promise<void> {
@@ -56,11 +58,13 @@ export async function relayMcp(options: McpRelayOptions): Promise<void> {
           accept: 'application/json, text/event-stream',
           ...(token === null ? {} : { authorization: `Bearer ${token}` }),
           ...headersOf(method, params, legacyVersion),
+          ...(session === null ? {} : { 'mcp-session-id': session }),
         },
         body: JSON.stringify(message),
         signal: AbortSignal.any([signal, ended.signal]),
       });
       trouble = '';
+      if (method === 'initialize') session = response.headers.get('mcp-session-id');
       for await (const answer of answersOf(response)) {
         if (method === 'initialize') legacyVersion = negotiated(answer) ?? legacyVersion;
         write(JSON.stringify(answer));

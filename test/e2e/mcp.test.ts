@@ -48,8 +48,9 @@ interface AnyClient {
 const bearer = (token: string) => ({ requestInit: { headers: { authorization: `Bearer ${token}` } } });
 
 async function modern(token = pao.token): Promise<Client> {
-  const client = new Client({ name: 'test', version: '1' }, { mode: 'auto' } as never);
+  const client = new Client({ name: 'test', version: '1' }, { versionNegotiation: { mode: 'auto' } });
   await client.connect(new StreamableHTTPClientTransport(new URL(`${pao.url}/mcp`), bearer(token)));
+  expect(client.getProtocolEra()).toBe('modern');
   open.push(client);
   return client;
 }

@@ -10,6 +10,16 @@ import { requireScope } from '../task-service.js';
 import type { BoundTool } from './bound-tools.js';
 import type { ToolInput } from './tool-input.js';
 
+/** Who calls, and with what it is done. */
+export interface CallMeans {
+  caller: Caller;
+  services: ApiServices;
+  runner: OperationRunner;
+  signal: AbortSignal;
+  /** The trace that the client named in `_meta`, or a new one. */
+  trace: TraceContext;
+}
+
 /**
  * Calls a tool for one caller. What pao refuses is a result with `isError` that says what to change, never a protocol
  * error: a model reads results.
@@ -17,14 +27,7 @@ import type { ToolInput } from './tool-input.js';
 export async function callTool(
   tool: BoundTool,
   given: Record<string, unknown>,
-  means: {
-    caller: Caller;
-    services: ApiServices;
-    runner: OperationRunner;
-    signal: AbortSignal;
-    /** The trace that the client named in `_meta`, or a new one. */
-    trace: TraceContext;
-  },
+  means: CallMeans,
 ): Promise<CallToolResult> {
   const { services, trace } = means;
   const start = services.clock.now();
@@ -47,7 +50,7 @@ export async function callTool(
 async function answer(
   tool: BoundTool,
   given: Record<string, unknown>,
-  { caller, services, runner, signal, trace }: Parameters<typeof callTool>[2],
+  { caller, services, runner, signal, trace }: CallMeans,
 ): Promise<CallToolResult> {
   const { operation, input } = tool;
   try {

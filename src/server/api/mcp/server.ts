@@ -5,10 +5,11 @@ import { hasScope } from '../../../domain/agent.js';
 import { traceOfRequest } from '../../../domain/observability/trace.js';
 import type { ApiServices, Caller, Operation } from '../operation.js';
 import type { OperationRunner } from '../operation-runner.js';
-import { bindTools } from './bound-tools.js';
-import { callTool } from './call-tool.js';
+import { type BoundTool, bindTools } from './bound-tools.js';
 import type { McpEndpoint } from './endpoint.js';
+import { Persons } from './person.js';
 import { registerPrompts, registerResources } from './resources.js';
+import { callWithPerson } from './with-person.js';
 
 const INSTRUCTIONS = [
   'pao schedules and runs tasks of tool calls, and records every run and every occurrence that did not run.',
@@ -23,6 +24,8 @@ export function createMcp(
   runner: OperationRunner,
 ): McpEndpoint {
   const tools = bindTools(operations);
+  const byName = new Map(tools.map((tool) => [tool.name, tool]));
+  const persons = new Persons();
   const handler = createMcpHandler(
     ({ authInfo }) => {
       const caller = authInfo?.extra?.['caller'] as Caller;
@@ -37,13 +40,18 @@ export function createMcp(
         server.registerTool(
           tool.name,
           { title, description, inputSchema, outputSchema, annotations },
-          (given, { mcpReq }) =>
-            callTool(tool, (given ?? {}) as Record<string, unknown>, {
+          (given, context) =>
+            callWithPerson(tool, (given ?? {}) as Record<string, unknown>, {
               caller,
               services,
               runner,
-              signal: mcpReq.signal,
-              trace: traceOfRequest(mcpReq._meta?.['traceparent'], mcpReq._meta?.['tracestate']),
+              signal: context.mcpReq.signal,
+              trace: traceOfRequest(
+                context.mcpReq._meta?.['traceparent'],
+                context.mcpReq._meta?.['tracestate'],
+              ),
+              person: persons.of(server, context, caller),
+              findTool: (name) => byName.get(name) as BoundTool,
             }),
         );
       }
@@ -60,6 +68,12 @@ export function createMcp(
   ) => Promise<void>;
   return {
     async serve(request, response, body, caller) {
+      if (persons.takeAnswer(body, caller)) {
+        response.writeHead(202).end();
+        return;
+      }
+      const session = persons.sessionOf(body);
+      if (session !== null) response.setHeader('mcp-session-id', session);
       const auth = {
         // Not the secret: nothing behind this line may see or pass it on.
         token: caller.token.id,

@@ -78,7 +78,13 @@ export const toolDefinitions: readonly ToolDefinition[] = [
     operation: 'approval_decide',
     title: 'Answer an approval',
     description:
-      'Says yes (approve) or no (deny) for the person. Only do so when the person said it in this conversation. data replaces what is approved.',
+      'Says yes (approve) or no (deny) for the person. Clients that can ask the person do; with others give decision, and only when the person said it in this conversation. data replaces what is approved.',
+    input: z.strictObject({
+      id: z.string().describe('Id of the approval: apr_…'),
+      decision: z.enum(['approve', 'deny']).optional().describe('What the person said'),
+      comment: z.string().max(2000).optional(),
+      data: z.json().optional().describe('Replaces what is approved'),
+    }),
     answer: answers.approvalAnswer,
     isDestructive: true,
     isIdempotent: true,

@@ -1,0 +1,170 @@
+import { fileURLToPath } from 'node:url';
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
+import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
+import { StdioClientTransport as OldStdioTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { StreamableHTTPClientTransport as OldHttpTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Pao, startPao } from './start-pao.js';
+
+const bin = fileURLToPath(new URL('../../bin/run.cjs', import.meta.url));
+
+interface ToolAnswer {
+  isError?: boolean;
+  content: { text?: string }[];
+  structuredContent?: Record<string, unknown> & { id: string; status: string };
+}
+interface AnyClient {
+  callTool(call: { name: string; arguments: Record<string, unknown> }): Promise<unknown>;
+  close(): Promise<void>;
+}
+type Answer = { action: 'accept' | 'decline'; content?: Record<string, string> };
+
+let pao: Pao;
+const open: AnyClient[] = [];
+/** What the person was asked last, and what they say to the next question. */
+let questions: string[];
+let says: Answer;
+
+beforeAll(async () => {
+  pao = await startPao();
+  await pao.api('PUT', '/v1/tasks/by-name/letter', {
+    name: 'letter',
+    pipeline: [
+      { id: 'ask', approve: { message: 'Send it?', data: { text: 'hello' }, expires_in: '1h' } },
+      { id: 'say', uses: 'debug.echo', with: { text: '${steps.ask.data.text}' } },
+    ],
+  });
+});
+afterAll(async () => {
+  for (const client of open) await client.close();
+  await pao.stop();
+  pao.cleanUp();
+});
+
+const person = async ({ params }: { params: { message: string } }) => {
+  questions.push(params.message);
+  return says;
+};
+const env = () => ({ PAO_HOME: pao.home, PATH: process.env['PATH'] ?? '', HOME: pao.home });
+const headers = () => ({ requestInit: { headers: { authorization: `Bearer ${pao.token}` } } });
+const program = () => ({ command: process.execPath, args: [bin, 'mcp'], env: env(), cwd: pao.home });
+
+async function modern(transport: 'http' | 'stdio', capabilities = { elicitation: {} }): Promise<AnyClient> {
+  const client = new Client({ name: 'test', version: '1' }, {
+    capabilities,
+    versionNegotiation: { mode: 'auto' },
+  } as never);
+  if ('elicitation' in capabilities) client.setRequestHandler('elicitation/create', person as never);
+  await client.connect(
+    transport === 'http'
+      ? new StreamableHTTPClientTransport(new URL(`${pao.url}/mcp`), headers())
+      : new StdioClientTransport(program()),
+  );
+  expect(client.getProtocolEra()).toBe('modern');
+  open.push(client as unknown as AnyClient);
+  return client as unknown as AnyClient;
+}
+
+async function old(
+  transport: 'http' | 'stdio',
+  capabilities: object = { elicitation: {} },
+): Promise<AnyClient> {
+  const client = new OldClient({ name: 'test', version: '1' }, { capabilities });
+  if ('elicitation' in capabilities) client.setRequestHandler(ElicitRequestSchema, person as never);
+  await client.connect(
+    (transport === 'http'
+      ? new OldHttpTransport(new URL(`${pao.url}/mcp`), headers())
+      : new OldStdioTransport(program())) as never,
+  );
+  open.push(client as unknown as AnyClient);
+  return client as unknown as AnyClient;
+}
+
+const call = async (client: AnyClient, name: string, input: Record<string, unknown>) =>
+  (await client.callTool({ name, arguments: input })) as ToolAnswer;
+
+/** A run that waits for a person. @returns the id of its approval. */
+async function waitingRun(): Promise<{ run: string; approval: string }> {
+  const { body } = await pao.api<{ id: string }>('POST', '/v1/tasks/letter/run?wait=1s', {});
+  for (;;) {
+    const { body: list } = await pao.api<{ items: { id: string; run_id: string }[] }>('GET', '/v1/approvals');
+    const found = list.items.find(({ run_id }) => run_id === body.id);
+    if (found !== undefined) return { run: body.id, approval: found.id };
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const clients: [string, () => Promise<AnyClient>][] = [
+  ['a client of 2026 over HTTP', () => modern('http')],
+  ['a client of 2026 over stdio (pao mcp)', () => modern('stdio')],
+  ['a client of 2025 (v1 SDK) over HTTP', () => old('http')],
+  ['a client of 2025 (v1 SDK) over stdio (pao mcp)', () => old('stdio')],
+];
+
+describe.each(clients)('%s that can ask its person', (_title, connect) => {
+  test('asks before approval_decide decides, and what the person says counts, not what the model said', async () => {
+    const client = await connect();
+    const { run, approval } = await waitingRun();
+    questions = [];
+    says = { action: 'accept', content: { decision: 'deny', comment: 'not today' } };
+    const decided = await call(client, 'approval_decide', { id: approval, decision: 'approve' });
+    expect(decided.structuredContent).toMatchObject({ state: 'denied', comment: 'not today' });
+    expect(questions).toEqual([expect.stringMatching(/letter asks: Send it\?[\s\S]*"text": "hello"/)]);
+    const { body } = await pao.api('GET', `/v1/runs/${run}?wait=10s`);
+    expect(body['status']).toBe('failed');
+  });
+
+  test('asks while task_run_now waits, once, and answers with the run as it ended', async () => {
+    const client = await connect();
+    questions = [];
+    says = { action: 'accept', content: { decision: 'approve' } };
+    const ran = await call(client, 'task_run_now', { id: 'letter', wait: '1s' });
+    expect(ran.structuredContent).toMatchObject({ status: 'succeeded' });
+    expect(questions).toHaveLength(1);
+    const { body } = await pao.api<{ items: { status: string }[] }>('GET', '/v1/runs?status=waiting');
+    expect(body.items).toEqual([]);
+  });
+
+  test('leaves it open when the person closes the question', async () => {
+    const client = await connect();
+    const { approval, run } = await waitingRun();
+    questions = [];
+    says = { action: 'decline' };
+    const left = await call(client, 'approval_decide', { id: approval, decision: 'approve' });
+    expect(left.isError).toBe(true);
+    expect(left.content[0]?.text).toContain(`id ${approval}`);
+    const { body } = await pao.api('GET', `/v1/approvals/${approval}`);
+    expect(body['state']).toBe('pending');
+    await pao.api('POST', `/v1/runs/${run}/cancel`, {});
+  });
+});
+
+describe.each([
+  ['of 2026', () => modern('http', {} as never)],
+  ['of 2025', () => old('http', {})],
+])('a client %s that can not ask', (_title, connect) => {
+  test('is told which approval waits and what to call, and decides with what its person said', async () => {
+    const client = await connect();
+    const ran = await call(client, 'task_run_now', { id: 'letter', wait: '1s' });
+    const run = ran.structuredContent as unknown as {
+      id: string;
+      status: string;
+      approvals: { id: string }[];
+    };
+    expect(run).toMatchObject({ status: 'waiting', approvals: [{ step: 'ask', message: 'Send it?' }] });
+    const id = run.approvals[0]?.id as string;
+    expect(ran.content[1]?.text).toContain(`call approval_decide with id ${id}`);
+    const open = await call(client, 'approval_decide', { id });
+    expect(open.isError).toBe(true);
+    expect(open.content[0]?.text).toContain(`pao run approve ${run.id} ask`);
+    expect(
+      (await call(client, 'approval_decide', { id, decision: 'approve' })).structuredContent,
+    ).toMatchObject({
+      state: 'approved',
+    });
+    const late = await call(client, 'approval_decide', { id });
+    expect(late.content[0]?.text).toMatch(/was approved already/);
+  });
+});
