@@ -288,6 +288,9 @@ export interface AgentObject {
   disabled_at: string | null;
   created_at: string;
   updated_at: string;
+  /** When the messages of its tasks wait; of one agent. */
+  quiet_hours?: { from: string; to: string; timezone: string; days?: string[]; digest?: boolean }[];
+  vacation?: { from: string; to: string; timezone: string }[];
   tokens?: TokenObject[];
 }
 

@@ -496,6 +496,15 @@ export class PaoClient {
     return this.request({ method: 'GET', path: '/v1/secrets', ...options });
   }
 
+  /** Sets the quiet hours and vacations of an agent, in place of what it had. */
+  setAgentQuiet(
+    id: string,
+    times: Pick<AgentObject, 'quiet_hours' | 'vacation'>,
+    options: CallOptions = {},
+  ): Promise<AgentObject> {
+    return this.#send('PUT', `/v1/agents/${encodeURIComponent(id)}/quiet`, times, options);
+  }
+
   /** Changes what is given of an agent. */
   updateAgent(
     id: string,

@@ -25,9 +25,10 @@ export const taskNameSchema = z
     'may have letters, digits, ".", "_" and "-", and begins with a letter or digit',
   );
 
-/** How people hear that a task fails: a webhook, or a tool of the catalog whose input may use \${notice.…}. */
+/** How people hear that a task fails: a channel, a webhook, or a tool of the catalog whose input may use \${notice.…}. */
 export const notifySchema = z.union([
   z.strictObject({ webhook: z.url({ protocol: /^https?$/ }).max(2000) }),
+  z.strictObject({ channel: z.string().min(1).max(50) }),
   z.strictObject({ tool: z.string().min(1).max(200), with: z.record(z.string(), z.unknown()).default({}) }),
 ]);
 

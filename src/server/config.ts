@@ -6,6 +6,7 @@ import { channelsSchema } from '../domain/channel.js';
 import { EXIT, invalidInput, PaoError, type Problem } from '../domain/errors.js';
 import { problemsFromZod } from '../domain/problems-from-zod.js';
 import { perDaySchema } from '../domain/budget.js';
+import { isTimeZone } from '../domain/recurrence/index.js';
 import { durationText } from '../domain/schedule.js';
 import { isSecretName } from '../domain/secret-name.js';
 import type { OpenStoreOptions } from './store/open.js';
@@ -39,6 +40,11 @@ export const configSchema = z.strictObject({
     .regex(/^[\w:.-]{1,64}$/)
     .default('pao'),
   host: z.string().min(1).default('127.0.0.1'),
+  /** Where people reach this system, for links in messages: `https://pao.example.org`. */
+  public_url: z
+    .url({ protocol: /^https?$/ })
+    .max(500)
+    .optional(),
   port: z.int().min(0).max(65535).default(8080),
   /** Where `pao scheduler` and `pao worker` answer `/metrics` and `/health`; nowhere when left out. */
   metrics_port: z.int().min(0).max(65535).optional(),
@@ -76,6 +82,8 @@ export const configSchema = z.strictObject({
         .url({ protocol: /^https?$/ })
         .max(2000)
         .optional(),
+      /** A channel, by its name under `channels`. */
+      channel: z.string().min(1).max(50).optional(),
       /** A tool of the catalog; its input may use ${notice.title}, ${notice.text}, ${notice.hint}, … */
       tool: z.string().min(1).max(200).optional(),
       with: z.record(z.string(), z.unknown()).default({}),
@@ -84,13 +92,27 @@ export const configSchema = z.strictObject({
       cooldown: durationText(1000).default('1h'),
       /** Failures in a row until the task is paused; never when left out. */
       pause_after: z.int().min(1).max(1000).optional(),
+      /** Notices pass quiet hours. */
+      urgent: z.boolean().default(false),
+      /** Notices are gathered, and sent as one each day or week. */
+      digest: z
+        .strictObject({
+          every: z.enum(['day', 'week']),
+          at: z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time of day such as 08:00'),
+          /** Of the week. */
+          day: z.enum(['MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT', 'SUN']).default('MON'),
+          timezone: z.string().refine(isTimeZone, { message: 'is not a time zone' }),
+        })
+        .optional(),
+      /** The channel that asks for approvals, unless their steps name another. */
+      approvals: z.string().min(1).max(50).optional(),
       /** Private addresses (`host:port`) that the webhooks and pings of tasks may reach. */
       grants: z.array(z.string().min(1)).default([]),
     })
-    .refine((one) => one.webhook === undefined || one.tool === undefined, {
-      message: 'may have a webhook or a tool, not both',
+    .refine((one) => [one.webhook, one.tool, one.channel].filter((way) => way !== undefined).length <= 1, {
+      message: 'may have one of channel, webhook and tool',
     })
-    .default({ with: {}, after: 3, cooldown: '1h', grants: [] }),
+    .prefault({}),
   /** Ways to people and programs, by name; a step uses one as the tool `channel.NAME`. */
   channels: channelsSchema.default({}),
   /** How messages are sent. */

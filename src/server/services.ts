@@ -245,6 +245,7 @@ async function startWorker(base: Base): Promise<StartedService> {
     tools,
     { startDelivering },
     { RunTokens },
+    { tellTrouble },
   ] = await Promise.all([
     import('./worker/worker.js'),
     import('./worker/adapt-concurrency.js'),
@@ -254,6 +255,7 @@ async function startWorker(base: Base): Promise<StartedService> {
     loadTools(base),
     import('./deliver/start-delivering.js'),
     import('./tools/run-token.js'),
+    import('./notify/tell-trouble.js'),
   ]);
   const { config } = init;
   const leaseMs = parseDuration(config.lease);
@@ -265,6 +267,7 @@ async function startWorker(base: Base): Promise<StartedService> {
     logger,
     observer: observations,
     owner: init.workerId,
+    onTrouble: tellTrouble({ store, bus, now: () => clock.now(), notify: config.notify }),
     config,
     secrets: tools.secrets,
     async findTool(address) {
@@ -285,6 +288,7 @@ async function startWorker(base: Base): Promise<StartedService> {
     clock,
     logger,
     onMessage: () => deliverer.wake(),
+    ask: { channel: config.notify.approvals, publicUrl: config.public_url },
     catalog,
     redactor,
     secrets: tools.secrets,
@@ -431,8 +435,6 @@ async function startApi(base: Base): Promise<StartedService> {
     logger,
     observer: observations,
     notify: config.notify,
-    builtinTools: tools.builtinTools,
-    callTool: (tool, input, context) => tools.callers.call(tool, input, context),
   });
   return {
     url,
@@ -449,9 +451,9 @@ async function startApi(base: Base): Promise<StartedService> {
 async function startSchedulerPing(base: Base) {
   const { scheduler_ping: settings } = base.init.config;
   if (settings === undefined) return null;
-  const [{ DeadManPing }, { grantFor }, { callers }] = await Promise.all([
+  const [{ DeadManPing }, { targetOf }, { callers }] = await Promise.all([
     import('./notify/dead-man-ping.js'),
-    import('./notify/deliver-notice.js'),
+    import('./tools/egress-guard.js'),
     loadTools(base),
   ]);
   const { clock, logger } = base;
@@ -460,7 +462,7 @@ async function startSchedulerPing(base: Base) {
     everyMs: parseDuration(settings.every),
     monotonic: () => clock.monotonic(),
     logger,
-    ping: async (url) => void (await callers.fetchText(url, [grantFor(url)], {})),
+    ping: async (url) => void (await callers.fetchText(url, [targetOf(new URL(url))], {})),
   });
 }
 

@@ -35,6 +35,31 @@ const simulated = async (...argv: string[]) => {
 };
 
 describe('simulate', () => {
+  test('says when messages would be sent, and which wait for the end of quiet hours', async () => {
+    writeFileSync(
+      join(api.folder, 'quiet.yaml'),
+      `name: early
+schedule: { kind: cron, expr: 0 8,12 * * *, timezone: Europe/Chisinau }
+quiet_hours: { from: "22:00", to: "09:00", timezone: Europe/Chisinau }
+pipeline: [{ id: ping, uses: channel.phone, with: { text: "\${run.local_date}" } }]
+`,
+    );
+    const argv = ['--from', '2026-11-24T00:00:00Z', '--to', '1d', '-f', 'quiet.yaml'];
+    const { messages } = await simulated(...argv);
+    expect(messages).toMatchObject([
+      { task: 'early', step: 'ping', channel: 'channel.phone', status: 'deferred', reason: 'quiet_hours' },
+      { status: 'pending', sent_at: '2026-11-24T10:00:00.000Z' },
+    ]);
+    expect(messages[0]).toMatchObject({
+      written_at: '2026-11-24T06:00:00.000Z',
+      sent_at: '2026-11-24T07:00:00.000Z',
+      sent_local: '2026-11-24T09:00:00+02:00',
+    });
+    expect((await api.run('simulate', argv)).stdout).toMatch(
+      /early, ping +channel.phone +Tue .*09:00.*quiet_hours/,
+    );
+  });
+
   test('plays files through without a server: fires, overlaps, the change of the clock, what is left out', async () => {
     const argv = [...WEEKEND, '--duration', 'report=90m', '--json'];
     const end = await runCommand('simulate', argv, { cwd: api.folder });

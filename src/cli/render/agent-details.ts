@@ -45,6 +45,21 @@ export function showAgentBudget(out: Output, agent: AgentObject): void {
   out.pairs(pairs.length === 0 ? [['Budget', 'none']] : pairs);
 }
 
+/** When the messages of an agent wait, in words. */
+export function quietPairs({
+  quiet_hours: hours = [],
+  vacation = [],
+}: AgentObject): (readonly [string, string])[] {
+  const windows = hours.map(({ from, to, timezone, days, digest }) => {
+    const on = days === undefined ? '' : ` on ${days.join(', ')}`;
+    return `${from} to ${to} ${timezone}${on}${digest === true ? ', then one message' : ''}`;
+  });
+  return [
+    ...windows.map((words) => ['Quiet', words] as const),
+    ...vacation.map(({ from, to, timezone }) => ['Vacation', `${from} to ${to} ${timezone}`] as const),
+  ];
+}
+
 /** Shows one agent and what is known of its tokens. */
 export function showAgent(out: Output, agent: AgentObject): void {
   out.pairs([
@@ -53,6 +68,7 @@ export function showAgent(out: Output, agent: AgentObject): void {
     ...(agent.title === null ? [] : [['Title', visible(agent.title)] as const]),
     ['Scopes', agent.scopes.join(' ') || 'none'],
     ...budgetPairs(agent),
+    ...quietPairs(agent),
     ['Created', agent.created_at],
     ...(agent.disabled_at === null ? [] : [['Revoked', agent.disabled_at] as const]),
   ]);

@@ -24,6 +24,19 @@ export interface SimulationDocument {
     waited_ms: number;
     error: string | null;
   }[];
+  /** What was written to people: when it would be sent. */
+  messages: {
+    task: string;
+    step: string | null;
+    channel: string;
+    written_at: string;
+    /** `pending`: at once; `deferred`: put off by a quiet time; `suppressed`: not at all. */
+    status: string;
+    reason: string | null;
+    sent_at: string | null;
+    /** The same on the clock of the task's zone. */
+    sent_local: string | null;
+  }[];
   tasks: {
     name: string;
     words: string;
@@ -50,7 +63,7 @@ const iso = (at: number | null): string | null => (at === null ? null : new Date
 
 /** Sums a simulation up. */
 export function simulationDocument(
-  { runs, assumed, leftOut, truncated }: Simulation,
+  { runs, messages, assumed, leftOut, truncated }: Simulation,
   tasks: readonly SimulatedTask[],
   window: { from: number; to: number; tookMs: number },
 ): SimulationDocument {
@@ -75,6 +88,19 @@ export function simulationDocument(
       waited_ms: waitOf(run),
       error: run.error?.message ?? null,
     })),
+    messages: messages.map((one) => {
+      const task = runs.find(({ id }) => id === one.runId)?.taskName ?? '';
+      return {
+        task,
+        step: one.stepId,
+        channel: one.channel,
+        written_at: new Date(one.createdAt).toISOString(),
+        status: one.status,
+        reason: one.reason,
+        sent_at: iso(one.dueAt),
+        sent_local: one.dueAt === null ? null : formatInZone(zones.get(task) ?? 'UTC', one.dueAt, 'iso'),
+      };
+    }),
     tasks: played.map((task) => summaryOf(task, byTask.get(task.spec.name) ?? [])),
     clock_changes: [...new Set(zones.values())].flatMap((timezone) =>
       zoneTransitions(timezone, from, to).map(({ at }) => ({
@@ -139,6 +165,19 @@ export function showSimulation(document: SimulationDocument, out: Output, limit:
     'Nothing comes due in this time.',
   );
   if (runs.length > limit) out.note(`${runs.length - limit} more: --limit ${runs.length}, or --json`);
+  const held = document.messages.filter(({ status }) => status !== 'pending');
+  if (held.length > 0) {
+    out.line();
+    out.table(held.slice(0, limit), [
+      { header: 'MESSAGE OF', value: ({ task, step }) => `${task}${step === null ? '' : `, ${step}`}` },
+      { header: 'TO', value: ({ channel }) => channel },
+      {
+        header: 'SENT',
+        value: ({ status, reason, sent_local: at }) =>
+          at === null ? `${status} (${reason ?? ''})` : `${personal(at)} (${reason ?? status})`,
+      },
+    ]);
+  }
   if (changes.length > 0) out.line();
   for (const { timezone, at, before, after } of changes)
     out.line(`The clock changes in ${timezone} from ${before} to ${after} at ${at}.`);

@@ -88,6 +88,8 @@ const approveSchema = z.strictObject({
   data: z.json().optional(),
   expires_in: durationText(1000, 90 * 86_400_000).default('24h'),
   on_timeout: z.enum(['deny', 'approve', 'skip']).default('deny'),
+  /** The channel that asks, by its name; else the one of the configuration (`notify.approvals`). */
+  notify: z.string().min(1).max(50).optional(),
 });
 
 /**

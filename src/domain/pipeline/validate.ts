@@ -1,4 +1,5 @@
 import { cut, PaoError, type Problem } from '../errors.js';
+import { CHANNEL_PREFIX } from '../channel.js';
 import { nearest } from '../nearest.js';
 import { checkLiterals } from './check-literals.js';
 import { isSecret } from './compile-expression.js';
@@ -137,6 +138,8 @@ class PipelineValidator {
     if (step.approve !== undefined) {
       this.#templates(step.approve.message, { ...place, pointer: `${pointer}/approve/message` });
       this.#templates(step.approve.data ?? null, { ...place, pointer: `${pointer}/approve/data` });
+      if (step.approve.notify !== undefined)
+        this.#tool(CHANNEL_PREFIX + step.approve.notify, `${pointer}/approve/notify`);
     }
     this.#wait(step, place);
   }

@@ -17,7 +17,7 @@ export function digestKeyOf(owner: string, channel: string, input: unknown): str
   const { text, title } = shape;
   const rest = Object.fromEntries(
     Object.entries(input as Fields)
-      .filter(([key]) => key !== text && key !== title && key !== 'urgent')
+      .filter(([key]) => key !== text && key !== title && key !== 'urgent' && key !== 'data')
       .sort(([a], [b]) => (a < b ? -1 : 1)),
   );
   // A webhook says what kind of thing it tells of; a digest is of another kind.
@@ -46,10 +46,12 @@ export function mergeInputs(inputs: readonly unknown[]): unknown {
       return [title, one[shape.text]].filter((part) => typeof part === 'string' && part !== '').join('\n');
     })
     .join(BETWEEN);
+  const items = all.flatMap(({ data }) => (data === undefined ? [] : [data]));
+  const data = items.length === 0 ? {} : { data: { items } };
   const titleField = all.map((one) => shapeOf(one)?.title ?? null).find((field) => field !== null);
   if (titleField === undefined || titleField === null)
-    return { ...all[0], [shape.text]: `${count}${BETWEEN}${text}` };
-  return { ...all[0], [titleField]: count, [shape.text]: text };
+    return { ...all[0], ...data, [shape.text]: `${count}${BETWEEN}${text}` };
+  return { ...all[0], ...data, [titleField]: count, [shape.text]: text };
 }
 
 /** Which fields hold the text and the title. */

@@ -50,7 +50,8 @@ export class Post {
     ]);
     if (delivery.origin === 'approval' && delivery.runId !== null && delivery.stepId !== null) {
       const approval = await store.findApproval(delivery.runId, delivery.stepId);
-      if (approval !== null && (approval.state !== 'pending' || approval.expiresAt <= clock.now()))
+      // Where another run has the question open, this one was not written.
+      if (approval === null || approval.state !== 'pending' || approval.expiresAt <= clock.now())
         return { verdict: suppressed('answered') };
     }
     const byOperator = delivery.message.byOperator === true;
@@ -64,7 +65,8 @@ export class Post {
       return { verdict: failed({ kind: 'config_error', message, hint: 'pao channel list' }) };
     }
     const scopes = task === null ? agent.scopes : intersectScopes(task.scopes, agent.scopes);
-    if (!byOperator && !mayUseTool(scopes, delivery.channel)) {
+    const isFree = byOperator || (delivery.origin === 'notice' && delivery.channel === 'notify.webhook');
+    if (!isFree && !mayUseTool(scopes, delivery.channel)) {
       const message = `The agent ${agent.name} may not call ${delivery.channel}.`;
       return {
         verdict: failed({ kind: 'forbidden', message, hint: `Scope tool:${delivery.channel} is missing.` }),

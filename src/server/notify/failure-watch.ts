@@ -26,6 +26,8 @@ interface FailingState {
   failures: number;
   /** When people were last told; null: they could not be told yet. */
   notified_at: number | null;
+  /** The key of the message that told them; whether it arrived is seen there. */
+  told_by?: string | null;
 }
 
 export interface FailureWatchOptions {
@@ -35,8 +37,8 @@ export interface FailureWatchOptions {
   logger: Logger;
   observer: Observer;
   notify: Config['notify'];
-  /** @returns false when nobody is to be told. */
-  deliver(notice: Notice, task: Task, key: string): Promise<boolean>;
+  /** Puts a notice into the outbox. @returns the key of the message, or null when nobody is to be told. */
+  deliver(notice: Notice, task: Task, key: string): Promise<string | null>;
 }
 
 /**
@@ -134,18 +136,23 @@ export class FailureWatch {
     const rested =
       state === null ||
       state.notified_at === null ||
+      (await this.#didNotArrive(task, state)) ||
       clock.now() - state.notified_at >= parseDuration(monitor.cooldown ?? notify.cooldown);
     if (!paused && !(isNew && rested && failures >= after)) return;
-    const next = JSON.stringify({ since, failures, notified_at: clock.now() } satisfies FailingState);
-    if (!(await store.swapMeta(key, text, next))) return;
     const kind = paused ? 'task_paused' : 'task_failing';
-    if (await this.#tell(noticeOf(kind, task, last, failures, since, clock.now()), task)) return;
-    // It is told with the next failure.
-    await store.swapMeta(
-      key,
-      next,
-      JSON.stringify({ since, failures, notified_at: null } satisfies FailingState),
-    );
+    // First: a crash in between tells again, and the same notice is the same message.
+    const told = await this.#tell(noticeOf(kind, task, last, failures, since, clock.now()), task);
+    const next: FailingState =
+      told === undefined
+        ? { since, failures, notified_at: null }
+        : { since, failures, notified_at: clock.now(), told_by: told };
+    await store.swapMeta(key, text, JSON.stringify(next));
+  }
+
+  /** Then people are told with the next failure. */
+  async #didNotArrive(task: Task, { told_by: key }: FailingState): Promise<boolean> {
+    if (key === undefined || key === null) return false;
+    return (await this.options.store.findDelivery(task.agentId, key))?.status === 'failed';
   }
 
   /** The failures since the last success, newest first, `most` at most. */
@@ -179,20 +186,16 @@ export class FailureWatch {
     return true;
   }
 
-  /** @returns whether it was handed over, or nobody is to be told. */
-  async #tell(notice: Notice, task: Task): Promise<boolean> {
-    const { logger, observer } = this.options;
+  /** @returns the key of the message, null when nobody is to be told, undefined when it could not be written. */
+  async #tell(notice: Notice, task: Task): Promise<string | null | undefined> {
+    const { logger } = this.options;
     const fields = { task_id: task.id, task: task.name, run_id: notice.last_run_id, notice: notice.kind };
     logger.warn({ ...fields, failures: notice.failures }, notice.text);
     try {
-      const key = `${notice.kind}/${task.id}/${notice.last_run_id}`;
-      if (await this.options.deliver(notice, task, key))
-        observer.add('notifications_total', { outcome: 'sent' });
-      return true;
+      return await this.options.deliver(notice, task, `${notice.kind}/${task.id}/${notice.last_run_id}`);
     } catch (error) {
-      observer.add('notifications_total', { outcome: 'failed' });
-      logger.warn({ ...fields, err: error }, 'a notice could not be handed over');
-      return false;
+      logger.warn({ ...fields, err: error }, 'a notice could not be put into the outbox');
+      return undefined;
     }
   }
 }

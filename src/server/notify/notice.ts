@@ -1,19 +1,20 @@
 import { formatDuration } from '../../domain/duration.js';
+import type { Delivery } from '../../domain/delivery.js';
 import type { Run } from '../../domain/run.js';
 import type { Task } from '../../domain/task.js';
 
 /** What people are told about a task; a tool's input may use it as `${notice.text}` and so on. */
 export interface Notice {
-  kind: 'task_failing' | 'task_paused' | 'task_recovered';
+  kind: 'task_failing' | 'task_paused' | 'task_recovered' | 'message_failed' | 'message_unknown';
   title: string;
   text: string;
   task: string;
   task_id: string;
   agent_id: string;
-  /** Failures in a row. */
-  failures: number;
-  failing_since: string;
-  last_run_id: string;
+  /** Failures in a row; of a task. */
+  failures?: number;
+  failing_since?: string;
+  last_run_id: string | null;
   reason: string | null;
   error: string | null;
   hint: string;
@@ -21,7 +22,7 @@ export interface Notice {
 
 /** Words for people about a task that fails, was paused for it, or works again. */
 export function noticeOf(
-  kind: Notice['kind'],
+  kind: 'task_failing' | 'task_paused' | 'task_recovered',
   task: Task,
   last: Run,
   failures: number,
@@ -58,5 +59,27 @@ export function noticeOf(
     last_run_id: last.id,
     reason: kind === 'task_recovered' ? null : last.reason,
     error: kind === 'task_recovered' ? null : (last.error?.message ?? null),
+  };
+}
+
+/** Words for people about a message that did not arrive, or of which nobody knows. */
+export function noticeOfMessage(delivery: Delivery, task: Task | null): Notice {
+  const { id, channel, status, error, runId, agentId, taskId } = delivery;
+  const of = task === null ? 'A message' : `A message of ${task.name}`;
+  const cause = error?.message ?? 'the process that sent it died';
+  const isUnknown = status === 'unknown';
+  return {
+    kind: isUnknown ? 'message_unknown' : 'message_failed',
+    title: isUnknown ? `${of} may not have arrived` : `${of} did not arrive`,
+    text: isUnknown
+      ? `${of} to ${channel} was sent and its answer was lost; it is not sent again on its own: ${cause}`
+      : `${of} to ${channel} could not be delivered: ${cause}`,
+    task: task?.name ?? '',
+    task_id: taskId ?? '',
+    agent_id: agentId,
+    last_run_id: runId,
+    reason: delivery.reason,
+    error: error?.message ?? null,
+    hint: `pao delivery show ${id}`,
   };
 }

@@ -1,35 +1,20 @@
-import type { Tool } from '../../domain/tool.js';
-import type { ToolCallContext, ToolResult } from '../tools/caller.js';
-import { deliverNotice } from './deliver-notice.js';
 import { FailureWatch, type FailureWatchOptions } from './failure-watch.js';
+import { noticeDelivery } from './notice-delivery.js';
 
-/** Starts the watch over failing tasks, which tells people through the tool callers and their egress guard. */
-export function startFailureWatch(
-  options: Omit<FailureWatchOptions, 'deliver'> & {
-    builtinTools: readonly Tool[];
-    callTool: (tool: Tool, input: unknown, context: ToolCallContext) => Promise<ToolResult>;
-  },
-): { stop(): Promise<void> } {
-  const { builtinTools, callTool, store, notify } = options;
-  const webhook = builtinTools.find(({ address }) => address === 'notify.webhook') as Tool;
-  const closing = new AbortController();
+/** Starts the watch over failing tasks, which tells people by messages of the outbox. */
+export function startFailureWatch(options: Omit<FailureWatchOptions, 'deliver'>): FailureWatch {
+  const { store, bus, clock, notify } = options;
   const watch = new FailureWatch({
     ...options,
-    deliver: (notice, task, key) =>
-      deliverNotice(notice, task, key, {
-        store,
-        notify,
-        webhook,
-        builtinTools,
-        callTool,
-        signal: closing.signal,
-      }),
+    async deliver(notice, task, key) {
+      const about = { task, agentId: task.agentId };
+      const message = await noticeDelivery(notice, about, key, { store, notify, now: clock.now() });
+      if (message === null) return null;
+      await store.enqueueDeliveries([message]);
+      bus.publish('delivery', { count: 1 });
+      return message.key;
+    },
   });
   watch.start();
-  return {
-    async stop() {
-      closing.abort();
-      await watch.stop();
-    },
-  };
+  return watch;
 }

@@ -1,4 +1,5 @@
 import { VirtualClock } from '../../domain/clock.js';
+import type { Delivery } from '../../domain/delivery.js';
 import { newId } from '../../domain/ids.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
 import { Redactor } from '../../domain/redact.js';
@@ -40,6 +41,8 @@ export interface SimulationOptions {
 export interface Simulation {
   /** Every row of the ledger, in order of time. */
   runs: Run[];
+  /** What was written to people, in order of time; nothing of it was sent. */
+  messages: Delivery[];
   /** Tasks whose pipelines were not run, with the tools that nobody said an answer for. */
   assumed: { name: string; tools: string[] }[];
   /** Tasks left out: what they wait for is not in the calendar. */
@@ -73,7 +76,7 @@ export async function simulate(options: SimulationOptions): Promise<Simulation> 
     await store.migrate(from);
     const world = await populate(store, tasks, from);
     const truncated = await play(store, clock, world, options);
-    return { runs: await allRuns(store), ...world.notes, truncated };
+    return { runs: await allRuns(store), messages: await allMessages(store), ...world.notes, truncated };
   } finally {
     await store.close();
   }
@@ -286,6 +289,17 @@ async function endCanceled(store: Store, running: Running[], now: number): Promi
   );
   await store.complete(ends, now);
   return running.filter((one) => !canceled.includes(one));
+}
+
+async function allMessages(store: Store): Promise<Delivery[]> {
+  const messages: Delivery[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await store.listDeliveries({ limit: 1000, cursor });
+    messages.push(...page.items);
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined);
+  return messages.reverse();
 }
 
 async function allRuns(store: Store): Promise<Run[]> {

@@ -11,19 +11,21 @@ import { type PlannedStep, planTask } from '../worker/plan.js';
 export type Outputs = Readonly<Record<string, unknown>>;
 
 /** The calls of a pipeline, with what a condition observes. */
-function callsOf(spec: TaskSpec): { id: string; tool: string }[] {
+function callsOf(spec: TaskSpec): { id: string; tool: string; isMessage: boolean }[] {
   const plan = planTask(spec);
   const all = (steps: readonly PlannedStep[]): PlannedStep[] =>
     steps.flatMap((step) => [step, ...all(step.children)]);
-  return all([...(plan.check === null ? [] : [plan.check]), ...plan.steps]).flatMap(({ step, tool }) =>
-    tool === null ? [] : [{ id: step.id, tool }],
+  return all([...(plan.check === null ? [] : [plan.check]), ...plan.steps]).flatMap(
+    ({ step, tool, isMessage }) => (tool === null ? [] : [{ id: step.id, tool, isMessage }]),
   );
 }
 
 /** The tools of a pipeline that nobody said an answer for, and that can not be called for real. */
 export function unanswered(spec: TaskSpec, outputs: Outputs): string[] {
+  // A message is written and not sent: nobody answers it.
   const open = callsOf(spec).filter(
-    ({ id, tool }) => !Object.hasOwn(outputs, id) && !Object.hasOwn(outputs, tool) && pureTool(tool) === null,
+    ({ id, tool, isMessage }) =>
+      !isMessage && !Object.hasOwn(outputs, id) && !Object.hasOwn(outputs, tool) && pureTool(tool) === null,
   );
   return [...new Set(open.map(({ tool }) => tool))];
 }

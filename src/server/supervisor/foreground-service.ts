@@ -129,6 +129,7 @@ export async function startForeground(options: ForegroundOptions): Promise<Foreg
           now: systemClock.now(),
           observer: losses,
           bus: hub,
+          notify: config.notify,
           say,
         });
       },

@@ -365,6 +365,7 @@ export class Supervisor {
       now: this.#clock.now(),
       observer: this.#observations,
       bus: this.#hub,
+      notify: this.#options.config.notify,
       say: (level, msg, fields) => this.#say(level, msg, fields),
     });
   }

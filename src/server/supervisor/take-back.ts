@@ -1,6 +1,8 @@
 import type { Observer } from '../../domain/observability/observer.js';
 import type { Bus } from '../bus/bus.js';
+import type { Config } from '../config.js';
 import { takeBackDeliveries } from '../deliver/take-back.js';
+import { tellTrouble } from '../notify/tell-trouble.js';
 import type { Store } from '../store/store.js';
 import { reportReclaimed } from '../telemetry/report-reclaimed.js';
 
@@ -13,12 +15,19 @@ export async function takeBackWork(options: {
   now: number;
   observer: Observer;
   bus: Pick<Bus, 'publish'>;
+  notify: Config['notify'];
   say: (level: 'warn' | 'error', msg: string, fields: object) => void;
 }): Promise<void> {
-  const { store, workerId, slot, now, observer, bus, say } = options;
+  const { store, workerId, slot, now, observer, bus, notify, say } = options;
   try {
     const result = await store.reclaim({ now, workerId, limit: 10_000, maxDeaths: 3 });
-    const messages = await takeBackDeliveries({ store, now, owner: workerId, observer });
+    const messages = await takeBackDeliveries({
+      store,
+      now,
+      owner: workerId,
+      observer,
+      onTrouble: tellTrouble({ store, bus, notify, now: () => now }),
+    });
     if (messages.requeued.length + messages.unknown.length > 0) {
       say('warn', 'messages that a dead worker was sending were taken back', { slot, ...messages });
       bus.publish('delivery', { count: messages.requeued.length });

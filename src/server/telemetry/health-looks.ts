@@ -35,6 +35,9 @@ export interface LookOptions {
   metrics?: Pick<Metrics, 'largest'> | undefined;
 }
 
+/** A message may be due for this long before people are told: longer than any pause a busy outbox makes. */
+const DELIVERY_LAG_WARN_SECONDS = 300;
+
 type Looks = Record<string, () => Promise<Finding>>;
 
 /** One look for each component; the limits are those of the alert rules. */
@@ -277,6 +280,24 @@ function workLooks(
         return { status: 'warn', message, hint, runbook: 'OrchestratorSchedulerLagHigh', details };
       }
       return { status: 'pass', message: `${stats.due} due, ${stats.leased} running`, details };
+    },
+    async outbox() {
+      const stats = await readStats();
+      const { pending, deferred, unknown } = stats.deliveries;
+      const lag = Math.max(0, (clock.now() - (stats.oldestDeliveryDueAt ?? clock.now())) / 1000);
+      const details = { ...stats.deliveries, lag_seconds: lag };
+      if (lag > DELIVERY_LAG_WARN_SECONDS) {
+        const message = `the oldest message has been due for ${formatDuration(lag * 1000)} and is not sent`;
+        return { status: 'warn', message, hint: 'pao delivery list --status pending', details };
+      }
+      const asks = unknown === 0 ? '' : `; of ${unknown} nobody knows whether they arrived`;
+      const hint = unknown === 0 ? {} : { hint: 'pao delivery list --status unknown' };
+      return {
+        status: 'pass',
+        message: `${pending} on their way, ${deferred} put off${asks}`,
+        ...hint,
+        details,
+      };
     },
     async api() {
       const load = loadOf?.();

@@ -11,7 +11,7 @@ export interface HealthSource {
 }
 
 /** Never fatal: the system does its work without it, or says so elsewhere. */
-const NOT_FATAL = new Set(['api', 'bus', 'backup', 'dead_letters', 'queue', 'tools', 'event_loop']);
+const NOT_FATAL = new Set(['api', 'bus', 'backup', 'dead_letters', 'outbox', 'queue', 'tools', 'event_loop']);
 const CACHE_MS = 1000;
 
 /** Looks at each component of the system the way a person would ask for it (observability.md A8). */

@@ -12,6 +12,7 @@ import type { Completion, LeasedRun, Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ObservationBuffer } from '../telemetry/observation-buffer.js';
 import { CalledTasks } from './called-tasks.js';
+import type { AskSettings } from './ask-by-message.js';
 import { ChangeGate, whatWasSeen } from './change-gate.js';
 import { onVacation, quietTimesOf } from '../../domain/quiet-times.js';
 import { readAgentQuiet } from '../deliver/agent-quiet.js';
@@ -43,6 +44,8 @@ export interface RunExecutorOptions
   budgets?: Budgets;
   /** A message was put into the outbox. */
   onMessage?: () => void;
+  /** How people are asked for approvals. */
+  ask?: AskSettings;
 }
 
 /** How a pipeline ended in this attempt. */
@@ -56,7 +59,11 @@ export class RunExecutor {
   readonly #gate: ChangeGate;
 
   constructor(private readonly options: RunExecutorOptions) {
-    this.#waiting = new WaitingSteps({ store: options.store, now: () => options.clock.now() });
+    this.#waiting = new WaitingSteps({
+      store: options.store,
+      now: () => options.clock.now(),
+      ask: options.ask,
+    });
     this.#gate = new ChangeGate(options);
     this.#caller = new StepCaller({
       ...options,

@@ -14,6 +14,7 @@ export class RunState {
   readonly tolerated: string[] = [];
   /** What the run asks of people, and which events it waits for, as of this attempt. */
   readonly #approvals: NewApproval[] = [];
+  readonly #messages: NewDelivery[] = [];
   readonly #eventWaits: NonNullable<Completion['eventWaits']> = [];
   /** What steps with `changed` see in this attempt, by step id. */
   readonly seen = new Map<string, string>();
@@ -77,14 +78,20 @@ export class RunState {
     this.#approvals.push(approval);
   }
 
+  /** A message that is written when the run begins to wait. */
+  tell(message: NewDelivery): void {
+    this.#messages.push(message);
+  }
+
   waitFor(wait: NonNullable<Completion['eventWaits']>[number]): void {
     this.#eventWaits.push(wait);
   }
 
   /** What the store must know of a run that is about to wait. */
-  takeWaits(): Pick<Completion, 'approvals' | 'eventWaits'> {
+  takeWaits(): Pick<Completion, 'approvals' | 'eventWaits' | 'deliveries'> {
     return {
       ...(this.#approvals.length === 0 ? {} : { approvals: this.#approvals.splice(0) }),
+      ...(this.#messages.length === 0 ? {} : { deliveries: this.#messages.splice(0) }),
       ...(this.#eventWaits.length === 0 ? {} : { eventWaits: this.#eventWaits.splice(0) }),
     };
   }

@@ -4,7 +4,8 @@ import type { PublishedEvent } from '../../domain/event.js';
 import { newId } from '../../domain/ids.js';
 import { evaluateCondition, renderTemplate } from '../../domain/pipeline/template.js';
 import { TemplateError } from '../../domain/pipeline/template-error.js';
-import type { Store, StepWrite } from '../store/store.js';
+import type { NewApproval, Store, StepWrite } from '../store/store.js';
+import { type AskSettings, askByMessage } from './ask-by-message.js';
 import type { PlannedStep } from './plan.js';
 import { type CallFrame, type CallOutcome, outcomeOf } from './step-caller.js';
 
@@ -13,7 +14,7 @@ const EVENTS_AT_ONCE = 500;
 
 /** Steps in which the run leaves the worker and comes back: a sleep, an event, a person's answer. */
 export class WaitingSteps {
-  constructor(private readonly options: { store: Store; now: () => number }) {}
+  constructor(private readonly options: { store: Store; now: () => number; ask?: AskSettings | undefined }) {}
 
   /** Until an instant, or until an event. */
   async wait(planned: PlannedStep, frame: CallFrame): Promise<CallOutcome> {
@@ -128,7 +129,7 @@ export class WaitingSteps {
         : renderTemplate(approve.data, scope, { pointer: `${pointer}/data` }).value;
     const expiresAt = now + parseDuration(approve.expires_in);
     const id = newId('apr', now);
-    state.ask({
+    const approval: NewApproval = {
       id,
       stepId: record.stepId,
       message,
@@ -136,7 +137,15 @@ export class WaitingSteps {
       onTimeout: approve.on_timeout,
       requestedAt: now,
       expiresAt,
+    };
+    state.ask(approval);
+    const asked = await askByMessage(approval, approve.notify, state.leased, {
+      ...this.options.ask,
+      store: this.options.store,
+      zone: scope.zone,
+      now,
     });
+    if (asked !== null) state.tell(asked);
     const output = { approval_id: id, expires_at: new Date(expiresAt).toISOString() };
     return later(frame, { ...record, input: { message, data }, output }, 'approval', expiresAt);
   }

@@ -363,6 +363,7 @@ export class Worker {
     this.finished += completions.filter((done) => done.interrupted !== true).length;
     this.#report.written(completions);
     bus.publish('run', { runIds: completions.map((done) => done.runId) });
+    if (completions.some(({ deliveries }) => deliveries !== undefined)) bus.publish('delivery', { count: 1 });
     bus.record?.(completions.map(endEntry));
     const handedBack = completions.filter((done) => done.interrupted === true).length;
     if (handedBack > 0) bus.publish('work', { count: handedBack });

@@ -4,16 +4,17 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Redactor } from '../../../src/domain/redact.js';
 import { configSchema } from '../../../src/server/config.js';
 import { DeadManPing } from '../../../src/server/notify/dead-man-ping.js';
-import { deliverNotice, grantFor } from '../../../src/server/notify/deliver-notice.js';
 import { FailureWatch } from '../../../src/server/notify/failure-watch.js';
+import { noticeDelivery } from '../../../src/server/notify/notice-delivery.js';
 import { silentLogger } from '../../../src/server/telemetry/logger.js';
 import { builtinTools } from '../../../src/server/tools/builtin-tools.js';
-import { createToolCallers } from '../../../src/server/tools/tool-callers.js';
-import type { Tool } from '../../../src/domain/tool.js';
+import { targetOf } from '../../../src/server/tools/egress-guard.js';
+import { createToolCallers, type ToolCallers } from '../../../src/server/tools/tool-callers.js';
 import { ToolError } from '../../../src/domain/tool-error.js';
 import { startTestSystem, type TestSystem } from '../a-system.js';
 
 let system: TestSystem;
+let callers: ToolCallers;
 let fails = true;
 let url: string;
 let answer = 200;
@@ -31,8 +32,15 @@ const server = createServer((request, response) => {
 beforeAll(async () => {
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
+  callers = createToolCallers({
+    clock: { now: () => system.clock.now(), monotonic: () => performance.now() },
+    secrets: { resolve: async () => '' },
+    redactor: new Redactor(),
+  });
   system = await startTestSystem({
-    callTool: async () => {
+    builtin: builtinTools,
+    callTool: async (tool, input, context) => {
+      if (tool.address === 'notify.webhook') return callers.call(tool, input, context);
       if (fails) throw new ToolError('tool_error', 'the printer is on fire', { retryable: false });
       return { output: {}, durationMs: 0 };
     },
@@ -48,6 +56,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await system.close();
+  await callers.close();
   server.close();
 });
 afterEach(() => {
@@ -58,35 +67,39 @@ afterEach(() => {
 
 function watchWith(notify: object) {
   const config = configSchema.parse({ notify: { webhook: url, after: 2, cooldown: '1h', ...notify } });
-  const callers = createToolCallers({
-    clock: system.clock,
-    secrets: { resolve: async () => '' },
-    redactor: new Redactor(),
-  });
   return new FailureWatch({
     store: system.store,
     bus: system.bus,
     clock: system.clock,
     logger: silentLogger,
     observer: {
-      add: (name, labels) => {
-        const key = `${name}/${Object.values(labels ?? {}).join()}`;
-        counts[key] = (counts[key] ?? 0) + 1;
-      },
+      add() {},
       observe() {},
       set: (name, _labels, value) => void (counts[name] = value),
     },
     notify: config.notify,
-    deliver: (notice, task, key) =>
-      deliverNotice(notice, task, key, {
+    async deliver(notice, task, key) {
+      const message = await noticeDelivery(notice, { task, agentId: task.agentId }, key, {
         store: system.store,
         notify: config.notify,
-        webhook: builtinTools.find(({ address }) => address === 'notify.webhook') as Tool,
-        builtinTools,
-        callTool: callers.call,
-        signal: new AbortController().signal,
-      }),
+        now: system.clock.now(),
+      });
+      if (message === null) return null;
+      await system.store.enqueueDeliveries([message]);
+      system.bus.publish('delivery', { count: 1 });
+      return message.key;
+    },
   });
+}
+
+/** Looks, and waits until what was told is out. */
+async function look(...watches: FailureWatch[]): Promise<void> {
+  await Promise.all(watches.map((watch) => watch.runOnce()));
+  for (;;) {
+    const { items } = await system.store.listDeliveries({ statuses: ['pending', 'sending'], limit: 10 });
+    if (items.length === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }
 
 async function runs(task: Awaited<ReturnType<TestSystem['addTask']>>, count: number) {
@@ -102,27 +115,27 @@ describe('a task that fails again and again', () => {
     const task = await system.addTask({ name: 'flaky', pipeline: [{ id: 'work', uses: 'a.work' }] });
     const watch = watchWith({});
     await runs(task, 1);
-    await watch.runOnce();
+    await look(watch);
     expect(received).toEqual([]);
     await runs(task, 1);
-    await watch.runOnce();
-    await watch.runOnce();
+    await look(watch);
+    await look(watch);
     expect(received).toMatchObject([{ type: 'pao.task_failing', data: { failures: 2 } }]);
     expect(received[0]?.data.text).toContain('the printer is on fire');
     expect(received[0]?.data.hint).toMatch(/^pao run show run_/);
     expect(counts['failing_tasks']).toBe(1);
     await runs(task, 1);
-    await watch.runOnce();
+    await look(watch);
     expect(received).toHaveLength(1);
     system.clock.advance(3_600_000);
     await runs(task, 1);
     // Another server looks at the same time: one of them tells.
-    await Promise.all([watch.runOnce(), watchWith({}).runOnce()]);
+    await look(watch, watchWith({}));
     expect(received).toHaveLength(2);
     fails = false;
     await runs(task, 1);
-    await watch.runOnce();
-    await watch.runOnce();
+    await look(watch);
+    await look(watch);
     expect(received.map(({ data }) => data.kind)).toEqual(['task_failing', 'task_failing', 'task_recovered']);
     expect(counts['failing_tasks']).toBe(0);
   });
@@ -135,7 +148,7 @@ describe('a task that fails again and again', () => {
     });
     const watch = watchWith({});
     await runs(task, 3);
-    await watch.runOnce();
+    await look(watch);
     const now = await system.store.getTask(task.id);
     expect(now).toMatchObject({
       state: 'paused',
@@ -153,12 +166,49 @@ describe('a task that fails again and again', () => {
     const watch = watchWith({});
     answer = 400;
     await runs(task, 2);
-    await watch.runOnce();
-    expect(counts['notifications_total/failed']).toBe(1);
+    await look(watch);
+    const { items } = await system.store.listDeliveries({ statuses: ['failed'], limit: 10 });
+    expect(items).toMatchObject([{ origin: 'notice', taskId: task.id, error: { kind: 'tool_error' } }]);
     answer = 200;
     await runs(task, 1);
-    await watch.runOnce();
+    await look(watch);
     expect(received).toMatchObject([{ data: { kind: 'task_failing', failures: 3 } }]);
+  });
+});
+
+describe('notices in a digest', () => {
+  it('are one message a day, with one line for each task and kind', async () => {
+    const digest = { every: 'day', at: '08:00', timezone: 'Europe/Berlin' };
+    const watch = watchWith({ digest, cooldown: '1s' });
+    const tasks = [];
+    for (const name of ['first', 'second'])
+      tasks.push(await system.addTask({ name, pipeline: [{ id: 'work', uses: 'a.work' }] }));
+    for (const task of tasks) await runs(task, 2);
+    await look(watch);
+    for (const task of tasks) await runs(task, 3);
+    await look(watch);
+    expect(received).toEqual([]);
+    const { items } = await system.store.listDeliveries({ statuses: ['deferred'], limit: 10 });
+    expect(items.map(({ reason }) => reason)).toEqual(['digest', 'digest']);
+    const at = items[0]?.dueAt as number;
+    expect(new Date(at).toISOString()).toMatch(/T07:00:00.000Z$/);
+    system.clock.set(at);
+    system.bus.publish('delivery', { count: 1 });
+    for (let left = 1000; received.length === 0 && left > 0; left--)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(received).toMatchObject([
+      {
+        type: 'pao.digest',
+        data: {
+          kind: 'digest',
+          title: '2 messages',
+          items: expect.arrayContaining([
+            expect.objectContaining({ task: 'first' }),
+            expect.objectContaining({ task: 'second' }),
+          ]),
+        },
+      },
+    ]);
   });
 });
 
@@ -178,7 +228,7 @@ describe('a dead-man ping', () => {
   });
 
   it('may reach the very address it was configured with', () => {
-    expect(grantFor('https://hc-ping.com/x')).toBe('hc-ping.com:443');
-    expect(grantFor('http://10.0.0.1:8080/x')).toBe('10.0.0.1:8080');
+    expect(targetOf(new URL('https://hc-ping.com/x'))).toBe('hc-ping.com:443');
+    expect(targetOf(new URL('http://10.0.0.1:8080/x'))).toBe('10.0.0.1:8080');
   });
 });

@@ -5,6 +5,8 @@ import { conflict, cut, invalidInput, notFound } from '../../../domain/errors.js
 import { nearestZone } from '../../../domain/nearest-zone.js';
 import { isTimeZone } from '../../../domain/recurrence/index.js';
 import { newId } from '../../../domain/ids.js';
+import { quietTimesSchema } from '../../../domain/quiet-times.js';
+import { readAgentQuiet, writeAgentQuiet } from '../../deliver/agent-quiet.js';
 import { type ApiServices, type Caller, type Operation, operation } from '../operation.js';
 import { pageQuery } from './list-query.js';
 import { agentBudgetView } from '../budget-view.js';
@@ -133,7 +135,8 @@ export const agentOperations: Operation[] = [
     async handle({ params, services, caller }) {
       const agent = await findAgent(params.id as string, services, caller);
       const tokens = await services.store.listTokens(agent.id);
-      return { body: { ...agentView(agent, tokens), ...(await agentBudgetView(agent, services)) } };
+      const quiet = await readAgentQuiet(services.store, agent.id);
+      return { body: { ...agentView(agent, tokens), ...quiet, ...(await agentBudgetView(agent, services)) } };
     },
   }),
   operation({
@@ -167,6 +170,24 @@ export const agentOperations: Operation[] = [
         budget: changed.budget,
       });
       return { body: agentView(changed) };
+    },
+  }),
+  operation({
+    name: 'agent_quiet',
+    method: 'PUT',
+    path: '/v1/agents/:id/quiet',
+    summary: "An agent's quiet hours and vacations, in place of what it had; messages of its tasks wait then",
+    scope: 'tasks:write',
+    status: 200,
+    body: quietTimesSchema,
+    async handle({ params, body, services, caller }) {
+      const agent = await findAgent(params.id as string, services, caller);
+      if (agent.id !== caller.agent.id && !hasScope(caller.scopes, 'admin'))
+        throw notFound('agent', params.id as string, ['pao agent list']);
+      await writeAgentQuiet(services.store, agent.id, body);
+      await audit(services, caller, 'agent.quiet', agent.id, { ...body });
+      services.bus.publish('delivery', { count: 1 });
+      return { body: { ...agentView(agent), ...body } };
     },
   }),
   operation({

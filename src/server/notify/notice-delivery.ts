@@ -1,0 +1,84 @@
+import { CHANNEL_PREFIX } from '../../domain/channel.js';
+import type { NewDelivery } from '../../domain/delivery.js';
+import { renderTemplate } from '../../domain/pipeline/template.js';
+import { compileRecurrence } from '../../domain/recurrence/index.js';
+import { quietTimesOf } from '../../domain/quiet-times.js';
+import type { Task } from '../../domain/task.js';
+import type { Config } from '../config.js';
+import { readAgentQuiet } from '../deliver/agent-quiet.js';
+import { digestKeyOf } from '../deliver/digest.js';
+import { newDelivery } from '../deliver/new-delivery.js';
+import type { Store } from '../store/store.js';
+import type { Notice } from './notice.js';
+
+type NotifyConfig = Config['notify'];
+type Target = Partial<Pick<NotifyConfig, 'webhook' | 'tool' | 'channel' | 'with'>>;
+
+/**
+ * The message that a notice becomes: to where the task says, else to where the configuration says. Not one of itself when
+ * notices are gathered for a digest, which has one of each kind and task.
+ * @param key what it stands for, once.
+ * @returns null when nobody is to be told.
+ */
+export async function noticeDelivery(
+  notice: Notice,
+  about: { task: Task | null; agentId: string },
+  key: string,
+  options: { store: Pick<Store, 'getMeta'>; notify: NotifyConfig; now: number },
+): Promise<NewDelivery | null> {
+  const { notify, now } = options;
+  const { task, agentId } = about;
+  const own = task?.spec.monitor?.notify;
+  const call = callFor(notice, own ?? notify, task?.spec.schedule?.timezone ?? 'UTC');
+  if (call === null) return null;
+  const byOperator = own === undefined;
+  const digestAt = byOperator && notify.digest !== undefined ? nextDigest(notify.digest, now) : null;
+  const times = quietTimesOf(task?.spec ?? null, await readAgentQuiet(options.store, agentId));
+  const message = newDelivery(
+    {
+      agentId,
+      key: digestAt === null ? key : `${notice.kind}/${notice.task_id}/digest/${digestAt}`,
+      origin: 'notice',
+      taskId: task?.id ?? null,
+      runId: null,
+      stepId: null,
+      channel: call.channel,
+      message: { input: call.input, ...(byOperator ? { byOperator } : {}) },
+      urgent: notify.urgent,
+    },
+    times,
+    now,
+  );
+  if (digestAt === null) return message;
+  const digestKey = digestKeyOf('operator', call.channel, call.input);
+  return { ...message, status: 'deferred', reason: 'digest', dueAt: digestAt, digestKey };
+}
+
+function callFor(notice: Notice, target: Target, zone: string): { channel: string; input: unknown } | null {
+  if (target.channel !== undefined) {
+    const { title, text, hint } = notice;
+    const input = { title, text: `${text}\n${hint}`, data: notice };
+    return { channel: CHANNEL_PREFIX + target.channel, input };
+  }
+  if (target.webhook !== undefined) {
+    const input = { url: target.webhook, type: `pao.${notice.kind}`, payload: notice };
+    return { channel: 'notify.webhook', input };
+  }
+  if (target.tool === undefined) return null;
+  return {
+    channel: target.tool,
+    input: renderTemplate(target.with ?? {}, { values: { notice }, zone }).value,
+  };
+}
+
+/** When the next digest is due. */
+function nextDigest({ every, at, day, timezone }: NonNullable<NotifyConfig['digest']>, now: number): number {
+  const [hour, minute] = at.split(':').map(Number);
+  const days = every === 'week' ? day : '*';
+  const recurrence = compileRecurrence({
+    kind: 'cron',
+    expr: `${minute} ${hour} * * ${days}`,
+    tzid: timezone,
+  });
+  return recurrence.next(now) ?? now;
+}

@@ -1,0 +1,164 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DeliveryObject, ListPage, RunObject } from '../../src/client/api-objects.js';
+import { startTelegramServer, type TelegramServer } from '../../src/demo/telegram-server.js';
+import { type Pao, startPao, until } from './start-pao.js';
+
+const TOKEN = '123456:TEST-delivery';
+let pao: Pao;
+let telegram: TelegramServer;
+
+beforeAll(async () => {
+  telegram = await startTelegramServer({ port: 0, token: TOKEN });
+  const home = mkdtempSync(join(tmpdir(), 'pao-e2e-'));
+  writeFileSync(
+    join(home, 'pao.config.yaml'),
+    `channels:
+  me: { kind: telegram, token: "\${secrets.BOT}", chat_id: 42, api: "${telegram.url}" }
+notify: { approvals: me, channel: me, after: 50 }
+public_url: https://pao.example.org
+`,
+  );
+  writeFileSync(join(home, 'secrets.json'), JSON.stringify({ BOT: TOKEN }), { mode: 0o600 });
+  pao = await startPao({ home, clock: '2026-11-24T06:29:00Z' });
+});
+afterAll(async () => {
+  try {
+    await pao?.stop();
+  } finally {
+    pao?.cleanUp();
+    await telegram?.close();
+  }
+});
+
+const texts = () => telegram.messages.map(({ text }) => text);
+
+async function create(task: object): Promise<string> {
+  const { status, body } = await pao.api<{ id: string }>('POST', '/v1/tasks', task);
+  if (status !== 201) throw new Error(`The task was refused: ${JSON.stringify(body)}`);
+  return body.id;
+}
+
+const runsOf = async (task: string): Promise<RunObject[]> =>
+  (await pao.api<ListPage<RunObject>>('GET', `/v1/runs?task_id=${task}`)).body.items;
+const deliveriesOf = async (query = ''): Promise<DeliveryObject[]> =>
+  (await pao.api<ListPage<DeliveryObject>>('GET', `/v1/deliveries${query}`)).body.items;
+
+describe('F17: quiet hours from 22:00 to 09:00', () => {
+  it('puts the message of 08:30 off to 09:00, sends it then, once, and a replay sends it not again', async () => {
+    await create({
+      name: 'briefing',
+      schedule: { kind: 'cron', expr: '30 8 * * *', timezone: 'Europe/Chisinau' },
+      quiet_hours: { from: '22:00', to: '09:00', timezone: 'Europe/Chisinau' },
+      pipeline: [{ id: 'ping', uses: 'channel.me', with: { text: 'Good morning' } }],
+    });
+    await pao.advance(60_000);
+    const run = await until('the run to end', async () => {
+      const [first] = await runsOf('briefing');
+      return first?.status === 'succeeded' ? first : null;
+    });
+    expect(run.delivery).toBe('deferred');
+    expect(await deliveriesOf()).toMatchObject([
+      { status: 'deferred', reason: 'quiet_hours', due_at: '2026-11-24T07:00:00.000Z', run_id: run.id },
+    ]);
+    const listed = await pao.cli(['run', 'list']);
+    expect(listed.stdout).toMatch(/MESSAGE/);
+    expect(listed.stdout).toMatch(/succeeded +deferred/);
+    const shown = await pao.cli(['run', 'show', run.id]);
+    expect(shown.stdout).toMatch(/deferred \(quiet_hours\) until 2026-11-24/);
+    const replay = await pao.json<RunObject>(['run', 'replay', run.id, '--wait', '--json']);
+    expect(replay.steps).toMatchObject([{ id: 'ping', status: 'skipped', reason: 'dedupe' }]);
+    expect(texts()).toEqual([]);
+    await pao.advance(30 * 60_000);
+    await until('the message', () => texts().length > 0);
+    expect(
+      await until('the delivery to be written', async () => {
+        const [first] = await deliveriesOf(`?run_id=${run.id}&status=delivered`);
+        return first ?? null;
+      }),
+    ).toMatchObject({ attempts: 1, answer: { message_id: 101 } });
+    await pao.advance(24 * 60_000);
+    expect(texts()).toEqual(['Good morning']);
+  });
+
+  it('of the agent hold as well, and are set and shown from the command line', async () => {
+    const zone = ['--timezone', 'UTC'];
+    expect((await pao.cli(['agent', 'quiet', 'admin', '--from', '00:00', '--to', '23:59'])).code).toBe(2);
+    const args = ['agent', 'quiet', 'admin', '--from', '00:00', '--to', '23:59', '--digest', ...zone];
+    expect(await pao.cli(args)).toMatchObject({ code: 0 });
+    expect((await pao.cli(['agent', 'show', 'admin'])).stdout).toContain(
+      '00:00 to 23:59 UTC, then one message',
+    );
+    await create({ name: 'quiet', pipeline: [{ id: 'ping', uses: 'channel.me', with: { text: 'later' } }] });
+    const run = await pao.json<RunObject>(['task', 'run', 'quiet', '--wait', '--json']);
+    expect(run).toMatchObject({ status: 'succeeded', delivery: 'deferred' });
+    expect((await pao.cli(['agent', 'quiet', 'admin', '--off'])).code).toBe(0);
+    const { id } = run.deliveries?.[0] as DeliveryObject;
+    const before = texts().length;
+    expect((await pao.cli(['delivery', 'resend', id])).code).toBe(0);
+    await until('the message', () => texts().length > before);
+    expect(texts().at(-1)).toBe('later');
+  });
+});
+
+describe('a question', () => {
+  it('comes with the commands that answer it, and one of them does', async () => {
+    await create({
+      name: 'report',
+      pipeline: [
+        { id: 'ask', approve: { message: 'Send the report?', data: { to: 'ana' }, expires_in: '1h' } },
+        { id: 'say', uses: 'debug.echo' },
+      ],
+    });
+    const before = texts().length;
+    const run = await pao.json<RunObject>(['task', 'run', 'report', '--json']);
+    await until('the question', () => texts().length > before);
+    const text = texts().at(-1) as string;
+    expect(text).toContain('report asks\n\nSend the report?');
+    expect(text).toContain('"to": "ana"');
+    expect(text).toContain(`POST https://pao.example.org/v1/runs/${run.id}/approvals/ask`);
+    const command = /^Yes: pao (.*)$/m.exec(text)?.[1] as string;
+    expect(await pao.cli(command.split(' '))).toMatchObject({ code: 0 });
+    const ended = await pao.api<RunObject>('GET', `/v1/runs/${run.id}?wait=20s`);
+    expect(ended.body.status).toBe('succeeded');
+  });
+});
+
+describe('a channel', () => {
+  it('is listed and tried, and its settings are not shown', async () => {
+    const listed = await pao.cli(['channel', 'list', '--json']);
+    expect(JSON.parse(listed.stdout)).toMatchObject({ items: [{ address: 'channel.me' }] });
+    expect(listed.stdout).not.toContain(telegram.url);
+    const before = texts().length;
+    expect((await pao.cli(['channel', 'test', 'me', '--text', 'Does it ring?'])).code).toBe(0);
+    expect(texts().slice(before)).toEqual(['A test of pao\n\nDoes it ring?']);
+    expect((await pao.cli(['channel', 'test', 'mee'])).code).toBe(5);
+  });
+
+  it('that is not there is refused when a task names it', async () => {
+    const { status, body } = await pao.api('POST', '/v1/tasks', {
+      name: 'lost',
+      pipeline: [{ id: 'ping', uses: 'channel.mee', with: { text: 'x' } }],
+    });
+    expect(status).toBe(422);
+    expect(JSON.stringify(body)).toContain('channel.me');
+  });
+
+  it('that refuses a message is told of, and the message is shown with why', async () => {
+    await create({
+      name: 'hook',
+      pipeline: [
+        { id: 'out', kind: 'notify', uses: 'notify.ntfy', with: { url: `${telegram.url}/none`, text: 'x' } },
+      ],
+    });
+    const before = texts().length;
+    const run = await pao.json<RunObject>(['task', 'run', 'hook', '--wait', '--json']);
+    expect(run).toMatchObject({ status: 'succeeded', delivery: 'failed' });
+    await until('the notice', () => texts().length > before);
+    expect(texts().at(-1)).toContain('A message of hook did not arrive');
+    const { id } = run.deliveries?.[0] as DeliveryObject;
+    expect((await pao.cli(['delivery', 'show', id])).stdout).toMatch(/not a public address/);
+  });
+});
