@@ -39,7 +39,7 @@ describe('simulate', () => {
     writeFileSync(
       join(api.folder, 'quiet.yaml'),
       `name: early
-schedule: { kind: cron, expr: 0 8,12 * * *, timezone: Europe/Chisinau }
+schedule: { kind: cron, expr: "0 8,12 * * *", timezone: Europe/Chisinau }
 quiet_hours: { from: "22:00", to: "09:00", timezone: Europe/Chisinau }
 pipeline: [{ id: ping, uses: channel.phone, with: { text: "\${run.local_date}" } }]
 `,

@@ -67,7 +67,7 @@ describe('F17: quiet hours from 22:00 to 09:00', () => {
     expect(listed.stdout).toMatch(/MESSAGE/);
     expect(listed.stdout).toMatch(/succeeded +deferred/);
     const shown = await pao.cli(['run', 'show', run.id]);
-    expect(shown.stdout).toMatch(/deferred \(quiet_hours\) until 2026-11-24/);
+    expect(shown.stdout).toMatch(/deferred \(quiet_hours\) until Tue 24 Nov 2026 07:00:00 UTC/);
     const replay = await pao.json<RunObject>(['run', 'replay', run.id, '--wait', '--json']);
     expect(replay.steps).toMatchObject([{ id: 'ping', status: 'skipped', reason: 'dedupe' }]);
     expect(texts()).toEqual([]);

@@ -1,3 +1,4 @@
+import { isMessage } from '../../domain/pipeline/step.js';
 import { conflict, invalidInput } from '../../domain/errors.js';
 import type { StepRun } from '../../domain/run.js';
 import type { Task } from '../../domain/task.js';
@@ -29,7 +30,17 @@ export function keptSteps(
       { pointer: '/from_step', message: `is none of ${ids.join(', ')}` },
     ]);
   }
-  const isOnce = ({ tool }: StepRun) => tool !== null && (toolOf(tool)?.side_effect ?? 'once') === 'once';
+  // A message is the same message in a replay, whatever the tool: the outbox knows whether it is to be sent.
+  const messages = new Set(
+    task.spec.pipeline
+      .flatMap((step) => [step, ...(step.parallel ?? [])])
+      .filter(isMessage)
+      .map(({ id }) => id),
+  );
+  const isOnce = ({ tool, stepId }: StepRun) =>
+    tool !== null &&
+    !messages.has(stepId.replace(/\[\d+\]$/, '')) &&
+    (toolOf(tool)?.side_effect ?? 'once') === 'once';
   const unknown = again ? undefined : steps.find((step) => step.status === 'unknown' && isOnce(step));
   if (unknown !== undefined) {
     throw conflict(
