@@ -95,7 +95,7 @@ describe('F17: quiet hours from 22:00 to 09:00', () => {
     const run = await pao.json<RunObject>(['task', 'run', 'quiet', '--wait', '--json']);
     expect(run).toMatchObject({ status: 'succeeded', delivery: 'deferred' });
     expect((await pao.cli(['agent', 'quiet', 'admin', '--off'])).code).toBe(0);
-    const { id } = run.deliveries?.[0] as DeliveryObject;
+    const [{ id }] = run.deliveries as [DeliveryObject];
     const before = texts().length;
     expect((await pao.cli(['delivery', 'resend', id])).code).toBe(0);
     await until('the message', () => texts().length > before);
@@ -158,7 +158,7 @@ describe('a channel', () => {
     expect(run).toMatchObject({ status: 'succeeded', delivery: 'failed' });
     await until('the notice', () => texts().length > before);
     expect(texts().at(-1)).toContain('A message of hook did not arrive');
-    const { id } = run.deliveries?.[0] as DeliveryObject;
+    const [{ id }] = run.deliveries as [DeliveryObject];
     expect((await pao.cli(['delivery', 'show', id])).stdout).toMatch(/not a public address/);
   });
 });
