@@ -447,3 +447,34 @@ export interface TaskVersionObject {
   changed_at: string;
   spec: TaskInput;
 }
+
+/** What a schedule means. */
+export interface SchedulePreviewObject {
+  valid: true;
+  words: string;
+  timezone: string;
+  /** As it would be stored. */
+  schedule: unknown;
+  items: { at: string; local: string }[];
+  warnings: { code: string; message: string }[];
+}
+
+/** What is due soon, in order of time. */
+export interface AgendaObject {
+  from: string;
+  until: string;
+  items: { at: string; local: string; task_id: string; task_name: string; timezone: string | null }[];
+  /** More is due in this time than is listed. */
+  truncated: boolean;
+}
+
+/** One entry of the audit log. */
+export interface AuditObject {
+  sequence: number;
+  at: string;
+  actor: string;
+  action: string;
+  target: string | null;
+  details: Record<string, unknown>;
+  hash: string;
+}

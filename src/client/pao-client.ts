@@ -1,10 +1,14 @@
 import { EXIT, notFound, PaoError } from '../domain/errors.js';
 import { isFinal } from '../domain/run.js';
+import type { HealthReport } from '../domain/health.js';
 import type { TaskInput } from '../domain/task.js';
+import type { ToolInput } from '../domain/tool.js';
 import type {
+  AgendaObject,
   AgentBudgetObject,
   AgentObject,
   ApprovalObject,
+  AuditObject,
   ChangedTaskObject,
   CreatedAgentObject,
   DeliveryObject,
@@ -16,6 +20,7 @@ import type {
   NewTokenObject,
   OccurrencesObject,
   RunObject,
+  SchedulePreviewObject,
   SecretObject,
   ServiceObject,
   SkippedTaskObject,
@@ -126,6 +131,15 @@ export class PaoClient {
     return this.#send('PUT', path, task, options);
   }
 
+  /** Changes what is named and leaves the rest (RFC 7396: null removes). */
+  updateTask(
+    id: string,
+    changes: Record<string, unknown>,
+    options: CallOptions = {},
+  ): Promise<ChangedTaskObject> {
+    return this.#send('PATCH', `/v1/tasks/${encodeURIComponent(id)}`, changes, options);
+  }
+
   deleteTask(id: string, options: CallOptions = {}): Promise<void> {
     return this.#send('DELETE', `/v1/tasks/${encodeURIComponent(id)}`, undefined, options);
   }
@@ -191,8 +205,23 @@ export class PaoClient {
     return this.#get(`/v1/tasks/${encodeURIComponent(id)}/explain`, { at }, options);
   }
 
-  taskVersions(id: string, query: ListQuery = {}): Promise<ListPage<TaskVersionObject>> {
-    return this.#list(`/v1/tasks/${encodeURIComponent(id)}/versions`, query);
+  /** What a schedule means: words, next instants, warnings. @throws ApiError with every problem. */
+  previewSchedule(
+    schedule: NonNullable<TaskInput['schedule']>,
+    count = 10,
+    options: CallOptions = {},
+  ): Promise<SchedulePreviewObject> {
+    return this.#send('POST', '/v1/schedules/preview', { schedule, count }, options);
+  }
+
+  /** What is due in the next hours, over all tasks that may be seen. */
+  agenda(query: CallOptions & { hours?: number; limit?: number } = {}): Promise<AgendaObject> {
+    const { signal, ...rest } = query;
+    return this.#get('/v1/agenda', rest, { signal });
+  }
+
+  taskVersions(id: string, options: CallOptions = {}): Promise<ListPage<TaskVersionObject>> {
+    return this.#get(`/v1/tasks/${encodeURIComponent(id)}/versions`, {}, options);
   }
 
   /** Runs. */
@@ -242,6 +271,21 @@ export class PaoClient {
   /** What waits for a person, newest first. */
   listApprovals(query: ListQuery & { state?: string } = {}): Promise<ListPage<ApprovalObject>> {
     return this.#list('/v1/approvals', query);
+  }
+
+  getApproval(id: string, options: CallOptions = {}): Promise<ApprovalObject> {
+    return this.#get(`/v1/approvals/${encodeURIComponent(id)}`, {}, options);
+  }
+
+  /** As {@link decideApproval}, by the run and its step. */
+  decideStep(
+    runId: string,
+    step: string,
+    decision: { decision: 'approve' | 'deny'; comment?: string | undefined; data?: unknown },
+    options: CallOptions = {},
+  ): Promise<ApprovalObject> {
+    const path = `/v1/runs/${encodeURIComponent(runId)}/approvals/${encodeURIComponent(step)}`;
+    return this.#send('POST', path, decision, options);
   }
 
   /** Says yes or no; `data` replaces what is approved. @throws ApiError 409 when it is closed already. */
@@ -347,9 +391,7 @@ export class PaoClient {
     return this.#send('POST', '/v1/events', event, options);
   }
 
-  listEvents(
-    query: ListQuery & { topic?: string | undefined; since?: string | undefined } = {},
-  ): Promise<ListPage<EventObject>> {
+  listEvents(query: ListQuery & { topic?: string | undefined } = {}): Promise<ListPage<EventObject>> {
     return this.#list('/v1/events', query);
   }
 
@@ -426,6 +468,16 @@ export class PaoClient {
       timeoutMs,
       ...options,
     });
+  }
+
+  /** @throws ApiError 409 when there is a tool of that address. */
+  createTool(tool: ToolInput, options: CallOptions = {}): Promise<ToolObject> {
+    return this.#send('POST', '/v1/tools', tool, options);
+  }
+
+  /** Creates the tool or puts this one in its place. */
+  putTool(tool: ToolInput, options: CallOptions = {}): Promise<ToolObject> {
+    return this.#send('PUT', `/v1/tools/${encodeURIComponent(tool.address)}`, tool, options);
   }
 
   deleteTool(address: string, options: CallOptions = {}): Promise<void> {
@@ -527,6 +579,16 @@ export class PaoClient {
   /** Ends an agent: its tokens are dead at once. */
   deleteAgent(id: string, options: CallOptions = {}): Promise<void> {
     return this.#send('DELETE', `/v1/agents/${encodeURIComponent(id)}`, undefined, options);
+  }
+
+  /** How each part of the system is. */
+  health(options: CallOptions = {}): Promise<HealthReport> {
+    return this.#get('/v1/health', {}, options);
+  }
+
+  /** Who did what, newest first; needs `audit:read`. */
+  listAudit(query: ListQuery = {}): Promise<ListPage<AuditObject>> {
+    return this.#list('/v1/audit', query);
   }
 
   /** Any other call of the API. */

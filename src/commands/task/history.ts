@@ -17,8 +17,9 @@ export default class TaskHistory extends BaseCommand<typeof TaskHistory> {
   async run(): Promise<ListPage<TaskVersionObject>> {
     const client = new PaoClient(this.connection());
     const { id } = await client.findTask(this.args.name, { signal: this.signal });
-    const page = await client.taskVersions(id, { limit: this.flags.limit, signal: this.signal });
-    const changes = changedKeys(page.items);
+    const all = await client.taskVersions(id, { signal: this.signal });
+    const changes = changedKeys(all.items);
+    const page = { ...all, items: all.items.slice(0, this.flags.limit) };
     this.out.table<TaskVersionObject>(page.items, [
       { header: 'VERSION', value: ({ version }) => version, align: 'right' },
       { header: 'CHANGED', value: ({ changed_at: at }) => machineTime(at) },
