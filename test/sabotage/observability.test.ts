@@ -187,6 +187,15 @@ sabotage(observability, 'queue.backlog', 'a lag that stands still', async (fails
   await fails(live, /for a backlog of 3 that is 30 s old/);
 });
 
+sabotage(observability, 'health.degraded', 'a queue that is well whatever waits in it', async (fails) => {
+  clocked.proxy.break('GET /health', (answer) => {
+    const report = JSON.parse(answer.body) as { checks: { name: string; status: string }[] };
+    const checks = report.checks.map((one) => (one.name === 'queue' ? { ...one, status: 'pass' } : one));
+    return { ...answer, body: JSON.stringify({ ...report, checks }) };
+  });
+  await fails(live, /for the queue to be warn in health/);
+});
+
 sabotage(observability, 'counters.kept', 'a counter that begins again with the new worker', async (fails) => {
   clocked.proxy.break(
     'GET /metrics',

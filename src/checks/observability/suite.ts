@@ -3,6 +3,7 @@ import { alertChecks } from './alert-checks.js';
 import { costChecks } from './cost-checks.js';
 import { type ObservabilityOptions, type ObservedSystem, setUpObserved } from './context.js';
 import { flowChecks } from './flow-checks.js';
+import { healthChecks } from './health-checks.js';
 import { liveChecks } from './live-checks.js';
 import { prometheusChecks } from './prometheus-checks.js';
 import { metricChecks } from './metric-checks.js';
@@ -20,6 +21,7 @@ export const observability: Suite<ObservedSystem, ObservabilityOptions> = {
     ...traceChecks,
     ...secretChecks,
     ...liveChecks,
+    ...healthChecks,
     ...costChecks,
     ...alertChecks,
     ...prometheusChecks,
