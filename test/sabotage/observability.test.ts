@@ -193,7 +193,7 @@ sabotage(observability, 'health.degraded', 'a queue that is well whatever waits 
     const checks = report.checks.map((one) => (one.name === 'queue' ? { ...one, status: 'pass' } : one));
     return { ...answer, body: JSON.stringify({ ...report, checks }) };
   });
-  await fails(live, /for the queue to be warn in health/);
+  await fails(live, /for the queue to be warn in health/, { timeoutMs: 60_000 });
 });
 
 sabotage(observability, 'counters.kept', 'a counter that begins again with the new worker', async (fails) => {

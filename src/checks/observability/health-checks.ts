@@ -42,17 +42,20 @@ export const healthChecks: Check<ObservedSystem>[] = [
   },
 ];
 
+type QueueCheck = HealthReport['checks'][number] & { doc?: string };
+
 /** Waits until the component has the status, and the whole the one that follows from its parts. */
 async function queueIs(live: LiveSystem, tools: CheckTools, wanted: 'pass' | 'warn') {
   let last: HealthReport | undefined;
-  await until(
+  const queue = await until(
     `the queue to be ${wanted} in health, and health to be ${wanted === 'warn' ? 'degraded' : 'what its parts are'}`,
     async () => {
       const { status, body } = await probe(`${live.url}/health`, { token: live.token, signal: tools.signal });
       last = body as HealthReport;
       const isWell = last.checks.every((one) => one.status === 'pass');
       const isSo = wanted === 'warn' ? last.status === 'degraded' : isWell === (last.status === 'healthy');
-      return status === 200 && isSo && last.checks.find(({ name }) => name === 'queue')?.status === wanted;
+      const found = last.checks.find((one) => one.name === 'queue' && one.status === wanted);
+      return status === 200 && isSo ? (found as QueueCheck | undefined) : null;
     },
     {
       signal: tools.signal,
@@ -61,8 +64,6 @@ async function queueIs(live: LiveSystem, tools: CheckTools, wanted: 'pass' | 'wa
       seen: () => ({ status: last?.status, checks: last?.checks.filter((one) => one.status !== 'pass') }),
     },
   );
-  const { since, message, hint, doc } = last?.checks.find(
-    ({ name }) => name === 'queue',
-  ) as HealthReport['checks'][number] & { doc?: string };
+  const { since, message, hint, doc } = queue;
   return { status: last?.status, since, message, hint, doc };
 }
