@@ -68,20 +68,33 @@ export function formatUtc(at: number): string {
 
 /** A local day: from its first instant up to the first of the next one. Times are epoch milliseconds. */
 export interface LocalDay {
-  startAt: number;
-  endAt: number;
+  readonly startAt: number;
+  readonly endAt: number;
   /** `yyyy-mm-dd`. */
-  date: string;
+  readonly date: string;
 }
+
+const DAY_MS = 86_400_000;
+/** The last plain day that was asked for, of some zones: nearly every run asks for the day that the one before asked for. */
+const plainDays = new Map<string, LocalDay>();
+const MAX_PLAIN_DAYS = 100;
 
 /** The local day an instant is in; 23 or 25 hours long where the clocks change. */
 export function localDayOf(at: number, zone: string): LocalDay {
+  const kept = plainDays.get(zone);
+  if (kept !== undefined && at >= kept.startAt && at < kept.endAt) return kept;
   const { year, month, day } = localParts(zone, inRange(at));
-  return {
+  const found: LocalDay = {
     startAt: wallToInstant(zone, { year, month, day, ...MIDNIGHT }),
     endAt: wallToInstant(zone, { ...civilDate(dayNumber(year, month, day) + 1), ...MIDNIGHT }),
     date: formatInZone(zone, at, 'date'),
   };
+  // In 24 hours no clock was changed: all instants between are of this day, which is not so where a fold is at midnight.
+  if (found.endAt - found.startAt === DAY_MS) {
+    if (plainDays.size >= MAX_PLAIN_DAYS && !plainDays.has(zone)) plainDays.clear();
+    plainDays.set(zone, found);
+  }
+  return found;
 }
 
 /**

@@ -101,9 +101,14 @@ export function leasingMethods(
     async renewLeases({ workerId, now, leaseMs, runIds }) {
       const [row] = await database.read<{ renewed: number; canceled: string[] | null }>(
         `WITH relaxed AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
-          renewed AS (
-            UPDATE due_work SET lease_expires_at = pao_at($2) FROM relaxed
-            WHERE state = 1 AND lease_owner = $1 AND ($3::text[] IS NULL OR run_id = ANY ($3)) RETURNING run_id
+          -- Who has a row locked at this moment is ending it, or lets go before the next renewal: waiting for many of
+          -- them, in an order of its own, would be a deadlock.
+          mine AS MATERIALIZED (
+            SELECT run_id FROM due_work
+            WHERE state = 1 AND lease_owner = $1 AND ($3::text[] IS NULL OR run_id = ANY ($3)) FOR NO KEY UPDATE SKIP LOCKED
+          ), renewed AS (
+            UPDATE due_work d SET lease_expires_at = pao_at($2) FROM relaxed, mine WHERE d.run_id = mine.run_id
+            RETURNING d.run_id
           )
           SELECT (SELECT count(*) FROM renewed) AS renewed,
             (SELECT array_agg(run_id) FROM due_work WHERE state = 1 AND cancel_requested = 1 AND lease_owner = $1) AS canceled`,
