@@ -251,7 +251,8 @@ export class Scheduler implements SchedulerContract {
       if (result.woken > 0) bus.publish('work', { count: result.woken });
       tally.commit(result, now, this.#targets);
       this.#report(result, total, now);
-      if (result.events < batch) break;
+      if (result.events === 0) break;
+      if (this.#stopping) return total;
     }
     await this.#closeWindows(total);
     await this.#reconcile();

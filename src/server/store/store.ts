@@ -261,7 +261,8 @@ export interface SchedulingStore {
   /**
    * Takes events not dispatched, in order, asks `match` with the active event tasks whose pattern may fit, writes the
    * triggered runs, changes the windows and marks the events dispatched, in one transaction. Per (event, task) one run
-   * at most. Runs that wait for such an event become due (`woken`).
+   * at most. Runs that wait for such an event become due (`woken`). It may take fewer than `limit` events when they make
+   * many runs, so that others can write meanwhile: none is left when it took none.
    */
   dispatchEvents(options: {
     now: number;

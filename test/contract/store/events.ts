@@ -130,6 +130,27 @@ export function exerciseEvents(subject: Subject): void {
       expect((await store.listRuns({ taskId: task.id, limit: 10 })).items).toHaveLength(3);
     });
 
+    test('events that make many runs may be worked off in parts, until none is taken', async () => {
+      const { store } = subject();
+      for (let index = 0; index < 40; index++) await seed(store, onTopic('a'));
+      const made: string[] = [];
+      for (let index = 0; index < 15; index++) made.push((await publish(store, 'a')).event.id);
+      const seen: string[] = [];
+      const match = (event: PublishedEvent, candidates: DueTask[]) => {
+        seen.push(event.id);
+        return matchAll(event, candidates);
+      };
+      let queued = 0;
+      for (let events = 1; events > 0; ) {
+        const result = await store.dispatchEvents({ now: T0, limit: 20, match });
+        events = result.events;
+        queued += result.queued;
+      }
+      expect(seen).toEqual(made);
+      expect(queued).toBe(600);
+      expect((await store.stats(T0)).undispatchedEvents).toBe(0);
+    });
+
     test('an event gives a task one run at most', async () => {
       const { store } = subject();
       await seed(store, onTopic('a'));

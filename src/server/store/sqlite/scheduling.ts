@@ -9,6 +9,7 @@ import type {
   SchedulingStore,
   WindowChange,
 } from '../store.js';
+import { waitInRealTime } from '../wait-in-real-time.js';
 import type { Connection, SqliteDatabase } from './database.js';
 import { cancelAllOfTask } from './end-run.js';
 import { enqueue, type RunOwner } from './enqueue.js';
@@ -22,6 +23,11 @@ import { eventKeysFor, SELECT_TASK, type TaskRow, toTask } from './task-rows.js'
 
 /** Active runs of one task are counted up to this many: no overlap policy asks for more (queue_limit is 1000). */
 const COUNT_LIMIT = 1100;
+
+/** Runs that events make in one transaction: while it lasts nobody else writes. */
+const MAX_RUNS = 500;
+/** Whoever waits for the lock looks again within this time. */
+const OTHERS_TURN_MS = 15;
 
 interface Candidate {
   owner: RunOwner;
@@ -94,8 +100,10 @@ export function schedulingMethods(database: SqliteDatabase, specs: SpecCache): S
         connection.sql('SELECT 1 FROM event WHERE dispatched_at IS NULL LIMIT 1').get(),
       );
       if (waiting === undefined) return { ...emptyResult(), events: 0, woken: 0 };
-      return database.write((connection) => {
+      let isCut = false;
+      const dispatched = await database.write((connection) => {
         const result = { ...emptyResult(), events: 0, woken: 0 };
+        isCut = false;
         const known = new Map<number, Candidate | null>();
         const rows = connection
           .sql('SELECT * FROM event WHERE dispatched_at IS NULL ORDER BY sequence LIMIT ?')
@@ -128,10 +136,15 @@ export function schedulingMethods(database: SqliteDatabase, specs: SpecCache): S
           result.woken += wakeForEvent(connection, event.topic, now);
           connection.sql('UPDATE event SET dispatched_at = ? WHERE sequence = ?').run(now, row.sequence);
           result.events += 1;
+          isCut = result.queued + result.skipped >= MAX_RUNS;
+          if (isCut) break;
         }
         result.tasks = known.size;
         return result;
       });
+      // There may be more: before it is asked for, those that wait for the lock have their turn.
+      if (isCut) await waitInRealTime(OTHERS_TURN_MS);
+      return dispatched;
     },
 
     async closeWindows({ now, limit, close }) {
