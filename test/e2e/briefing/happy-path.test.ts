@@ -68,7 +68,7 @@ beforeAll(async () => {
     45_000,
   );
   run = await finishedRun(pao, fired.id);
-});
+}, 120_000);
 
 afterAll(async () => {
   try {

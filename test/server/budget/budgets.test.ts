@@ -179,6 +179,25 @@ describe('a budget', () => {
     expect((await total(`run:${run.id}`))?.calls).toBe(4);
   });
 
+  test('counts in full what nobody answered, also when the worker died over it', async () => {
+    system.startWorker();
+    script = ['hang'];
+    const timedOut = await ended(await taskWith(undefined, { retry: { max: 0 } }, { timeout: '300ms' }));
+    expect(timedOut.reason).toBe('timeout');
+    const [entry] = await ledger(timedOut.id);
+    expect(entry).toMatchObject({ state: 'settled', estimated: true });
+    expect(entry?.spent).toEqual(entry?.reserved);
+    // As a process that is killed between the two leaves it.
+    const killed = { runId: 'run_killed', task: null, agent: { id: 'agt_x', budget: null } };
+    await budgets
+      .forCalls(killed, 'plan')
+      .reserve({ tool: 'llm.chat', model: 'small-1', inputTokens: 100, outputTokens: 200 });
+    expect(await ledger('run_killed')).toMatchObject([
+      { state: 'reserved', spent: { tokens: 300, calls: 1 } },
+    ]);
+    expect((await total('agent:agt_x:2026-11-24'))?.tokens).toBe(300);
+  });
+
   test('that does not reach for the repair leaves it: the answer could not be used', async () => {
     system.startWorker();
     script = [answer('not JSON')];
