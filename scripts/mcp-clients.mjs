@@ -52,7 +52,7 @@ function run([command, ...first], args, more = {}) {
     execFile(
       command,
       [...first, ...args],
-      { env, cwd: home, timeout: 60_000, maxBuffer: 16 * 1024 * 1024, ...more },
+      { env, cwd: home, timeout: 180_000, maxBuffer: 16 * 1024 * 1024, ...more },
       (error, stdout, stderr) => {
         if (error && typeof error.code !== 'number') reject(new Error(`${args.join(' ')}: ${error.message}`));
         else resolve({ code: error ? error.code : 0, stdout, stderr });

@@ -8,7 +8,6 @@ import {
   applyTask,
   BOT_TOKEN,
   briefingTask,
-  CLOCK,
   finishedRun,
   type Json,
   MAIL_SECRET,
@@ -52,7 +51,8 @@ beforeAll(async () => {
   );
   await llm.start();
   world = await startWorld({ chatUrl: llm.url });
-  pao = await startPao({ clock: CLOCK });
+  // Early enough that a busy machine has taken the task in before it is due.
+  pao = await startPao({ clock: '2026-11-24T06:00:00Z' });
   world.writeSecrets(pao.home);
   await pao.json(['tool', 'import', 'tools.yaml'], { cwd: world.directory });
   writeFileSync(
@@ -60,6 +60,8 @@ beforeAll(async () => {
     `models: { ${DEMO_MODEL}: { input: 0.25, output: 2 } } # US dollars for a million tokens\n`,
   );
   await applyTask(pao, { ...briefingTask(world), budget: BUDGET });
+  const { body: clock } = await pao.api<{ now: string }>('GET', '/v1/clock');
+  await pao.advance(Date.parse('2026-11-24T06:29:55Z') - Date.parse(clock.now));
   const { body } = await pao.api<{ items: { id: string; name: string }[] }>('GET', '/v1/tasks');
   taskId = body.items.find((task) => task.name === 'morning-briefing')?.id as string;
   const fired = await until(
