@@ -41,6 +41,9 @@ export function showDryRun(run: DryRunObject, out: Output): void {
     errorLines(run.error, (line) => out.line(paint.red(line)));
   out.line();
   out.line(`It would end as ${run.status}${why}. Nothing was sent, and nothing of it is kept.`);
+  const missing = run.steps.find(({ action }) => action === 'not_called');
+  if (run.error?.kind === 'template' && missing !== undefined)
+    out.hint(`--outputs '{"${missing.id}": …}' says what a step that is not called would give`);
 }
 
 function showJson(name: string, value: unknown, out: Output): void {

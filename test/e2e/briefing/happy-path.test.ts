@@ -224,7 +224,7 @@ describe('the morning briefing', () => {
     ]);
   });
 
-  it('answers 503 to a prompt that lost the calendar, so that a broken template is not taken for a good day', async () => {
+  it('F20: answers 503 to a prompt that lost the calendar, so that a broken template is not taken for a good day', async () => {
     const task = briefingTask(world);
     const plan = task.pipeline.find((one) => one.id === 'plan') as { with: { data: { events: unknown } } };
     plan.with.data.events = [];
