@@ -106,6 +106,7 @@ async function keyFromPassphrase(
   if (passphrase === null) {
     throw keyError(
       'The stored secrets are locked with a passphrase: set PAO_SECRETS_PASSPHRASE or PAO_SECRETS_PASSPHRASE_FILE.',
+      ['export PAO_SECRETS_PASSPHRASE_FILE=/path/to/a/file', 'pao doctor --only secrets.store'],
     );
   }
   return deriveKey(passphrase, Buffer.from(header.salt, 'base64'), header);
@@ -123,12 +124,10 @@ async function readKeys(home: string): Promise<Record<string, string>> {
   }
 }
 
-const keyError = (message: string) =>
-  new PaoError('PAO_SECRET_KEY', message, {
-    exitCode: EXIT.unavailable,
-    status: 503,
-    hints: [
-      'pao doctor --only secrets.store',
-      'Put the key back from your backup, or store the secrets anew',
-    ],
-  });
+const PUT_BACK = [
+  'Put the key back from your backup, or store the secrets anew: pao secret set NAME',
+  'pao doctor --only secrets.store',
+];
+
+const keyError = (message: string, hints: string[] = PUT_BACK) =>
+  new PaoError('PAO_SECRET_KEY', message, { exitCode: EXIT.unavailable, status: 503, hints });
