@@ -54,6 +54,7 @@ export default class Logs extends BaseCommand<typeof Logs> {
     if (last === null) this.out.note(`There is no log yet: ${file}`);
     const print = await this.#printer();
     for (const line of last?.lines ?? []) print(line);
+    if (last?.lines.length === 0 && lines > 0 && !follow) this.out.note(`No line of ${file} fits.`);
     if (!follow) return;
     for await (const line of followLog(file, last?.position ?? null, this.signal)) {
       if (isWanted(line)) print(line);
