@@ -40,6 +40,14 @@ const CALLS: Record<string, [method: keyof PaoClient, call: (client: PaoClient) 
   agent_delete: ['deleteAgent', (pao) => pao.deleteAgent('x')],
   agent_get: ['getAgent', (pao) => pao.getAgent('x')],
   agent_list: ['listAgents', (pao) => pao.listAgents(page)],
+  agent_quiet: [
+    'setAgentQuiet',
+    (pao) =>
+      pao.setAgentQuiet('x', {
+        quiet_hours: [{ from: '22:00', to: '09:00', timezone: 'UTC' }],
+        vacation: [],
+      }),
+  ],
   agent_update: ['updateAgent', (pao) => pao.updateAgent('x', { scopes: ['tasks:read'] })],
   approval_decide: [
     'decideApproval',
