@@ -245,7 +245,7 @@ function processLooks(
       const details = { p99_seconds: Math.round(seconds * 1000) / 1000 };
       const message = `99 % of turns wait less than ${Math.ceil(seconds * 1000)} ms`;
       if (seconds <= LIMITS.eventLoopWarnSeconds) return { status: 'pass', message, details };
-      const next = { hint: 'pao top', runbook: 'OrchestratorEventLoopBlocked' };
+      const next = { hint: 'pao status --services', runbook: 'OrchestratorEventLoopBlocked' };
       return { status: 'warn', message, ...next, details };
     },
   };

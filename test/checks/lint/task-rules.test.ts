@@ -169,6 +169,10 @@ cases('call-timeout', [
     /^9: The step "get" calls weather\.forecast without a timeout/,
   ],
   [
+    'leaves out messages, which the outbox sends',
+    put('    timeout: 10s\n  - id: say', '    kind: notify\n  - id: say'),
+  ],
+  [
     'knows what is built in',
     put(
       'uses: weather.forecast\n    save_as: weather\n    timeout: 10s',

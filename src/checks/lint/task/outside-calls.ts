@@ -1,4 +1,4 @@
-import type { InnerStep, Step } from '../../../domain/pipeline/step.js';
+import { type InnerStep, isMessage, type Step } from '../../../domain/pipeline/step.js';
 import type { TaskRule } from '../rule.js';
 import type { ToolKnowledge } from '../tool-knowledge.js';
 import { readExpression, stepsOf } from './steps.js';
@@ -19,6 +19,8 @@ export const callTimeout: TaskRule = {
       if (spec === null) continue;
       for (const { step, pointer } of stepsOf(spec)) {
         if (step.uses === undefined || step.timeout !== undefined) continue;
+        // The outbox sends it, apart from the run.
+        if (isMessage(step)) continue;
         const tool = file.tools.find(step.uses);
         if (tool !== null && (tool.isLocal || tool.timeoutMs !== null)) continue;
         tell(
