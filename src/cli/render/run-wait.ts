@@ -3,6 +3,7 @@ import type { PaoClient } from '../../client/pao-client.js';
 import { formatDuration } from '../../domain/duration.js';
 import type { Output } from '../output.js';
 import { visible } from '../visible.js';
+import { machineTime } from './task-time.js';
 import { exitCodeOfRun, paintStatus, sayEnd } from './run-lines.js';
 
 export interface RunWaitOptions {
@@ -49,9 +50,14 @@ export async function waitAndTell(
 
 function tellSteps(run: RunObject, told: Set<string>, out: Output): void {
   for (const { id, status, duration_ms: ms, reason, attempts } of run.steps ?? []) {
-    const isOver = status !== 'running' && status !== 'waiting';
-    if (!isOver || told.has(id)) continue;
-    told.add(id);
+    const what = status === 'waiting' ? `${id} waiting` : id;
+    if (status === 'running' || told.has(what)) continue;
+    told.add(what);
+    if (status === 'waiting') {
+      const until = `until ${machineTime(run.run_at)} at the latest`;
+      out.note(`  ${visible(id)}  ${paintStatus(status, out.paintNote)}  ${until}`);
+      continue;
+    }
     const why = reason === null ? '' : ` (${reason})`;
     const took = ms == null ? '' : `  ${formatDuration(ms)}`;
     const again = attempts > 1 ? `  ${attempts} attempts` : '';
