@@ -50,7 +50,7 @@ pipeline:
       ${LLM}
     save_as: plan
     timeout: 45s
-${tell("Waiting for an answer:\n${join('\n', steps.plan.must_dos)}", '${run.scheduled_for}')}`;
+${tell("Waiting for an answer:\n${join('\n', steps.plan.must_dos)}", '${run.id}')}`;
 
 /** Writes `inbox-triage.yaml`: what came in, sorted. */
 export const writeInboxTriage = (
@@ -80,7 +80,7 @@ pipeline:
     timeout: 45s
     on_error:
       fallback: { text: "\${steps.inbox.total_unread} unread (not sorted: no model).", must_dos: [] }
-${tell('${steps.sorted.text}', '${run.scheduled_for}')}`;
+${tell('${steps.sorted.text}', '${run.id}')}`;
 
 /** Writes `site-watch.yaml`: a page that is told of when it changes. */
 export const writeSiteWatch = (
@@ -108,7 +108,7 @@ pipeline:
     timeout: 45s
     on_error:
       fallback: { text: "The page changed (no model to say how).", must_dos: [] }
-${tell('${steps.summary.text}', '${run.scheduled_for}')}`;
+${tell('${steps.summary.text}', '${run.id}')}`;
 
 /** Writes `ci-watch.yaml`: a pipeline that turned red. */
 export const writeCiWatch = (
@@ -133,7 +133,7 @@ pipeline:
     uses: ci.latest_run
     with: { owner: "\${params.owner}", repo: "\${params.repo}" }
     timeout: 20s
-${tell('${steps.ci.name} on ${steps.ci.branch}: ${steps.ci.conclusion}\n${steps.ci.title}\n${steps.ci.url}', '${run.scheduled_for}')}`;
+${tell('${steps.ci.name} on ${steps.ci.branch}: ${steps.ci.conclusion}\n${steps.ci.title}\n${steps.ci.url}', '${run.id}')}`;
 
 /** Writes `weekly-review.yaml`: the week that was and the one that comes. */
 export const writeWeeklyReview = (
@@ -192,7 +192,7 @@ timeout: 1m
 params:
   ${PARAMS}
 pipeline:
-${tell("No backup was reported since ${event.absent.since || 'this task was made'}.", '${run.scheduled_for}')}`;
+${tell("No backup was reported since ${event.absent.since || 'this task was made'}.", '${run.id}')}`;
 
 /** Writes `failure-digest.yaml`: what did not work since yesterday. */
 export const writeFailureDigest = (

@@ -14,6 +14,11 @@ import { spanFrom } from './event-span.js';
 
 export interface DecideOptions {
   now: number;
+  /**
+   * When the scheduler looked at what is due, epoch milliseconds: before `now` where there was so much that working it
+   * off took a while, which makes nothing late that came due in time.
+   */
+  lookedAt: number;
   /** An occurrence found later than this after its time counts as caught up, milliseconds. */
   misfireAfterMs: number;
   /** Rows written for one task in one pass; the rest follows in the next pass. */
@@ -55,7 +60,7 @@ function decideOccurrences(due: DueTask, schedule: TimedSchedule, options: Decid
     const next = recurrence.next(at);
     // While a task was paused nothing was due: what a person ordered since counts, not its own catch-up.
     const ordered = order !== null && at < order.before;
-    const isLate = ordered || now - at > options.misfireAfterMs;
+    const isLate = ordered || options.lookedAt - at > options.misfireAfterMs;
     const trigger: RunTrigger = isLate ? 'catchup' : 'schedule';
     const catchup = ordered ? { policy: order.catchup, max: MOST_ORDERED, window: null } : schedule.catchup;
     const missed = isLate ? whyMissed(at, next, catchup, now, recurrence.take.bind(recurrence)) : null;

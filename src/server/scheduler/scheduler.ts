@@ -211,13 +211,20 @@ export class Scheduler implements SchedulerContract {
     }
     const total: PassResult = { tasks: 0, queued: 0, skipped: 0, missed: 0, events: 0, reclaimed: 0 };
     total.reclaimed = await this.#reclaim();
+    const { misfireAfterMs } = this.#options;
+    let lookedAt = clock.now();
+    let last = lookedAt;
     for (;;) {
       const now = clock.now();
+      // It slept in the middle of the pass: what came due meanwhile was not looked at.
+      if (now - last > misfireAfterMs) lookedAt = now;
+      last = now;
       const tally = new Tally();
       const decide = (due: DueTask) => {
         const decision = decideDue(due, {
           now,
-          misfireAfterMs: this.#options.misfireAfterMs,
+          lookedAt,
+          misfireAfterMs,
           nextCatchupAt: () => this.#nextCatchupAt(now),
           maxPerPass: MAX_PER_TASK,
         });
@@ -227,7 +234,7 @@ export class Scheduler implements SchedulerContract {
       };
       const result = await store.scheduleDue({ now, limit: batch, decide });
       await this.#zones.write(now);
-      this.#backlog?.add(tally.decisions, now);
+      this.#backlog?.add(tally.decisions, lookedAt);
       total.tasks += result.tasks;
       tally.commit(result, now, this.#targets);
       this.#report(result, total, now);

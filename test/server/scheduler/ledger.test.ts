@@ -48,6 +48,43 @@ describe('what came due while nothing ran', () => {
     expect(starts.sort((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_, slot) => slot * 100));
   });
 
+  it('is not what a pass takes long to work off: that came due in time, and starts at once', async () => {
+    const tasks = [];
+    for (let index = 0; index < 6; index += 1) tasks.push(await system.addTask(hourly(`t${index}`)));
+    system.clock.advance(HOUR);
+    const slow = Object.assign(Object.create(system.store) as typeof system.store, {
+      async scheduleDue(options: Parameters<typeof system.store.scheduleDue>[0]) {
+        const result = await system.store.scheduleDue(options);
+        system.clock.advance(40_000);
+        return result;
+      },
+    });
+    const scheduler = new Scheduler({ ...system, store: slow, batch: 1, logger: silentLogger });
+    await scheduler.runOnce();
+    for (const task of tasks)
+      expect((await system.runs(task)).map(told)).toEqual(['07:00 queued - schedule']);
+    await scheduler.caughtUp;
+    expect(await backlog()).toMatchObject({ caughtUp: 0, first: null });
+  });
+
+  it('is also what came due while the machine slept in the middle of a pass', async () => {
+    const early = await system.addTask(hourly('early'));
+    const slept = await system.addTask(hourly('slept', { expr: '30 7 * * *' }));
+    system.clock.advance(HOUR);
+    let passes = 0;
+    const sleepy = Object.assign(Object.create(system.store) as typeof system.store, {
+      async scheduleDue(options: Parameters<typeof system.store.scheduleDue>[0]) {
+        const result = await system.store.scheduleDue(options);
+        passes += 1;
+        if (passes === 1) system.clock.advance(HOUR);
+        return result;
+      },
+    });
+    await new Scheduler({ ...system, store: sleepy, batch: 1, logger: silentLogger }).runOnce();
+    expect((await system.runs(early)).map(told)[0]).toBe('07:00 queued - schedule');
+    expect((await system.runs(slept)).map(told).at(-1)).toMatch(/^07:30 queued - catchup/);
+  });
+
   it('is summed up once, for the screen of a start', async () => {
     await system.addTask(hourly('latest'));
     await system.addTask(hourly('none', { catchup: { policy: 'skip' } }));
