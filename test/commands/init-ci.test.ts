@@ -83,11 +83,12 @@ describe('pao init ci', () => {
     expect(await init('--generic')).toMatchObject({ code: 0 });
     const script = join(folder, 'ci', 'pao.sh');
     expect(statSync(script).mode & 0o111).not.toBe(0);
-    // The longest one is proved by .ci/run; here it only has to be reached after one that fails.
+    // The long ones are proved by .ci/run; here they only have to be reached after one that fails.
     const narrower = {
       'run test system': 'run test system --only no.such',
       'run final-validation': 'run final-validation --only agents.register',
       'run lint-scheduler': 'run lint-scheduler tasks.yaml',
+      'run check observability': 'run check observability --only metrics.exposition',
     };
     let text = read('ci/pao.sh');
     for (const [whole, part] of Object.entries(narrower)) text = text.replace(`\n${whole} `, `\n${part} `);

@@ -301,7 +301,8 @@ export class Scheduler implements SchedulerContract {
     const { store, clock, logger } = this.#options;
     const summary = this.#backlog.summary(clock.now());
     await store.setMeta(BACKLOG_KEY, JSON.stringify(summary));
-    if (summary.first !== null) logger.warn(summary, 'occurrences had come due while nothing ran');
+    // Said to people by the start itself.
+    if (summary.first !== null) logger.info(summary, 'occurrences had come due while nothing ran');
     this.#backlog = null;
     this.#resolveCaughtUp();
   }
