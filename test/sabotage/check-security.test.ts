@@ -1,10 +1,11 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach } from 'vitest';
 import { checkSecurity } from '../../src/checks/check-security/suite.js';
 import { type ToolInput, toolSchema } from '../../src/domain/tool.js';
+import { LocalSecrets } from '../../src/server/secrets/local-secrets.js';
 import { processStart, writeRunFile } from '../../src/server/supervisor/run-file.js';
 import { agentOf, seed, T0 } from '../contract/fixtures.js';
 import { aPlace, type TestPlace } from './a-place.js';
@@ -174,4 +175,10 @@ sabotage(
 sabotage(checkSecurity, 'tools.redirects', 'a tool that goes where it is sent', async (fails) => {
   await add(httpTool({ url: 'https://example.com', max_redirects: 3 }));
   await fails(place.look(), /news\.top follows redirects/, { status: 'warned' });
+});
+
+sabotage(checkSecurity, 'secrets.store', 'stored secrets whose key is gone', async (fails) => {
+  await new LocalSecrets({ home: place.home, environment: {} }).set('TOKEN', 'a-good-value', {}, T0);
+  rmSync(join(place.home, 'secrets.key'));
+  await fails(place.look(), /The key of the stored secrets \(\w+\) is not in .*secrets\.key/);
 });

@@ -63,7 +63,7 @@ export async function makeFreshDatabase(url: string, name: string): Promise<Fres
         await run(`ALTER DATABASE ${quoted(name)} RENAME TO ${quoted(target.database)}`);
         await run('COMMIT');
       } catch (error) {
-        await server.query('ROLLBACK').catch(() => {});
+        await run('ROLLBACK');
         throw error;
       }
       placed = true;
