@@ -57,7 +57,9 @@ export const briefingChecks: Check<World>[] = [
       const expected = ['cal', 'wx', 'mail', 'plan', 'ping'].map((id) => `${id} succeeded`);
       ensureEqual('The steps', steps, expected, tools.rerun, { run });
       // What it says goes out apart from the run, which succeeds all the same.
-      const sent = run.deliveries?.map(({ status, error }) => (error === null ? status : `${status}: ${error.message}`));
+      const sent = run.deliveries?.map(({ status, error }) =>
+        error === null ? status : `${status}: ${error.message}`,
+      );
       ensureEqual('What became of the message', sent, ['delivered'], tools.rerun, { run });
       const messages = briefing.telegram.messages.map(({ text }) => text);
       ensureEqual('What arrived', messages, [outputOf(run, 'plan')['text']], tools.rerun);

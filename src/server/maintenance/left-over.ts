@@ -46,7 +46,13 @@ function foresee(task: Task, now: number, misfireAfterMs: number): { wouldRun: n
       queuedRuns: 0,
       lastDedupeAt: null,
     };
-    const decision = decideDue(due, { now, lookedAt: now, misfireAfterMs, maxPerPass: 100, nextCatchupAt: () => now });
+    const decision = decideDue(due, {
+      now,
+      lookedAt: now,
+      misfireAfterMs,
+      maxPerPass: 100,
+      nextCatchupAt: () => now,
+    });
     for (const { status } of decision.runs) {
       if (status === 'queued') wouldRun += 1;
       else wouldMiss += 1;
