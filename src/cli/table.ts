@@ -12,6 +12,10 @@ export interface Column<Row> {
   style?: (text: string, row: Row) => string;
   /** A column that gives up its width first when the terminal is too narrow. */
   shrink?: boolean;
+  /** A column that is left out as a whole where there is no room for all of it. */
+  drop?: boolean;
+  /** Never cut, as it is there to be copied; `ID` is so by itself. */
+  keep?: boolean;
 }
 
 export interface TableLayout {
@@ -27,13 +31,17 @@ const SMALLEST = 8;
 /** Lays rows out under their headers, as lines without trailing spaces. */
 export function formatTable<Row>(
   rows: readonly Row[],
-  columns: readonly Column<Row>[],
+  given: readonly Column<Row>[],
   layout: TableLayout,
 ): string[] {
-  const cells = rows.map((row) => columns.map((column) => visible(String(column.value(row) ?? '-'))));
-  const widths = columns.map((column, index) =>
-    Math.max(displayWidth(column.header), ...cells.map((line) => displayWidth(line[index] ?? ''))),
-  );
+  const all = given.map((column) => {
+    const texts = rows.map((row) => visible(String(column.value(row) ?? '-')));
+    return { column, texts, width: Math.max(displayWidth(column.header), ...texts.map(displayWidth)) };
+  });
+  const shown = leaveOut(all, layout.width);
+  const columns = shown.map(({ column }) => column);
+  const cells = rows.map((_, row) => shown.map(({ texts }) => texts[row] ?? ''));
+  const widths = shown.map(({ width }) => width);
   shrinkToFit(widths, columns, layout.width);
   const line = (texts: readonly string[], style: (text: string, column: number) => string) =>
     texts
@@ -58,22 +66,39 @@ export function formatTable<Row>(
   ];
 }
 
+const isKept = ({ keep, header }: Pick<Column<never>, 'keep' | 'header'>): boolean => keep ?? header === 'ID';
+
+/** Without the columns that may be left out and have no room, the last of them first. */
+function leaveOut<Sized extends { column: Pick<Column<never>, 'keep' | 'header' | 'drop'>; width: number }>(
+  all: readonly Sized[],
+  total: number,
+): Sized[] {
+  const shown = [...all];
+  const needed = () =>
+    shown.reduce((sum, { column, width }) => {
+      const least = column.drop || isKept(column) ? width : Math.min(SMALLEST, width);
+      return sum + least + GAP;
+    }, -GAP);
+  while (needed() > total) {
+    const at = shown.findLastIndex(({ column }) => column.drop);
+    if (at === -1) break;
+    shown.splice(at, 1);
+  }
+  return shown;
+}
+
 function shrinkToFit(
   widths: number[],
-  columns: readonly Column<never>[] | readonly unknown[],
+  columns: readonly Pick<Column<never>, 'keep' | 'header' | 'shrink'>[],
   total: number,
 ): void {
   let over = widths.reduce((sum, width) => sum + width + GAP, -GAP) - total;
-  const order = widths
-    .map((width, index) => ({
-      width,
-      index,
-      shrink: (columns[index] as { shrink?: boolean }).shrink ?? false,
-    }))
+  const order = columns
+    .map((column, index) => ({ column, index, width: widths[index] ?? 0, shrink: column.shrink ?? false }))
+    .filter(({ column }) => !isKept(column))
     .sort((a, b) => Number(b.shrink) - Number(a.shrink) || b.width - a.width);
-  for (const { index } of order) {
+  for (const { index, width } of order) {
     if (over <= 0) return;
-    const width = widths[index] ?? 0;
     const next = Math.max(Math.min(SMALLEST, width), width - over);
     over -= width - next;
     widths[index] = next;

@@ -35,6 +35,21 @@ describe('table', () => {
     expect(displayWidth(lines[1] ?? '')).toBe(40);
   });
 
+  it('leaves ids whole, as they are to be copied, and leaves out what may be', () => {
+    const id = `run_${'0'.repeat(32)}`;
+    const some: Column<Row>[] = [
+      { header: 'ID', value: () => id },
+      ...columns,
+      { header: 'WHEN', value: () => 'Wed 25 Nov 2026 08:30', drop: true },
+    ];
+    const rows = [{ name: 'morning-briefing', runs: 1, note: 'x'.repeat(100) }];
+    const [header, line] = formatTable(rows, some, { ...layout, width: 80 });
+    expect(header).toMatch(/^ID +NAME +RUNS +NOTE$/);
+    expect(line).toMatch(new RegExp(`^${id}  morning-briefing +1  x+…$`));
+    expect(displayWidth(line ?? '')).toBe(80);
+    expect(formatTable(rows, some, layout)[0]).toMatch(/WHEN$/);
+  });
+
   it('counts wide characters as two columns and marks as none', () => {
     expect(displayWidth('日本')).toBe(4);
     expect(displayWidth('e\u0301')).toBe(1);

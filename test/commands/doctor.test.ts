@@ -154,7 +154,16 @@ describe('pao doctor --bundle', () => {
       url: 'p4ssw0rd-of-redis',
       named: 'sk-live-0123456789abcdef',
       token,
+      channel: 'topsecret123',
+      password: 'Zebra-quartz-91',
     };
+    writeFileSync(
+      join(database.home, 'pao.config.yaml'),
+      `channels:
+  hook: { kind: webhook, url: "http://127.0.0.1:9/hook", secret: ${planted.channel} }
+  post: { kind: email, server: "smtps://mail.example.org", user: me, password: ${planted.password}, from: a@example.org, to: b@example.org }
+`,
+    );
     writeFileSync(join(database.home, 'secrets.json'), JSON.stringify({ TELEGRAM: planted.file }), {
       mode: 0o600,
     });

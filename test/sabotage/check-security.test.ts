@@ -127,6 +127,11 @@ sabotage(checkSecurity, 'secrets.plain', 'secrets that are written out', async (
   await place.use((store) => seed(store, { params: { api_key: 'abcdefgh1234' } }));
   await add(httpTool({ url: 'https://example.com' }, { description: `Bearer sk-${'a'.repeat(20)}` }));
   await fails(place.look(), /task a-task\/params\/api_key, tool news\.top\/description/);
+  writeFileSync(
+    join(place.home, 'pao.config.yaml'),
+    'channels: { me: { kind: webhook, url: "https://example.com", secret: topsecret123 } }\n',
+  );
+  await fails(place.look(), /pao\.config\.yaml \/channels\/me\/secret/);
 });
 
 sabotage(checkSecurity, 'secrets.weak', 'secrets that everybody tries, and empty ones', async (fails) => {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { SECRET_FIELD, secretTextsIn } from '../../domain/secret-fields.js';
 import { findUpward } from '../../server/config.js';
 import type { DoctorContext } from '../doctor/context.js';
 import { broken, type DoctorCheck, doubtful, some } from '../doctor/finding.js';
@@ -6,8 +7,6 @@ import { SECRET_FORMS } from '../doctor/secret-finder.js';
 import { storedValues } from '../doctor/secrets.js';
 import { serverEnvironment } from '../doctor/server-environment.js';
 
-/** Fields whose value is meant to be secret. */
-const SECRET_FIELD = /(^|[_-])(token|secret|password|passwd|api[_-]?key|authorization|access[_-]?key)$/i;
 /** Values that everybody tries first. */
 const COMMON =
   /^(changeme|change-me|password|passwort|secret|test|admin|default|example|token|letmein|12345678?9?0?|qwerty)$/i;
@@ -54,7 +53,11 @@ async function plainSecrets(context: DoctorContext): Promise<string[]> {
   for (const task of await context.tasks()) places.push(...placesIn(task.spec, `task ${task.name}`));
   for (const tool of await context.tools()) places.push(...placesIn(tool, `tool ${tool.address}`));
   const file = findUpward(context.place.cwd, 'pao.config.yaml');
-  if (file !== null && hasSecretForm(readFileSync(file, 'utf8'))) places.push(file);
+  if (file === null) return places;
+  const loaded = await context.config().catch(() => null);
+  const named = secretTextsIn(loaded?.config).map(({ pointer }) => `${file} ${pointer}`);
+  if (named.length > 0) places.push(...named);
+  else if (hasSecretForm(readFileSync(file, 'utf8'))) places.push(file);
   return places;
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseDuration } from '../../domain/duration.js';
 import { PaoError } from '../../domain/errors.js';
 import { nearest } from '../../domain/nearest.js';
+import { hideSecretFields } from '../../domain/secret-fields.js';
 import { findUpward, KNOWN_ENVIRONMENT, type LoadedConfig } from '../../server/config.js';
 import { readDatabaseUrl, shownDatabase } from '../../server/store/database-url.js';
 import { CheckFailure } from '../check.js';
@@ -137,7 +138,7 @@ export function shownSettings({
     Object.entries(sources).map(([key, from]) => {
       const value = config[key as keyof typeof config];
       const isUrl = key.endsWith('_url') && typeof value === 'string';
-      return [key, { value: isUrl ? shownDatabase(value) : (value ?? null), from }];
+      return [key, { value: isUrl ? shownDatabase(value) : hideSecretFields(value ?? null), from }];
     }),
   );
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { REDACTED, Redactor } from '../../domain/redact.js';
+import { secretTextsIn } from '../../domain/secret-fields.js';
 import type { DoctorContext } from './context.js';
 import { storedValues } from './secrets.js';
 import { serverEnvironment } from './server-environment.js';
@@ -33,6 +34,8 @@ export async function secretFinder(context: DoctorContext): Promise<(text: strin
   }
   const loaded = await context.config().catch(() => null);
   for (const url of [loaded?.config.database_url, loaded?.config.redis_url]) registerUrl(url, register);
+  // Also where nothing about it looks like a secret: `secret: topsecret` of a channel.
+  for (const { text } of secretTextsIn(loaded?.config)) register(text);
   register(readJson(context.path('credentials.json'))?.['token']);
   for (const entry of Object.values(readJson(context.path('secrets.json')) ?? {}))
     register(typeof entry === 'object' ? (entry as { value?: unknown } | null)?.value : entry);

@@ -3,6 +3,7 @@ import { systemClock } from '../../domain/clock.js';
 import { counted } from '../../domain/counted.js';
 import { formatDuration } from '../../domain/duration.js';
 import { nearest } from '../../domain/nearest.js';
+import { isChannel } from '../../domain/channel.js';
 import { Redactor } from '../../domain/redact.js';
 import type { Task } from '../../domain/task.js';
 import type { ServerImport, Tool } from '../../domain/tool.js';
@@ -30,7 +31,8 @@ export const toolChecks: readonly DoctorCheck[] = [
       const known = new Set(catalog);
       const missing = (await liveTasks(context)).flatMap((task) =>
         usedBy(task)
-          .filter((address) => !known.has(address))
+          // Channels are in the configuration of the server, which need not be the one of this folder.
+          .filter((address) => !known.has(address) && !isChannel(address))
           .map((address) => ({ task: task.name, address })),
       );
       if (missing.length === 0) return { tools: catalog.length };

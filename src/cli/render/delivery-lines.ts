@@ -15,7 +15,7 @@ export function paintDelivery(status: DeliveryStatus, paint: Paint, text: string
 
 /** The columns of a list of messages. @param options.ofRun whose run is known. */
 export const deliveryColumns = (out: Output, options: { ofRun?: boolean } = {}): Column<DeliveryObject>[] => [
-  { header: options.ofRun === true ? 'MESSAGE' : 'ID', value: ({ id }) => id },
+  { header: options.ofRun === true ? 'MESSAGE' : 'ID', value: ({ id }) => id, keep: true },
   { header: 'CHANNEL', value: ({ channel }) => channel, shrink: true },
   {
     header: 'STATUS',
@@ -25,7 +25,7 @@ export const deliveryColumns = (out: Output, options: { ofRun?: boolean } = {}):
   { header: 'ATTEMPTS', value: ({ attempts }) => attempts, align: 'right' },
   ...(options.ofRun === true
     ? [{ header: 'STEP', value: ({ step }: DeliveryObject) => step }]
-    : [{ header: 'RUN', value: ({ run_id: id }: DeliveryObject) => id }]),
+    : [{ header: 'RUN', value: ({ run_id: id }: DeliveryObject) => id, drop: true }]),
 ];
 
 /** A status with why, and until when. */

@@ -40,8 +40,8 @@ export const runColumns = (
         },
       ]
     : []),
-  { header: 'TRIGGER', value: ({ trigger }) => trigger },
-  { header: 'SCHEDULED FOR', value: ({ scheduled_for: at }) => machineTime(at) },
+  { header: 'TRIGGER', value: ({ trigger }) => trigger, drop: true },
+  { header: 'SCHEDULED FOR', value: ({ scheduled_for: at }) => machineTime(at), drop: true },
   { header: 'STARTED', value: ({ started_at: at }) => fromNow(at, now) || null },
   {
     header: 'TOOK',

@@ -14,7 +14,7 @@ export default class DeliveryResend extends BaseCommand<typeof DeliveryResend> {
   async run(): Promise<DeliveryObject> {
     const client = new PaoClient(this.connection());
     const delivery = await client.resendDelivery(this.args.id, { signal: this.signal });
-    this.out.success(`${delivery.channel}: it is sent again`);
+    this.out.success(`${delivery.channel}: it goes out now, unless quiet times hold it`);
     this.out.hint(`pao delivery show ${delivery.id}`);
     return delivery;
   }

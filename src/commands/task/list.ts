@@ -41,7 +41,7 @@ export default class TaskList extends BaseCommand<typeof TaskList> {
         { header: 'STATE', value: ({ state: at }) => at },
         { header: 'SCHEDULE', value: ruleText, shrink: true },
         { header: 'NEXT', value: (task) => dueText(task, now) },
-        { header: 'LAST', value: ({ last_run_at: at }) => fromNow(at, now) || null },
+        { header: 'LAST', value: ({ last_run_at: at }) => fromNow(at, now) || null, drop: true },
       ],
       isFiltered ? 'No task is like that: pao task list' : 'There are no tasks yet: pao task apply FILE',
     );
