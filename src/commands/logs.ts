@@ -32,7 +32,7 @@ export default class Logs extends BaseCommand<typeof Logs> {
       summary: 'One service: api, scheduler, worker, w1, supervisor',
       helpValue: 'NAME',
     }),
-    run: Flags.string({ summary: 'What is about this run', helpValue: 'RUN_ID' }),
+    run: Flags.string({ summary: 'What is about this run, or latest', helpValue: 'RUN_ID' }),
     task: Flags.string({ summary: 'What is about this task', helpValue: 'TASK_ID' }),
     trace: Flags.string({ summary: 'What is about this trace', helpValue: 'TRACE_ID' }),
   };
@@ -46,8 +46,14 @@ export default class Logs extends BaseCommand<typeof Logs> {
   async run(): Promise<void> {
     const { readLogLine, matchesLog } = await import('../cli/log-line.js');
     const { lastLogLines, followLog } = await import('../cli/log-file.js');
-    const { follow, lines, level, service, run, task, trace } = this.flags;
+    const { follow, lines, level, service, task, trace } = this.flags;
     const file = join(this.dataDirectory(), 'logs', 'pao.log');
+    const hasRun = (line: string) => typeof readLogLine(line)['run_id'] === 'string';
+    // As elsewhere, `latest` is the run that was last heard of; the log knows it also when nothing runs.
+    const run =
+      this.flags.run === 'latest'
+        ? String(readLogLine((await lastLogLines(file, 1, hasRun))?.lines[0] ?? '')['run_id'])
+        : this.flags.run;
     const filter = { level, service, run, task, trace };
     const isWanted = (line: string) => matchesLog(readLogLine(line), filter);
     const last = await lastLogLines(file, lines, isWanted);

@@ -44,7 +44,7 @@ test('a person answers from the command line, and may change what is sent', asyn
   expect(ended.body).toMatchObject({ status: 'succeeded', output: { text: 'final' } });
   const nothing = await pao.cli(['run', 'approve']);
   expect(nothing.code).toBe(5);
-  expect(nothing.stderr).toMatch(/There is no open approval/);
+  expect(nothing.stderr).toMatch(/No approval is open/);
 });
 
 test('a no ends the run, with who said it and why', async () => {

@@ -1,6 +1,6 @@
 import type { ApprovalObject } from '../../client/api-objects.js';
 import { isIdOf, type PaoClient } from '../../client/pao-client.js';
-import { invalidInput, notFound } from '../../domain/errors.js';
+import { EXIT, invalidInput, notFound, PaoError } from '../../domain/errors.js';
 import type { Output } from '../output.js';
 import { fromNow } from './task-time.js';
 
@@ -65,7 +65,10 @@ async function findApproval(
       const closed = all.find((one) => one.id === run);
       if (closed !== undefined) return closed;
     }
-    throw notFound('open approval', run ?? step ?? 'any', ['pao run list --status waiting']);
+    const asked = run ?? step;
+    const hints = ['pao run list --status waiting'];
+    if (asked !== undefined) throw notFound('open approval', asked, hints);
+    throw new PaoError('PAO_NOT_FOUND', 'No approval is open.', { exitCode: EXIT.notFound, hints });
   }
   showApprovals(fitting, out);
   const verb = decision === 'approve' ? 'approve' : 'reject';

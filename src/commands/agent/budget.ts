@@ -46,6 +46,8 @@ export default class AgentBudget extends BaseCommand<typeof AgentBudget> {
     const changed = await client.getAgent(agent.id, options);
     this.out.success(none ? `${agent.name} has no budget` : `${agent.name} has a budget`);
     showAgentBudget(this.out, changed);
+    if (budget?.per_day.usd !== undefined)
+      this.out.note('A model that has no price in prices.yaml is not asked under a budget in dollars.');
     return changed;
   }
 }

@@ -3,6 +3,7 @@ import { Args, Flags } from '../../cli/flags.js';
 import type { ToolCallObject } from '../../client/api-objects.js';
 import { PaoClient } from '../../client/pao-client.js';
 import { CHANNEL_PREFIX, isChannel } from '../../domain/channel.js';
+import { EXIT, notFound, PaoError } from '../../domain/errors.js';
 
 /** Sends a message by a channel, at once. */
 export default class ChannelTest extends BaseCommand<typeof ChannelTest> {
@@ -23,7 +24,12 @@ export default class ChannelTest extends BaseCommand<typeof ChannelTest> {
     const { name } = this.args;
     const address = isChannel(name) ? name : CHANNEL_PREFIX + name;
     const input = { title, text, ...(urgent ? { urgent } : {}) };
-    const answer = await new PaoClient(this.connection()).callTool(address, input, { signal: this.signal });
+    const client = new PaoClient(this.connection());
+    const answer = await client.callTool(address, input, { signal: this.signal }).catch((error: unknown) => {
+      if (error instanceof PaoError && error.exitCode === EXIT.notFound)
+        throw notFound('channel', name, ['pao channel list', 'Channels are read at the start of the server']);
+      throw error;
+    });
     this.out.success(`${address} took the message`);
     return answer;
   }
