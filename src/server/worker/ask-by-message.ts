@@ -71,7 +71,7 @@ function textOf(
     shown.length > MAX_DATA ? `${shown.slice(0, MAX_DATA)}…` : shown,
     `Yes: pao run approve ${run.id} ${stepId}\nNo:  pao run reject ${run.id} ${stepId}`,
     `Or ${api} {"decision": "approve"}`,
-    `Open until ${formatInZone(zone, expiresAt)}; ${THEN[onTimeout]}.`,
+    `Open until ${formatInZone(zone, expiresAt)} (${zone}); ${THEN[onTimeout]}.`,
   ]
     .filter((part) => part !== '')
     .join('\n\n');
