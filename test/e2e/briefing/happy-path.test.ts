@@ -1,6 +1,9 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LLMock } from '@copilotkit/aimock';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEMO_MODEL } from '../../../src/demo/chat-server.js';
 import { type Pao, startPao, until } from '../start-pao.js';
@@ -222,6 +225,34 @@ describe('the morning briefing', () => {
       '2027-03-26T06:30:00.000Z',
       '2027-03-29T05:30:00.000Z',
     ]);
+  });
+
+  it('is the same through MCP: a client of the old era lists it, reads the run and starts another, which sends nothing twice', async () => {
+    const client = new Client({ name: 'test', version: '1' });
+    const init = { requestInit: { headers: { authorization: `Bearer ${pao.token}` } } };
+    await client.connect(new StreamableHTTPClientTransport(new URL(`${pao.url}/mcp`), init) as Transport);
+    const call = async (name: string, input: object) => {
+      const answer = await client.callTool({ name, arguments: { ...input } });
+      expect([name, answer.isError ?? false]).toEqual([name, false]);
+      return answer.structuredContent as { id: string; status: string; items: { name: string }[] };
+    };
+    try {
+      expect((await call('task_list', {})).items.map(({ name }) => name)).toContain('morning-briefing');
+      expect(await call('run_get', { id: run.id })).toMatchObject({
+        id: run.id,
+        status: 'succeeded',
+        task_name: 'morning-briefing',
+        steps: [{ id: 'cal' }, { id: 'wx' }, { id: 'mail' }, { id: 'plan' }, { id: 'ping' }],
+      });
+      const again = await call('task_run_now', { id: 'morning-briefing', wait: '20s' });
+      expect(again).toMatchObject({ trigger: 'manual', task_name: 'morning-briefing' });
+      await until('the second run to end', async () =>
+        /succeeded|skipped|partial/.test((await call('run_get', { id: again.id })).status),
+      );
+    } finally {
+      await client.close();
+    }
+    expect(world.telegram.messages).toHaveLength(1);
   });
 
   it('F20: answers 503 to a prompt that lost the calendar, so that a broken template is not taken for a good day', async () => {
