@@ -52,7 +52,8 @@ export default class Logs extends BaseCommand<typeof Logs> {
     // As elsewhere, `latest` is the run that was last heard of; the log knows it also when nothing runs.
     const run =
       this.flags.run === 'latest'
-        ? String(readLogLine((await lastLogLines(file, 1, hasRun))?.lines[0] ?? '')['run_id'])
+        ? ((readLogLine((await lastLogLines(file, 1, hasRun))?.lines[0] ?? '')['run_id'] as string) ??
+          'latest')
         : this.flags.run;
     const filter = { level, service, run, task, trace };
     const isWanted = (line: string) => matchesLog(readLogLine(line), filter);

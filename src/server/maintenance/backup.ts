@@ -27,8 +27,11 @@ export function backupFolder(home: string): string {
 /** A name that sorts by time: `orchestrator-20261125T170900Z.db`; `.dump` for what pg_dump writes. */
 export function backupName(now: number, url: string): string {
   const ending = readDatabaseUrl(url)?.engine === 'postgres' ? 'dump' : 'db';
-  return `orchestrator-${new Date(now).toISOString().replace(/[-:]|\.\d+/g, '')}.${ending}`;
+  return `orchestrator-${timeStamp(now)}.${ending}`;
 }
+
+/** An instant as part of a name: `20261125T170900Z`. */
+export const timeStamp = (now: number): string => new Date(now).toISOString().replace(/[-:]|\.\d+/g, '');
 
 /**
  * Copies a database into a file while others use it, opens the copy and reads it through, and notes in the database that
@@ -83,13 +86,7 @@ export async function verifyBackup(file: string): Promise<VerifiedBackup> {
     if (problem !== undefined) throw unfit(file, problem);
     const { current, wanted } = await database.schema();
     if (current === 0) throw unfit(file, 'there is nothing in it');
-    if (current > wanted) {
-      throw new PaoError(
-        'PAO_STORE_NEWER',
-        `The backup ${file} has schema version ${current}; this version of pao knows ${wanted} at most.`,
-        { exitCode: EXIT.unavailable, hints: ['npm install --global pao@latest'] },
-      );
-    }
+    if (current > wanted) throw backupTooNew(file, current, wanted);
     const takenAt = await database.getMeta(TAKEN_AT);
     const { mtimeMs, size } = statSync(file);
     return {
@@ -153,6 +150,15 @@ async function note(url: string, file: string, now: number): Promise<string | nu
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
+}
+
+/** The error for a backup that a newer pao made. */
+export function backupTooNew(file: string, current: number, wanted: number): PaoError {
+  return new PaoError(
+    'PAO_STORE_NEWER',
+    `The backup ${file} has schema version ${current}; this version of pao knows ${wanted} at most.`,
+    { exitCode: EXIT.unavailable, hints: ['npm install --global pao@latest'] },
+  );
 }
 
 function unfit(file: string, why: string): PaoError {

@@ -6,7 +6,7 @@ import { inspectDatabase } from '../store/inspect.js';
 import { readDump } from '../store/postgres/dump.js';
 import { type FreshDatabase, makeFreshDatabase } from '../store/postgres/restoring.js';
 import { swapSqlite } from '../store/sqlite/backup.js';
-import { type VerifiedBackup, verifyBackup } from './backup.js';
+import { backupTooNew, timeStamp, type VerifiedBackup, verifyBackup } from './backup.js';
 
 /** Where a backup goes: beside the database it will replace, whole, before that one is touched. */
 export interface RestorePlace {
@@ -55,8 +55,6 @@ export function restorePlace(options: { file: string; url: string; now: number }
   return read.engine === 'sqlite' ? sqlitePlace(options, resolve(read.path)) : postgresPlace(options);
 }
 
-const stampOf = (now: number) => new Date(now).toISOString().replace(/[-:]|\.\d+/g, '');
-
 function sqlitePlace({ file, now }: { file: string; now: number }, location: string): RestorePlace {
   const fresh = `${location}.restoring`;
   const remove = () => {
@@ -82,7 +80,7 @@ function sqlitePlace({ file, now }: { file: string; now: number }, location: str
       return { url: `sqlite:${fresh}`, backup };
     },
     async swap() {
-      const replaced = existsSync(location) ? `${location}.replaced-${stampOf(now)}` : null;
+      const replaced = existsSync(location) ? `${location}.replaced-${timeStamp(now)}` : null;
       swapSqlite(fresh, location, replaced ?? `${location}.replaced`);
       return replaced;
     },
@@ -99,13 +97,13 @@ function postgresPlace({ file, url, now }: { file: string; url: string; now: num
       await readDump(file, signal);
     },
     isTaken: () => hasSchema(url),
+    // Not read through once more: pg_restore stops at what is damaged, before anything has taken the old one's place.
     async fill(signal) {
-      await readDump(file, signal);
       fresh = await makeFreshDatabase(url, `${name}_restoring`);
       await fresh.fill(file, signal);
       return { url: fresh.url, backup: await describeDump(file, fresh.url) };
     },
-    swap: async () => (await fresh?.takePlace(`${name}_replaced_${stampOf(now).toLowerCase()}`)) ?? null,
+    swap: async () => (await fresh?.takePlace(`${name}_replaced_${timeStamp(now).toLowerCase()}`)) ?? null,
     async clean() {
       await fresh?.drop();
     },
@@ -120,13 +118,7 @@ async function describeDump(file: string, url: string): Promise<VerifiedBackup> 
     const { current, wanted } = await database.schema();
     const why = problem ?? (current === 0 ? 'there is no database of pao in it' : undefined);
     if (why !== undefined) throw new PaoError('PAO_BACKUP_UNFIT', `${file} is not a sound dump: ${why}.`);
-    if (current > wanted) {
-      throw new PaoError(
-        'PAO_STORE_NEWER',
-        `The backup ${file} has schema version ${current}; this version of pao knows ${wanted} at most.`,
-        { exitCode: EXIT.unavailable, hints: ['npm install --global pao@latest'] },
-      );
-    }
+    if (current > wanted) throw backupTooNew(file, current, wanted);
     const { mtimeMs, size } = statSync(file);
     return {
       file,

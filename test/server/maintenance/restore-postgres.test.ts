@@ -1,3 +1,4 @@
+import { statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -118,7 +119,7 @@ test('a database that is gone is made anew', async () => {
   await use(async (store) => expect((await store.schemaVersion()).current).toBeGreaterThan(0));
 });
 
-test('nothing is changed when somebody is connected, when the user may not, or when the file is of another engine', async () => {
+test('nothing is changed when somebody is connected, when the user may not, or when the file is damaged or of another engine', async () => {
   await makeBackup({ url: postgres.url, file, now: T0, replace: false, signal });
   const client = new pg.Client({ connectionString: postgres.url });
   await client.connect();
@@ -140,6 +141,9 @@ test('nothing is changed when somebody is connected, when the user may not, or w
     await client.query(`DROP ROLE ${role}`);
     await client.end();
   }
+  expect(await databases()).toEqual(['']);
+  truncateSync(file, statSync(file).size - 2000);
+  await expect(restore(null)).rejects.toMatchObject({ code: 'PAO_BACKUP_UNFIT' });
   expect(await databases()).toEqual(['']);
   expect(() => restorePlace({ file: folder.path, url: postgres.url, now: T0 })).toThrow(
     /is an SQLite database/,
