@@ -64,11 +64,7 @@ export default class DbBackup extends BaseCommand<typeof DbBackup> {
       this.out.warn(
         `The chain of the audit log breaks at entry ${backup.auditBrokenAt}, in the database as well.`,
       );
-    this.out.hint(
-      file.endsWith('.dump')
-        ? `pg_restore --clean --if-exists --single-transaction --dbname "$DATABASE_URL" ${file}`
-        : `pao db restore ${file}`,
-    );
+    this.out.hint(`pao db restore ${file}`);
     return {
       file,
       size_bytes: backup.sizeBytes,
