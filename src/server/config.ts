@@ -40,7 +40,10 @@ export const configSchema = z.strictObject({
     .regex(/^[\w:.-]{1,64}$/)
     .default('pao'),
   host: z.string().min(1).default('127.0.0.1'),
-  /** Where people reach this system, for links in messages: `https://pao.example.org`. */
+  /**
+   * Where people reach this system: `https://pao.example.org`. Links in messages begin with it, and its name may be the Host
+   * of requests. Left out, `pao start` puts the address on this machine into links.
+   */
   public_url: z
     .url({ protocol: /^https?$/ })
     .max(500)
@@ -175,6 +178,7 @@ const ENVIRONMENT: Record<string, { key: keyof Config; read: (text: string) => u
   DATABASE_DIRECT_URL: { key: 'database_direct_url', read: String },
   REDIS_URL: { key: 'redis_url', read: String },
   PAO_HOST: { key: 'host', read: String },
+  PAO_PUBLIC_URL: { key: 'public_url', read: String },
   PAO_PORT: { key: 'port', read: numeric },
   PAO_METRICS_PORT: { key: 'metrics_port', read: numeric },
   PAO_METRICS_HOST: { key: 'metrics_host', read: String },

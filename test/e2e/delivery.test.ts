@@ -118,6 +118,7 @@ describe('a question', () => {
     const text = texts().at(-1) as string;
     expect(text).toContain('report asks\n\nSend the report?');
     expect(text).toContain('"to": "ana"');
+    expect(text).toMatch(/^In a browser: https:\/\/pao\.example\.org\/#approval=apr_[0-9a-f]{32}$/m);
     expect(text).toContain(`POST https://pao.example.org/v1/runs/${run.id}/approvals/ask`);
     const command = /^Yes: pao (.*)$/m.exec(text)?.[1] as string;
     expect(await pao.cli(command.split(' '))).toMatchObject({ code: 0 });

@@ -58,6 +58,11 @@ export async function createApi(services: ApiServices): Promise<Api> {
   const { fastify } = await import('fastify');
   const closing = new AbortController();
   const { clock, config } = services;
+  // The name that people were told to come by is one of ours.
+  const hosts = [
+    ...config.allowed_hosts,
+    ...(config.public_url === undefined ? [] : [new URL(config.public_url).host]),
+  ];
   const gate = new SignIn(services);
   const runner = new OperationRunner(services);
   const { observer } = services.metrics;
@@ -99,7 +104,7 @@ export async function createApi(services: ApiServices): Promise<Api> {
     if (request.raw.rawHeaders.length > 2 * MAX_HEADERS)
       throw new PaoError('PAO_HEADERS', 'The request has too many headers.', { status: 431 });
     if (request.method === 'POST' && request.url.startsWith('/hooks/')) checkHookWall(request.raw);
-    else checkBrowserWall(request.raw, config.allowed_hosts);
+    else checkBrowserWall(request.raw, hosts);
   });
   const callers = new WeakMap<FastifyRequest, Caller>();
   const traces = new WeakMap<FastifyRequest, TraceContext>();

@@ -77,6 +77,8 @@ export class Supervisor {
   #startedAt = 0;
   #stopping = false;
   #databaseUrl: string;
+  /** Where the API answers. */
+  #url: string | null = null;
   #tending: NodeJS.Timeout | null = null;
   #isFull = false;
   readonly #fallbacks: Fallback[] = [];
@@ -296,7 +298,7 @@ export class Supervisor {
       kind,
       slot,
       workerId: `wrk_${slot}_${randomUUID()}`,
-      config: { ...config, port },
+      config: { ...config, port, ...(kind === 'worker' ? this.#linksFor(config) : {}) },
       databaseUrl: this.#databaseUrl,
       home,
       version,
@@ -312,13 +314,22 @@ export class Supervisor {
       onSpawn: (child) => this.#hub.attach(child),
       onReady: (url, restarts) => {
         // A port that was picked by the system stays the same over restarts.
-        if (url !== undefined) port = Number(new URL(url).port);
+        if (url !== undefined) {
+          port = Number(new URL(url).port);
+          this.#url = url;
+        }
         if (restarts > 0) this.#say('warn', `${slot} was restarted`, { slot, restarts });
       },
       onExit: (exit) => void this.#childGone(kind, slot, exit),
     });
     this.#children.push({ kind, slot, service });
     service.spawn();
+  }
+
+  /** Where links in messages lead: when nothing else is known, to this machine. */
+  #linksFor({ public_url: told }: Config): { public_url?: string } {
+    const address = told ?? this.#url;
+    return address === null ? {} : { public_url: address };
   }
 
   /** Children get what they need and no more: passwords go over IPC, tools' secrets only to those that call tools. */

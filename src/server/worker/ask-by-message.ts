@@ -1,3 +1,4 @@
+import { approvalLink, isOnThisMachine } from '../../domain/approval-link.js';
 import { CHANNEL_PREFIX } from '../../domain/channel.js';
 import type { NewDelivery } from '../../domain/delivery.js';
 import { quietTimesOf } from '../../domain/quiet-times.js';
@@ -48,7 +49,7 @@ export async function askByMessage(
       input: {
         title: `${run.taskName} asks`,
         text: textOf(approval, run, options),
-        data: dataOf(approval, run),
+        data: dataOf(approval, run, options),
       },
       ...(own === undefined ? { byOperator: true } : {}),
     },
@@ -60,7 +61,7 @@ export async function askByMessage(
 }
 
 function textOf(
-  { stepId, message, data, expiresAt, onTimeout }: NewApproval,
+  { id, stepId, message, data, expiresAt, onTimeout }: NewApproval,
   run: LeasedRun['run'],
   { zone, publicUrl }: AskSettings & { zone: string },
 ): string {
@@ -69,6 +70,7 @@ function textOf(
   return [
     message,
     shown.length > MAX_DATA ? `${shown.slice(0, MAX_DATA)}…` : shown,
+    publicUrl === undefined ? '' : linkLine(publicUrl, id),
     `Yes: pao run approve ${run.id} ${stepId}\nNo:  pao run reject ${run.id} ${stepId}`,
     `Or ${api} {"decision": "approve"}`,
     `Open until ${formatInZone(zone, expiresAt)} (${zone}); ${THEN[onTimeout]}.`,
@@ -77,10 +79,18 @@ function textOf(
     .join('\n\n');
 }
 
-const dataOf = ({ id, stepId, expiresAt }: NewApproval, run: LeasedRun['run']) => ({
+const linkLine = (address: string, id: string) =>
+  `${isOnThisMachine(address) ? 'On the machine of pao' : 'In a browser'}: ${approvalLink(address, id)}`;
+
+const dataOf = (
+  { id, stepId, expiresAt }: NewApproval,
+  run: LeasedRun['run'],
+  { publicUrl }: AskSettings,
+) => ({
   approval_id: id,
   run_id: run.id,
   task: run.taskName,
   step: stepId,
   expires_at: new Date(expiresAt).toISOString(),
+  ...(publicUrl === undefined ? {} : { link: approvalLink(publicUrl, id) }),
 });

@@ -10,7 +10,10 @@ const lines: Record<string, unknown>[] = [];
 
 beforeAll(async () => {
   api = await startTestApi({
-    config: { allowed_hosts: ['Pao.example.org', 'localhost:9000'] },
+    config: {
+      allowed_hosts: ['Pao.example.org', 'localhost:9000'],
+      public_url: 'https://me.example.net/pao',
+    },
     logger: { ...silentLogger, debug: (fields) => lines.push(fields as Record<string, unknown>) },
   });
 });
@@ -26,6 +29,7 @@ describe('the browser wall', () => {
     ['our name with another port', () => ['Host', '127.0.0.1:1'], 421],
     ['our name without a port', () => ['Host', 'localhost'], 421],
     ['an allowed name behind a proxy', () => ['Host', 'pao.example.org'], 200],
+    ['the name of public_url', () => ['Host', 'me.example.net', 'Origin', 'https://me.example.net'], 200],
     ['an allowed name and port', () => ['Host', 'localhost:9000'], 200],
     ['two hosts', (host) => ['Host', host, 'Host', host], 400],
     ['a foreign origin', (host) => ['Host', host, 'Origin', 'https://evil.example'], 403],
