@@ -34,12 +34,13 @@ const SCENARIOS = {
   'server-stateless': 24,
 };
 
-/** The same for pao as a client of MCP servers. Not `sse-retry`: a stream that breaks off is a call that failed, as in 2026. */
+/** The same for pao as a client of MCP servers. */
 const CLIENT_SCENARIOS = {
   initialize: 1,
   tools_call: 2,
   'request-metadata': 5,
   'http-standard-headers': 3,
+  'sse-retry': 3,
   'http-invalid-tool-headers': 12,
   'json-schema-ref-no-deref': 1,
 };

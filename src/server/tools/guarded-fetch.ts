@@ -33,8 +33,7 @@ export async function createGuardedFetch(
       if (options?.signal?.aborted) throw error;
       throw transportError(causeOf(error), url, sent);
     }
-    if (options?.method !== 'POST') return response;
-    await throwForStatus(services, url, response);
+    if (options?.method === 'POST') await throwForStatus(services, url, response);
     return bounded(response, Response);
   };
   return guarded as unknown as FetchLike;

@@ -4,6 +4,7 @@ import type { McpServer } from '../../domain/tool.js';
 import { ToolError } from '../../domain/tool-error.js';
 import type { ConnectorServices } from './connector.js';
 import { createGuardedFetch } from './guarded-fetch.js';
+import { CallStreams } from './mcp-streams.js';
 
 /** Longest time to start a server and agree on a revision of the protocol, milliseconds. */
 const CONNECT_TIMEOUT_MS = 30_000;
@@ -40,7 +41,7 @@ export interface McpConnection {
 
 interface Entry {
   connection: Promise<McpConnection>;
-  users: number;
+  streams: CallStreams;
   usedAt: number;
 }
 
@@ -66,17 +67,18 @@ export class McpConnections {
     const key = keyOf(target);
     let entry = this.#entries.get(key);
     if (!entry) {
-      const opened: Entry = { connection: this.#open(key, target), users: 0, usedAt: 0 };
+      const streams = new CallStreams();
+      const opened: Entry = { connection: this.#open(key, target, streams), streams, usedAt: 0 };
       this.#entries.set(key, opened);
       // A connection that failed to open must not be what the next call gets.
       opened.connection.catch(() => this.#forget(key, opened));
       entry = opened;
     }
-    entry.users++;
+    entry.streams.enter();
     try {
       return await use(await entry.connection);
     } finally {
-      entry.users--;
+      entry.streams.leave();
       entry.usedAt = this.#services.clock.monotonic();
     }
   }
@@ -105,20 +107,20 @@ export class McpConnections {
   #sweep(): void {
     const now = this.#services.clock.monotonic();
     for (const [key, entry] of this.#entries) {
-      if (entry.users > 0 || entry.usedAt === 0 || now - entry.usedAt < IDLE_MS) continue;
+      if (entry.streams.users > 0 || entry.usedAt === 0 || now - entry.usedAt < IDLE_MS) continue;
       this.#entries.delete(key);
       void closeQuietly(entry);
     }
   }
 
-  async #open(key: string, target: ResolvedServer): Promise<McpConnection> {
+  async #open(key: string, target: ResolvedServer, streams: CallStreams): Promise<McpConnection> {
     const { Client: McpClient } = await import('@modelcontextprotocol/client');
     const mode = target.era === 'modern' ? { pin: MODERN_REVISION } : target.era;
     const client = new McpClient(
       { name: 'pao', version: this.#services.userAgent.slice('pao/'.length) },
       { capabilities: {}, versionNegotiation: { mode }, inputRequired: { autoFulfill: false } },
     );
-    const { transport, stderr } = await this.#transport(target);
+    const { transport, stderr } = await this.#transport(target, streams);
     const prior = this.#eras.get(key);
     try {
       await client.connect(transport, {
@@ -142,22 +144,25 @@ export class McpConnections {
     return connection;
   }
 
-  async #transport(target: ResolvedServer): Promise<{ transport: Transport; stderr: () => string }> {
+  async #transport(
+    target: ResolvedServer,
+    streams: CallStreams,
+  ): Promise<{ transport: Transport; stderr: () => string }> {
     const { server } = target;
     if (server.transport === 'http') {
       const { StreamableHTTPClientTransport } = await import('@modelcontextprotocol/client');
       const transport = new StreamableHTTPClientTransport(new URL(server.url), {
-        fetch: await createGuardedFetch(this.#services, target.grants),
+        fetch: streams.limit(await createGuardedFetch(this.#services, target.grants)),
         requestInit: { headers: { 'user-agent': this.#services.userAgent, ...server.headers } },
-        // A stream that broke may have lost our answer; only the worker may decide whether to ask again.
+        // Going on with a stream asks nothing anew; whether to ask again, only the worker may decide.
         reconnectionOptions: {
-          maxReconnectionDelay: 1000,
-          initialReconnectionDelay: 1000,
-          reconnectionDelayGrowFactor: 1,
-          maxRetries: 0,
+          initialReconnectionDelay: 500,
+          maxReconnectionDelay: 2000,
+          reconnectionDelayGrowFactor: 2,
+          maxRetries: 2,
         },
       });
-      return { transport: transport as Transport, stderr: () => '' };
+      return { transport: streams.watch(transport as Transport), stderr: () => '' };
     }
     const { getDefaultEnvironment, StdioClientTransport } = await import(
       '@modelcontextprotocol/client/stdio'

@@ -1,4 +1,5 @@
 import { ToolError } from '../../domain/tool-error.js';
+import { streamWasLost } from './mcp-streams.js';
 
 /** JSON-RPC codes of the specification that mean the call is wrong, not the moment. */
 const INVALID_PARAMS = -32602;
@@ -26,6 +27,10 @@ export function mcpError(error: unknown, name: string, sent: boolean, stderr: st
   }
   if (code === 'CLIENT_HTTP_FORBIDDEN')
     return new ToolError('auth', `${name}: the server denied access: ${message}`);
+  if (streamWasLost(error))
+    return new ToolError('transport', `${name}: the stream ended before the answer.`, {
+      outcomeKnown: !sent,
+    });
   if (typeof code === 'number') return protocolError(code, name, message);
   switch (code) {
     case 'REQUEST_TIMEOUT':
