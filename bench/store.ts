@@ -70,7 +70,7 @@ async function seed(store: Store, tasks: number, dueFrom: number): Promise<void>
     },
     null,
   );
-  const pending: Promise<void>[] = [];
+  const pending: Promise<unknown>[] = [];
   for (let index = 0; index < tasks; index++) {
     const name = `task-${index}`;
     pending.push(

@@ -126,6 +126,8 @@ export const mcpConnectorSchema = z.strictObject({
   tool: z.string().min(1).max(256),
   /** Revision of the protocol; `legacy` on stdio and `auto` on HTTP when left out. */
   era: eraSchema.optional(),
+  /** It calls back into pao: each call carries a token that stands for its run, as `pao/run-token` in `_meta`. */
+  run_token: z.boolean().optional(),
 });
 
 /** A model behind an OpenAI-compatible or an Anthropic endpoint. */
@@ -262,6 +264,8 @@ const importedServerShape = {
   era: eraSchema.optional(),
   timeout: durationSchema.optional(),
   grants: grantsSchema.optional(),
+  /** Its tools call back into pao, and get a token of the run they work for. */
+  run_token: z.boolean().optional(),
   /** Side effect per remote tool name, where the server's own annotations are missing or wrong. */
   side_effect: z.record(z.string().max(256), sideEffectSchema).optional(),
 };

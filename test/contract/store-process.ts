@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { newId } from '../../src/domain/ids.js';
 import { openStore } from '../../src/server/store/open.js';
-import { endOf, everyRun, runOf, stepOf, T0 } from './fixtures.js';
+import { endOf, everyRun, runOf, stepOf, T0, taskOf } from './fixtures.js';
 
 /*
  * One of several processes on one database: `store-process.ts ROLE URL JSON`. It says `ready`, waits for a line on
@@ -9,7 +9,7 @@ import { endOf, everyRun, runOf, stepOf, T0 } from './fixtures.js';
  */
 
 const [role, url, json] = process.argv.slice(2) as [string, string, string];
-const options = JSON.parse(json ?? '{}') as { id?: string; taskId?: string; until?: number };
+const options = JSON.parse(json ?? '{}') as { id?: string; taskId?: string; until?: number; most?: number };
 const store = await openStore({ url });
 const say = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
 
@@ -33,6 +33,17 @@ const roles: Record<string, () => Promise<void>> = {
       if (result.tasks === 0) return;
       say({ queued: result.queued, duplicates: result.duplicates });
     }
+  },
+  /** Ten at once, of which the agent may have a part. */
+  async create() {
+    const agent = await store.getAgent(options.id as string);
+    if (agent === null) throw new Error('no such agent');
+    const made = await Promise.all(
+      Array.from({ length: 10 }, () =>
+        store.createTask(taskOf(agent, { name: newId('tsk', T0).replace('_', '-') }), options.most),
+      ),
+    );
+    say({ made: made.filter(Boolean).length });
   },
   /** Until it is killed: writes in all the ways that are acknowledged, several at once. */
   async write() {

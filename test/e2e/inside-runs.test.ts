@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AgentObject, RunObject, TaskObject } from '../../src/client/api-objects.js';
 import { type Pao, startPao } from './start-pao.js';
@@ -73,6 +74,63 @@ test('a task may be created from inside a run with tasks:spawn alone, and says w
     created_in_run: run.id,
   });
   expect((await pao.cli(['task', 'show', child.id])).stdout).toContain(`in the run ${run.id}`);
+});
+
+test('a tool of an MCP server that asks for it acts for the run, with tasks:spawn or without', async () => {
+  const reach = {
+    transport: 'stdio',
+    command: process.execPath,
+    args: [fileURLToPath(new URL('calls-back.mjs', import.meta.url))],
+    env: { PAO: pao.url },
+  };
+  const servers = [
+    { ...reach, name: 'back', run_token: true },
+    { ...reach, name: 'deaf' },
+  ];
+  expect((await pao.api('POST', '/v1/tools/import', { document: { servers } })).status).toBe(200);
+  const makes = {
+    name: 'makes',
+    retry: { max: 0 },
+    pipeline: [{ id: 'make', uses: 'back.make', with: { name: 'child', pipeline: echo } }],
+  };
+
+  const plain = await anAgent('mcp-plain', SCOPES);
+  const { body: tries } = await pao.api<TaskObject>('POST', '/v1/tasks', makes, { token: plain.token });
+  const refused = await ended(tries.id);
+  expect(refused).toMatchObject({ status: 'dead', reason: 'tool_error' });
+  expect(refused.error?.message).toMatch(/creating tasks there needs the scope tasks:spawn/);
+
+  const spawner = await anAgent('mcp-spawner', [...SCOPES, 'tasks:spawn']);
+  const { body: parent } = await pao.api<TaskObject>('POST', '/v1/tasks', makes, { token: spawner.token });
+  const run = await ended(parent.id);
+  expect(run).toMatchObject({ status: 'succeeded' });
+  const { body: child } = await pao.api<TaskObject>('GET', '/v1/tasks/child', undefined, {
+    token: spawner.token,
+  });
+  expect(child).toMatchObject({ created_by: `agent:${spawner.id}`, created_in_run: run.id });
+
+  const tells = {
+    name: 'tells',
+    pipeline: [
+      { id: 'heard', uses: 'back.tell' },
+      { id: 'deaf', uses: 'deaf.tell' },
+    ],
+  };
+  const { body: telling } = await pao.api<TaskObject>('POST', '/v1/tasks', tells, { token: spawner.token });
+  const [heard, deaf] = (await ended(telling.id)).steps ?? [];
+  // It had one, and whoever reads the run sees that, not the token.
+  expect(heard?.output).toMatchObject({ token: '***', from: 'pao_r_', me: { name: 'mcp-spawner' } });
+  expect(deaf?.output).toMatchObject({ token: null });
+  expect(pao.output()).not.toContain('pao_r_');
+});
+
+test('an MCP server that is to act for runs is an operator’s to add', async () => {
+  const writer = await anAgent('writer', [...SCOPES, 'tools:write']);
+  const add = (address: string, mcp: object) =>
+    pao.api('PUT', `/v1/tools/${address}`, { address, kind: 'mcp', mcp }, { token: writer.token });
+  const server = { name: 'far', transport: 'http', url: 'https://mcp.example.com/mcp' };
+  expect((await add('far.one', { server, tool: 'one' })).status).toBe(201);
+  expect((await add('far.two', { server, tool: 'two', run_token: true })).status).toBe(403);
 });
 
 test('tasks that create tasks are bounded', async () => {

@@ -81,7 +81,9 @@ export async function createTask(
     createdAt: now,
     updatedAt: now,
   };
-  await store.createTask(task);
+  const most = mostTasks(caller, services);
+  // Counted again with the writing: others may have created some in between.
+  if (!(await store.createTask(task, most))) throw tooManyTasks(caller, most, most);
   if (spec.monitor !== undefined) await rememberMonitored(store, task);
   await audit(services, caller, 'task.created', task.id, {
     name: task.name,
@@ -92,20 +94,25 @@ export async function createTask(
 }
 
 /** @returns a warning near the bound. @throws PaoError 409 when the agent has as many tasks as it may have. */
-async function checkQuota({ agent }: Caller, { store, config }: ApiServices): Promise<ScheduleWarning[]> {
-  const most = agent.maxTasks ?? config.limits.tasks_per_agent;
-  const count = await store.countTasks(agent.id);
-  if (count >= most) {
-    throw conflict(`${agent.name} has ${count} tasks, and may have ${most}.`, [
-      'pao task cancel NAME',
-      `pao agent limit ${agent.name} --tasks N`,
-    ]);
-  }
+async function checkQuota(caller: Caller, services: ApiServices): Promise<ScheduleWarning[]> {
+  const { agent } = caller;
+  const most = mostTasks(caller, services);
+  const count = await services.store.countTasks(agent.id);
+  if (count >= most) throw tooManyTasks(caller, count, most);
   if (count + 1 < most * NEAR) return [];
   return [
     { code: 'task_quota', message: `${agent.name} has ${count + 1} of the ${most} tasks it may have.` },
   ];
 }
+
+const mostTasks = ({ agent }: Caller, { config }: ApiServices): number =>
+  agent.maxTasks ?? config.limits.tasks_per_agent;
+
+const tooManyTasks = ({ agent }: Caller, count: number, most: number) =>
+  conflict(`${agent.name} has ${count} tasks, and may have ${most}.`, [
+    'pao task cancel NAME',
+    `pao agent limit ${agent.name} --tasks N`,
+  ]);
 
 /** Writes changes to a task if nobody else did since. @throws PaoError 409 when somebody did. */
 export async function saveTask(

@@ -498,8 +498,12 @@ export interface TaskQuery {
 }
 
 export interface TaskStore {
-  /** Throws PaoError PAO_CONFLICT (409) when the agent has a task of that name that is not canceled. */
-  createTask(task: Task): Promise<void>;
+  /**
+   * Throws PaoError PAO_CONFLICT (409) when the agent has a task of that name that is not canceled.
+   * @param most how many tasks the agent may have, counted in the same transaction; any number when left out.
+   * @returns false when it has that many, not counting canceled ones: nothing was written then.
+   */
+  createTask(task: Task, most?: number): Promise<boolean>;
   getTask(id: string): Promise<Task | null>;
   /** Not among canceled ones: their name is free again. */
   findTaskByName(agentId: string, name: string): Promise<Task | null>;

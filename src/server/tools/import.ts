@@ -111,7 +111,7 @@ async function serverTools(server: ServerImport, pointer: string, sources: Impor
 }
 
 function serverTool(server: ServerImport, remote: DiscoveredTool): ToolInput {
-  const { era, timeout, grants, side_effect: overrides, ...reach } = server;
+  const { era, timeout, grants, run_token, side_effect: overrides, ...reach } = server;
   const title = remote.title ?? remote.annotations?.title;
   return {
     address: `${server.name}.${toToolName(remote.name)}`,
@@ -125,7 +125,12 @@ function serverTool(server: ServerImport, remote: DiscoveredTool): ToolInput {
     side_effect: overrides?.[remote.name] ?? sideEffectOf(remote),
     ...(timeout === undefined ? {} : { timeout }),
     ...(grants === undefined ? {} : { grants }),
-    mcp: { server: reach, tool: remote.name, ...(era === undefined ? {} : { era }) },
+    mcp: {
+      server: reach,
+      tool: remote.name,
+      ...(era === undefined ? {} : { era }),
+      ...(run_token === undefined ? {} : { run_token }),
+    },
   };
 }
 

@@ -27,17 +27,20 @@ export class McpCaller {
 
   /** Calls a tool of kind `mcp`. Throws ToolError. */
   async call(call: ConnectorCall): Promise<ConnectorAnswer> {
-    const { server, tool, era } = blockOf(call.tool, 'mcp');
+    const { server, tool, era, run_token } = blockOf(call.tool, 'mcp');
+    // Only a server that asked for it gets what acts for the run, and each run its own: it is no part of the connection.
+    const runToken = run_token === true ? await call.context.runToken?.() : undefined;
     const target = await this.#resolve(server, era, call.tool.grants, call.tool.address, call.context.agent);
     const result = await this.#request(target, call.deadline, `${server.name}.${tool}`, ({ client }) =>
       client.callTool(
         {
           name: tool,
           arguments: (call.input ?? {}) as Record<string, unknown>,
-          ...metaOf(call),
+          ...metaOf(call, runToken),
         },
         {
           ...this.#options(call.deadline),
+          ...(runToken === undefined ? {} : { headers: { 'pao-run-token': runToken } }),
           toolDefinition: { name: tool, inputSchema: { ...call.tool.input_schema, type: 'object' } },
         },
       ),
@@ -47,7 +50,7 @@ export class McpCaller {
 
   /** Lists the tools of a server, all pages. Throws ToolError. */
   async discover(server: ServerImport, deadline: Deadline): Promise<DiscoveredTool[]> {
-    const { era, grants, timeout: _timeout, side_effect: _sideEffect, ...reach } = server;
+    const { era, grants, timeout: _timeout, run_token: _token, side_effect: _sideEffect, ...reach } = server;
     const target = await this.#resolve(reach, era, grants, `${server.name}.*`, undefined);
     const { tools } = await this.#request(target, deadline, server.name, ({ client }) =>
       client.listTools(undefined, this.#options(deadline)),
@@ -146,16 +149,15 @@ function untilAborted<T>(deadline: Deadline, sent: () => boolean, work: () => Pr
   });
 }
 
-function metaOf(call: ConnectorCall): { _meta?: Record<string, unknown> } {
+function metaOf(call: ConnectorCall, runToken: string | undefined): { _meta?: Record<string, unknown> } {
   const { traceparent, tracestate, idempotencyKey } = call.context;
-  if (traceparent === undefined && idempotencyKey === undefined) return {};
-  return {
-    _meta: {
-      ...(traceparent === undefined ? {} : { traceparent }),
-      ...(tracestate === undefined ? {} : { tracestate }),
-      ...(idempotencyKey === undefined ? {} : { 'pao/idempotency-key': idempotencyKey }),
-    },
+  const meta = {
+    ...(traceparent === undefined ? {} : { traceparent }),
+    ...(tracestate === undefined ? {} : { tracestate }),
+    ...(idempotencyKey === undefined ? {} : { 'pao/idempotency-key': idempotencyKey }),
+    ...(runToken === undefined ? {} : { 'pao/run-token': runToken }),
   };
+  return Object.keys(meta).length === 0 ? {} : { _meta: meta };
 }
 
 function readResult(name: string, result: CallToolResult): unknown {

@@ -96,6 +96,20 @@ export function exerciseRaces(subject: Subject): void {
       expect(await store.stats(T0)).toMatchObject({ due: 0, leased: 0 });
     });
 
+    test('several processes that create tasks never make more than the agent may have', async () => {
+      const { store, url } = subject();
+      const { agent } = await seed(store);
+      const creators = await Promise.all(
+        [1, 2, 3].map(() => start('create', url as string, { id: agent.id, most: 13 })),
+      );
+      for (const creator of creators) creator.go();
+      await Promise.all(creators.map(({ ended }) => ended));
+      const lines = creators.flatMap((one) => one.lines) as unknown as { made: number }[];
+      expect(lines).toHaveLength(3);
+      expect(lines.reduce((sum, { made }) => sum + made, 0)).toBe(12);
+      expect(await store.countTasks(agent.id)).toBe(13);
+    });
+
     test('several schedulers write each occurrence exactly once', async () => {
       const { store, url } = subject();
       const tasks = [];

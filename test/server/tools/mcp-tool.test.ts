@@ -353,6 +353,28 @@ describe('a tool on an HTTP server', () => {
     expect(server.requests.slice(before).filter((one) => one.method === 'POST')).toHaveLength(1);
   });
 
+  it.each([
+    ['of the older revision', legacyHttp],
+    ['of the newer revision', modernHttp],
+  ])('%s gets the token of each run where the catalog says so, and no other does', async (_which, start) => {
+    const server = await start('mail-secret');
+    const callers = callersWith({ MAIL: 'mail-secret' });
+    const plain = httpTool(server, 'top_unread');
+    const asking = { ...plain, mcp: { ...plain.mcp, run_token: true } } as typeof plain;
+    const call = async (tool: typeof plain, runToken?: string) => {
+      const context = someContext(runToken === undefined ? {} : { runToken: async () => runToken });
+      await callers.call(tool, { count: 1 }, context);
+      const { headers, body } = server.requests.findLast((one) => one.body.includes('tools/call')) ?? {};
+      const { params } = JSON.parse(body ?? '') as { params: { _meta?: Record<string, unknown> } };
+      return [headers?.['pao-run-token'], params._meta?.['pao/run-token']];
+    };
+    expect(await call(asking, 'pao_r_one')).toEqual(['pao_r_one', 'pao_r_one']);
+    expect(await call(asking, 'pao_r_two')).toEqual(['pao_r_two', 'pao_r_two']);
+    expect(await call(plain, 'pao_r_three')).toEqual([undefined, undefined]);
+    expect(await call(asking)).toEqual([undefined, undefined]);
+    expect(JSON.stringify(server.requests)).not.toContain('pao_r_three');
+  });
+
   it('ends as auth when the token is wrong, with the token hidden', async () => {
     for (const start of [legacyHttp, modernHttp]) {
       const server = await start('right-token');

@@ -27,7 +27,8 @@ function requireRightsFor(tool: Tool, services: ApiServices, caller: Caller): vo
   // Whoever writes a tool decides where its secrets go.
   for (const name of secretNamesIn(tool)) requireScope(caller, `secrets:use:${name}`);
   // And it decides who gets to act for the runs that call it.
-  if (JSON.stringify(tool).includes('call.run_token')) requireScope(caller, 'admin');
+  if (tool.mcp?.run_token === true || JSON.stringify(tool).includes('call.run_token'))
+    requireScope(caller, 'admin');
 }
 
 /**

@@ -4,7 +4,7 @@ import { decodeNumberCursor, encodeCursor } from '../cursor.js';
 import { toJson } from '../sqlite/json-column.js';
 import { eventKeyOf, isTimedSpec, type TaskRow, toTask } from '../sqlite/task-rows.js';
 import type { Page, TaskQuery, TaskStore } from '../store.js';
-import type { PostgresDatabase } from './database.js';
+import type { PostgresDatabase, Sql } from './database.js';
 import { cancelAllOfTask } from './end-run.js';
 import { violatedConstraint } from './errors.js';
 import type { SpecCache } from './spec-cache.js';
@@ -29,39 +29,21 @@ export function taskMethods(database: PostgresDatabase, specs: SpecCache): TaskS
   const changing = new Map<string, Promise<unknown>>();
 
   return {
-    async createTask(task) {
-      const written = await refusingTakenName(task, () =>
-        database.rows(
-          `WITH one AS (
-              INSERT INTO task (id, agent_seq, name, search_text, version, state, state_reason, scopes, timed, event_key,
-                next_due_at, snoozed_until, memory, created_by, created_at, updated_at, created_in_run,
-                spawn_depth)
-              SELECT $1, agent.seq, $3, $4, $5, $6, $7, $8, $9, $10, pao_at($11), pao_at($12), $13, $14, pao_at($15),
-                pao_at($16), $19, $20 FROM agent WHERE agent.id = $2
-              RETURNING seq
-            ), version AS (
-              INSERT INTO task_version (task_seq, version, spec, changed_by, changed_at)
-              SELECT seq, $5, $17, $14, pao_at($16) FROM one
-            ), activity AS (
-              INSERT INTO task_activity SELECT seq, pao_at($18) FROM one WHERE $18::bigint IS NOT NULL
-            )
-            SELECT seq FROM one`,
-          [
-            task.id,
+    createTask: (task, most) =>
+      refusingTakenName(task, async () => {
+        if (most === undefined) {
+          if (!(await insertTask(database, task))) throw noAgent(task);
+          return true;
+        }
+        return database.transaction(async (sql) => {
+          // Whoever else creates one for this agent waits, and counts this one then.
+          const agent = await sql.row('SELECT seq FROM agent WHERE id = $1 FOR NO KEY UPDATE', [
             task.agentId,
-            ...changeable(task),
-            task.createdBy,
-            task.createdAt,
-            task.updatedAt,
-            JSON.stringify(task.spec),
-            task.lastRunAt,
-            task.createdInRun,
-            task.spawnDepth,
-          ],
-        ),
-      );
-      if (written.length === 0) throw notFound('agent', task.agentId, ['pao agent list']);
-    },
+          ]);
+          if (agent === undefined) throw noAgent(task);
+          return insertTask(sql, task, most);
+        });
+      }),
 
     getTask: async (id) => (await find('task.id = $1', id))[0] ?? null,
 
@@ -149,6 +131,43 @@ export function taskMethods(database: PostgresDatabase, specs: SpecCache): TaskS
       return row?.count ?? 0;
     },
   };
+}
+
+const noAgent = ({ agentId }: Task) => notFound('agent', agentId, ['pao agent list']);
+
+/** @returns false when there is no such agent, or it has `most` tasks. */
+async function insertTask(on: Sql, task: Task, most: number | null = null): Promise<boolean> {
+  const written = await on.rows(
+    `WITH one AS (
+              INSERT INTO task (id, agent_seq, name, search_text, version, state, state_reason, scopes, timed, event_key,
+                next_due_at, snoozed_until, memory, created_by, created_at, updated_at, created_in_run,
+                spawn_depth)
+              SELECT $1, agent.seq, $3, $4, $5, $6, $7, $8, $9, $10, pao_at($11), pao_at($12), $13, $14, pao_at($15),
+                pao_at($16), $19, $20 FROM agent WHERE agent.id = $2 AND ($21::bigint IS NULL OR
+                  (SELECT count(*) FROM task WHERE agent_seq = agent.seq AND state <> 'canceled') < $21::bigint)
+              RETURNING seq
+            ), version AS (
+              INSERT INTO task_version (task_seq, version, spec, changed_by, changed_at)
+              SELECT seq, $5, $17, $14, pao_at($16) FROM one
+            ), activity AS (
+              INSERT INTO task_activity SELECT seq, pao_at($18) FROM one WHERE $18::bigint IS NOT NULL
+            )
+            SELECT seq FROM one`,
+    [
+      task.id,
+      task.agentId,
+      ...changeable(task),
+      task.createdBy,
+      task.createdAt,
+      task.updatedAt,
+      JSON.stringify(task.spec),
+      task.lastRunAt,
+      task.createdInRun,
+      task.spawnDepth,
+      most,
+    ],
+  );
+  return written.length === 1;
 }
 
 /** The columns that creating and changing a task share. */

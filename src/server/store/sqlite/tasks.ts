@@ -18,13 +18,14 @@ export function taskMethods(database: SqliteDatabase, specs: SpecCache): TaskSto
     );
 
   return {
-    createTask: (task) =>
+    createTask: (task, most = Number.POSITIVE_INFINITY) =>
       database.write((connection) => {
         const agentSeq = connection.sql('SELECT seq FROM agent WHERE id = ?').pluck().get(task.agentId) as
           | number
           | undefined;
         if (agentSeq === undefined) throw notFound('agent', task.agentId, ['pao agent list']);
         refuseTakenName(connection, agentSeq, task);
+        if (most !== Number.POSITIVE_INFINITY && countOf(connection, agentSeq) >= most) return false;
         const { lastInsertRowid } = connection
           .sql(`INSERT INTO task (id, agent_seq, name, search_text, version, state, state_reason, scopes, timed,
               event_key, next_due_at, snoozed_until, last_run_at, memory, created_by, created_in_run, spawn_depth,
@@ -52,6 +53,7 @@ export function taskMethods(database: SqliteDatabase, specs: SpecCache): TaskSto
             task.updatedAt,
           );
         writeVersion(connection, Number(lastInsertRowid), task.version, task, task.createdBy);
+        return true;
       }),
 
     getTask: (id) => database.snapshot((connection) => find(connection, 'task.id = ?', id)[0] ?? null),
@@ -139,6 +141,12 @@ export function taskMethods(database: SqliteDatabase, specs: SpecCache): TaskSto
       ),
   };
 }
+
+const countOf = (connection: Connection, agentSeq: number): number =>
+  connection
+    .sql("SELECT count(*) FROM task WHERE agent_seq = ? AND state <> 'canceled'")
+    .pluck()
+    .get(agentSeq) as number;
 
 function refuseTakenName(connection: Connection, agentSeq: number, task: Task, except = -1): void {
   if (task.state === 'canceled') return;
