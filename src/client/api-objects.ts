@@ -98,6 +98,18 @@ export interface EstimateObject {
   /** What models are given is not all written in the task. */
   open_input: boolean;
   unknown_prices: string[];
+  /** What each step that asks a model sets aside for one request. */
+  requests?: {
+    step: string;
+    tool: string;
+    model: string;
+    /** Items of a foreach, at most. */
+    items: number;
+    input_tokens: number;
+    output_tokens: number;
+    /** US dollars for a million tokens; null: not known. */
+    price: { input: number; output: number } | null;
+  }[];
   words: string;
 }
 

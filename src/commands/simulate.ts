@@ -2,19 +2,21 @@ import { BaseCommand } from '../cli/base-command.js';
 import { Flags } from '../cli/flags.js';
 import type { SimulationDocument } from '../cli/render/simulation.js';
 import { invalidInput } from '../domain/errors.js';
-import type { SimulatedTask } from '../server/simulate/simulate.js';
+import type { SimulatedTask } from '../server/simulate/simulation.js';
 
 const LONGEST_MS = 366 * 86_400_000;
 
 /** Plays schedules through on a clock of its own. */
 export default class Simulate extends BaseCommand<typeof Simulate> {
   static override summary =
-    'Play schedules through ahead of time: what fires, what overlaps, what the clock does';
+    'Play schedules through ahead of time: what fires, what overlaps, what it costs, what the clock does';
   static override description =
-    'The real scheduler and executor on a virtual clock; nothing is called and nothing is stored. Tools answer what they answered in the last run that came through, or what --mock says; a run lasts as long as the runs before it, or what --duration says. Without --file, the active tasks of the running system.';
+    'The real scheduler and executor on a virtual clock; nothing is called and nothing is stored. Tools answer what they answered in the last run that came through, or what --mock says; a run lasts as long as the runs before it, or what --duration says. What models cost is the median of past runs, or estimated from the pipeline, and budgets hold. Without --file, the active tasks of the running system, with the budgets and quiet hours of their agents.';
   static override examples = [
     '<%= config.bin %> simulate --from 2027-03-27 --to 3d --file briefing.yaml',
     '<%= config.bin %> simulate --to 7d --duration report=40m',
+    '<%= config.bin %> simulate --file tasks.yaml --tools catalog.yaml --prices prices.yaml --agent agent.yaml',
+    '<%= config.bin %> simulate --file tasks.yaml --event mail.received@2h',
     '<%= config.bin %> simulate --to 30d --file tasks.yaml --ics > plan.ics',
   ];
   static override flags = {
@@ -31,6 +33,26 @@ export default class Simulate extends BaseCommand<typeof Simulate> {
       multiple: true,
       helpValue: '[NAME=]TIME',
     }),
+    agent: Flags.string({
+      summary: 'YAML: budget, quiet_hours and vacation of the agent of --file',
+      dependsOn: ['file'],
+      helpValue: 'FILE',
+    }),
+    tools: Flags.string({
+      summary: 'Catalog of tools: which steps of --file ask a model',
+      dependsOn: ['file'],
+      helpValue: 'FILE',
+    }),
+    prices: Flags.string({
+      summary: 'What models cost; prices.yaml in the data directory',
+      dependsOn: ['file'],
+      helpValue: 'FILE',
+    }),
+    events: Flags.string({
+      summary: 'YAML: events on the way: - { at: 2h, topic: mail.received, every: 1m, times: 5 }',
+      helpValue: 'FILE',
+    }),
+    event: Flags.string({ summary: 'One event on the way', multiple: true, helpValue: 'TOPIC@TIME' }),
     mock: Flags.string({ summary: 'YAML: what tools (or steps) answer', helpValue: 'FILE' }),
     ics: Flags.boolean({ summary: 'What fires, as iCalendar' }),
     limit: Flags.integer({ summary: 'Occurrences shown', default: 50, min: 1, max: 100_000 }),
@@ -47,36 +69,22 @@ export default class Simulate extends BaseCommand<typeof Simulate> {
         [],
         ['--from 2027-03-27 --to 7d'],
       );
-    const tasks = await this.#tasks(from);
+    const { situationOf } = await import('../cli/render/simulation-situation.js');
+    const { tasks, notes, ...situation } = await situationOf(this.flags, from, {
+      process: this.process,
+      home: this.dataDirectory(),
+      connection: () => this.connection(),
+      signal: this.signal,
+    });
     const began = performance.now();
-    const simulation = await simulate({ tasks, from, to, signal: this.signal });
+    const simulation = await simulate({ tasks, ...situation, from, to, signal: this.signal });
     const tookMs = Math.round(performance.now() - began);
     const { showSimulation, simulationDocument } = await import('../cli/render/simulation.js');
-    const document = simulationDocument(simulation, tasks, { from, to, tookMs });
+    const document = simulationDocument(simulation, { tasks, ...situation }, { from, to, tookMs });
     if (this.flags.ics) return this.#calendar(document, tasks, { from, to });
+    for (const note of notes) this.out.warn(note);
     showSimulation(document, this.out, this.flags.limit);
     return document;
-  }
-
-  async #tasks(from: number): Promise<SimulatedTask[]> {
-    const input = await import('../cli/render/simulation-input.js');
-    const { file, duration = [], mock } = this.flags;
-    const durations = input.readDurations(duration);
-    const mocks = await input.readMocks(mock, this.process);
-    const { readSimulatedTask } = await import('../server/simulate/read-simulated-task.js');
-    const found =
-      file === undefined
-        ? await input.tasksOfSystem(this.connection(), this.signal)
-        : await input.tasksOfFiles(file, this.process);
-    return found.map(({ id, input: written, snoozedUntil, historyMs, outputs, located }) => {
-      try {
-        const spec = readSimulatedTask(written, from);
-        const durationMs = durations(spec.name) ?? historyMs ?? 0;
-        return { id, spec, snoozedUntil, durationMs, outputs: { ...outputs, ...mocks } };
-      } catch (error) {
-        throw located(error);
-      }
-    });
   }
 
   async #calendar(

@@ -1,4 +1,11 @@
-import { type BudgetUnit, NANO_USD, type Spend } from './budget.js';
+import {
+  amountOf,
+  BUDGET_UNITS,
+  type BudgetLimits,
+  type BudgetUnit,
+  NANO_USD,
+  type Spend,
+} from './budget.js';
 
 /** An amount of one unit: `1,234 tokens`, `$0.05`, `1 call`. */
 export function unitWords(unit: BudgetUnit, amount: number): string {
@@ -26,4 +33,15 @@ export function spendWords(spend: Spend): string {
     ...(spend.unpriced === 0 ? [] : [`${unitWords('calls', spend.unpriced)} of unknown price`]),
   ];
   return parts.length === 0 ? 'nothing' : parts.join(', ');
+}
+
+/** What was used of each limit: `$0.05 of $0.10, 3 runs of 24 runs`; without limits, what was used. */
+export function usedWords(limits: BudgetLimits, used: Spend): string {
+  const bounds = BUDGET_UNITS.flatMap((unit) => {
+    const limit = limits[unit];
+    return limit === undefined
+      ? []
+      : [`${unitWords(unit, amountOf(used, unit))} of ${unitWords(unit, limit)}`];
+  });
+  return bounds.length === 0 ? spendWords(used) : bounds.join(', ');
 }

@@ -104,6 +104,100 @@ pipeline:
     expect(after).toMatchObject({ assumed: [], runs: [{ status: 'succeeded' }, { status: 'succeeded' }] });
   });
 
+  test('takes what models cost from past runs, and budget and quiet hours from the agent', async () => {
+    const { system } = api;
+    await system.addTool({
+      address: 'llm.chat',
+      title: 'Chat',
+      kind: 'llm',
+      input_schema: {},
+      llm: { provider: 'openai', base_url: 'http://127.0.0.1:9/v1', model: 'm' },
+    });
+    writeFileSync(join(api.folder, 'prices.yaml'), 'models: { m: { input: 10, output: 10 } }\n');
+    const input = `name: asks
+schedule: { kind: cron, expr: 0 12 * * *, timezone: UTC }
+pipeline: [{ id: ask, uses: llm.chat, with: { prompt: hello, max_output_tokens: 500 } }]
+`;
+    expect(await api.run('task:apply', ['-'], { input })).toMatchObject({ exitCode: 0 });
+    const costOf = async (...argv: string[]) => {
+      const { costs, agents } = await simulated('--to', '2d', ...argv);
+      return { cost: costs.tasks.find(({ task }) => task === 'asks'), costs, agents };
+    };
+    expect((await costOf()).cost).toMatchObject({ basis: 'estimated', runs: 2, per_run: { tokens: 519 } });
+    for (const [at, tokens] of [90, 40, 60].entries()) {
+      const end = await api.run('task:run', ['asks', '--wait', '--json']);
+      const { id } = JSON.parse(end.stdout) as { id: string };
+      const amount = { tokens: 500, nanoUsd: 0, calls: 1, runs: 0, unpriced: 0 };
+      const now = Date.now();
+      const entry = {
+        id: `bud_${at}`,
+        runId: id,
+        taskId: null,
+        agentId: null,
+        stepId: 'ask',
+        tool: 'llm.chat',
+      };
+      await system.store.reserveBudget({ ...entry, model: 'm', at: now, amount }, [
+        { key: `run:${id}`, limits: {} },
+      ]);
+      const used = { inputTokens: tokens - 10, outputTokens: 10, estimated: false, now };
+      await system.store.settleBudget({ id: entry.id, spent: { ...amount, tokens }, ...used });
+    }
+    expect(await api.run('agent:budget', ['admin', '--per-day', 'runs=1'])).toMatchObject({ exitCode: 0 });
+    const quiet = ['admin', '--from', '11:00', '--to', '13:00', '--timezone', 'UTC'];
+    expect(await api.run('agent:quiet', quiet)).toMatchObject({ exitCode: 0 });
+    const { cost, costs, agents } = await costOf('--from', '2027-02-01T00:00:00Z');
+    expect(cost).toMatchObject({
+      basis_words: 'median of 3 past runs',
+      per_run: { tokens: 60, usd: 0.0006 },
+    });
+    expect(agents).toMatchObject([
+      { name: 'admin', budget: { per_day: { runs: 1 } }, quiet_hours: [{ from: '11:00' }] },
+    ]);
+    expect(costs.budget_hits.map(({ scope, words }) => `${scope} ${words}`)).toContainEqual(
+      expect.stringMatching(
+        /^agent_day \d runs? skipped: budget \(agent, 1 run a day\), first on Mon 1 Feb 2027/,
+      ),
+    );
+    const shown = await api.run('simulate', ['--to', '2d', '--from', '2027-02-01T00:00:00Z']);
+    expect(shown.stdout).toMatch(/asks +\d .* median of 3 past runs/);
+    expect(shown.stdout).toMatch(/agent admin +2027-02-0\d +1 run of 1 run/);
+  });
+
+  test('offline, takes tools, prices, the agent and events from files', async () => {
+    writeFileSync(
+      join(api.folder, 'asking.yaml'),
+      `name: asks
+schedule: { every: 6h, timezone: UTC }
+pipeline: [{ id: ask, uses: llm.chat, with: { prompt: hello, max_output_tokens: 500 } }]
+---
+${FILE.split('---')[2]?.trim() ?? ''}
+`,
+    );
+    writeFileSync(
+      join(api.folder, 'catalog.yaml'),
+      'tools: [{ address: llm.chat, title: Chat, kind: llm, input_schema: {}, llm: { provider: openai, base_url: "http://127.0.0.1:9/v1", model: m } }]\n',
+    );
+    writeFileSync(join(api.folder, 'agent.yaml'), 'name: ana\nbudget: { per_day: { tokens: 1100 } }\n');
+    const files = ['-f', 'asking.yaml', '--tools', 'catalog.yaml', '--agent', 'agent.yaml'];
+    const argv = ['--from', '2027-02-01T00:00:00Z', '--to', '1d', ...files];
+    const plain = await runCommand('simulate', [...argv, '--event', 'mail.received@2h'], { cwd: api.folder });
+    expect(plain.stdout).toMatch(/asks +2 +1,038 +\? +519 +estimated from the pipeline/);
+    expect(plain.stdout).toContain(
+      'asks: 2 runs skipped: budget (agent, 1,100 tokens a day), first on Mon 1 Feb 2027 12:00.',
+    );
+    expect(plain.stderr).toContain('the price of m is not known');
+    expect(plain.stdout).toMatch(/02:00 \+00:00 +mail +runs/);
+    const priced = await simulated(...argv, '--prices', 'prices.yaml');
+    expect(priced.costs).toMatchObject({ tokens: 1038, usd: 0.01038, unknown_prices: [] });
+    for (const [wrong, message] of [
+      [['--event', 'mail.received'], 'has no time'],
+      [['--events', 'agent.yaml'], 'events are not valid'],
+      [['--mock', 'tasks.yaml'], 'not one list of answers'],
+    ] as const)
+      expect((await api.run('simulate', [...argv, ...wrong])).error?.message).toContain(message);
+  });
+
   test('takes answers from a file, and the templates of the pipeline are run on them', async () => {
     const input = FILE.split('---')[0]?.replace(
       'with: {} }]',

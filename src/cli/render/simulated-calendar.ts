@@ -1,7 +1,7 @@
 import { parseDuration } from '../../domain/duration.js';
 import { taskCalendar } from '../../domain/icalendar/task-calendar.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
-import type { SimulatedTask } from '../../server/simulate/simulate.js';
+import type { SimulatedTask } from '../../server/simulate/simulation.js';
 import type { SimulationDocument } from './simulation.js';
 
 /** What runs in a simulation, as an iCalendar document; what is skipped is not in it. */

@@ -1,18 +1,17 @@
-import type { TaskObject } from '../../client/api-objects.js';
-import { PaoClient, pages } from '../../client/pao-client.js';
 import { tryParseDuration } from '../../domain/duration.js';
 import { invalidInput } from '../../domain/errors.js';
 import { parseYamlDocuments } from '../../domain/json.js';
-import type { Connection } from '../connection.js';
+import type { SimulatedRequest, SpentDay } from '../../server/simulate/simulation.js';
 import type { CliProcess } from '../cli-config.js';
 import { readTextInput } from '../json-input.js';
 import { instantBefore } from './run-since.js';
 import { readTaskDocuments, withFilePositions } from './task-documents.js';
-import { specOf } from './task-spec.js';
 
 /** A task before its schedule is read, with what is known of its runs. */
 export interface TaskToSimulate {
   id?: string;
+  /** The name of its agent. */
+  agent?: string | undefined;
   input: unknown;
   /** Skipped or snoozed before this instant, epoch milliseconds. */
   snoozedUntil?: number;
@@ -20,6 +19,9 @@ export interface TaskToSimulate {
   historyMs?: number;
   /** What its steps answered in the newest run that came through, by step id. */
   outputs: Record<string, unknown>;
+  /** Its steps that ask models, where a system estimated them. */
+  requests?: SimulatedRequest[];
+  spentToday?: SpentDay;
   /** Adds the place in its file to an error. */
   located(error: unknown): unknown;
 }
@@ -32,41 +34,6 @@ export async function tasksOfFiles(files: readonly string[], process: CliProcess
     outputs: {},
     located: (error) => withFilePositions(error, document),
   }));
-}
-
-/** The active tasks of the running system, with what their history tells. */
-export async function tasksOfSystem(connection: Connection, signal: AbortSignal): Promise<TaskToSimulate[]> {
-  const client = new PaoClient(connection);
-  const tasks: TaskToSimulate[] = [];
-  for await (const task of pages((cursor) =>
-    client.listTasks({ state: 'active', limit: 100, cursor, signal }),
-  ))
-    tasks.push({
-      id: task.id,
-      input: specOf(task),
-      ...(task.snoozed_until === null ? {} : { snoozedUntil: Date.parse(task.snoozed_until) }),
-      ...(await historyOf(task, client, signal)),
-      located: (error) => error,
-    });
-  return tasks;
-}
-
-async function historyOf(
-  { id }: TaskObject,
-  client: PaoClient,
-  signal: AbortSignal,
-): Promise<Pick<TaskToSimulate, 'historyMs' | 'outputs'>> {
-  const { items } = await client.listRuns({ taskId: id, status: 'succeeded,partial', limit: 20, signal });
-  const [newest] = items;
-  if (newest === undefined) return { outputs: {} };
-  const durations = items.flatMap(({ duration_ms: ms }) => ms ?? []).sort((a, b) => a - b);
-  const historyMs = durations[Math.floor(durations.length / 2)];
-  const { steps = [] } = await client.getRun(newest.id, { signal });
-  const outputs: Record<string, unknown> = {};
-  // An item of a foreach is `step[0]`: any of them stands for the others.
-  for (const { id: step, status, output } of steps)
-    if (status === 'succeeded') outputs[step.replace(/\[\d+\]$/, '')] ??= output;
-  return { outputs, ...(historyMs === undefined ? {} : { historyMs }) };
 }
 
 /** `--duration 5m` for all, `--duration NAME=5m` for one. @throws PaoError exit 2 when it is neither. */
@@ -92,8 +59,7 @@ export async function readMocks(
   process: CliProcess,
 ): Promise<Record<string, unknown>> {
   if (path === undefined) return {};
-  const [document, second] = await parseYamlDocuments(await readTextInput(path, process), path);
-  const value = second === undefined ? document?.value : null;
+  const value = await readOneDocument(path, process);
   if (typeof value === 'object' && value !== null && !Array.isArray(value))
     return value as Record<string, unknown>;
   throw invalidInput(
@@ -101,6 +67,12 @@ export async function readMocks(
     [],
     ['weather.forecast: { current: { temperature: 4 } }'],
   );
+}
+
+/** The one YAML or JSON document of a file; null when it holds none, or several. */
+export async function readOneDocument(path: string, process: CliProcess): Promise<unknown> {
+  const [document, second] = await parseYamlDocuments(await readTextInput(path, process), path);
+  return second === undefined ? document?.value : null;
 }
 
 /** An instant: how long after `base` (`7d`), a date or time on this machine's clock, or RFC 3339. */

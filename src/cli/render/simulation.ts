@@ -1,10 +1,14 @@
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
 import { formatInZone, zoneTransitions } from '../../domain/recurrence/index.js';
 import type { Run } from '../../domain/run.js';
-import type { SimulatedTask, Simulation } from '../../server/simulate/simulate.js';
+import type { SimulatedTask, Simulation, SimulationOptions } from '../../server/simulate/simulation.js';
+import { amountOf, type Spend } from '../../domain/budget.js';
+import { counted } from '../../domain/counted.js';
 import { formatDuration } from '../../domain/duration.js';
 import type { Output } from '../output.js';
 import { visible } from '../visible.js';
+import { showCosts } from './show-costs.js';
+import { type SimulationCosts, simulationCosts } from './simulation-costs.js';
 
 /** What `pao simulate --json` prints; times are RFC 3339 UTC. */
 export interface SimulationDocument {
@@ -22,6 +26,11 @@ export interface SimulationDocument {
     finished_at: string | null;
     /** How long it waited for others, milliseconds. */
     waited_ms: number;
+    /** How many events triggered it together; null where one does, or none. */
+    events: number | null;
+    /** What it used of models; money in US dollars, null when a price is not known. */
+    tokens: number;
+    usd: number | null;
     error: string | null;
   }[];
   /** What was written to people: when it would be sent. */
@@ -52,6 +61,17 @@ export interface SimulationDocument {
   clock_changes: { timezone: string; at: string; before: string; after: string }[];
   /** What the changes of the clock do to a task. */
   effects: { task: string; code: string; message: string; at: string }[];
+  costs: SimulationCosts;
+  agents: { name: string; budget: unknown; quiet_hours: unknown; vacation: unknown }[];
+  /** Windows of events (debounce, batch, absent) that are open at the end. */
+  open_windows: {
+    task: string;
+    key: string;
+    events: number;
+    opened_at: string;
+    closes_at: string;
+    closes_local: string;
+  }[];
   /** Pipelines that were not run, and the tools nobody said an answer for. */
   assumed: { name: string; tools: string[] }[];
   left_out: { name: string; why: string }[];
@@ -63,16 +83,18 @@ const iso = (at: number | null): string | null => (at === null ? null : new Date
 
 /** Sums a simulation up. */
 export function simulationDocument(
-  { runs, messages, assumed, leftOut, truncated }: Simulation,
-  tasks: readonly SimulatedTask[],
+  simulation: Simulation,
+  { tasks, agents = [], timezone = 'UTC' }: Pick<SimulationOptions, 'tasks' | 'agents' | 'timezone'>,
   window: { from: number; to: number; tookMs: number },
 ): SimulationDocument {
+  const { runs, messages, spent, together, openWindows, assumed, leftOut, truncated } = simulation;
   const { from, to, tookMs } = window;
   const out = new Set(leftOut.map(({ name }) => name));
   const played = tasks.filter(({ spec }) => !out.has(spec.name));
   const zones = new Map(played.map(({ spec }) => [spec.name, spec.schedule?.timezone ?? 'UTC']));
   const byTask = new Map<string, Run[]>(played.map(({ spec }) => [spec.name, []]));
   for (const run of runs) byTask.get(run.taskName)?.push(run);
+  const nameOf = new Map(runs.map(({ id, taskName }) => [id, taskName]));
   return {
     from: new Date(from).toISOString(),
     to: new Date(to).toISOString(),
@@ -86,10 +108,13 @@ export function simulationDocument(
       started_at: iso(run.startedAt),
       finished_at: iso(run.finishedAt),
       waited_ms: waitOf(run),
+      events: together.get(run.id) ?? null,
+      tokens: spent.get(run.id)?.tokens ?? 0,
+      usd: usdOf(spent.get(run.id)),
       error: run.error?.message ?? null,
     })),
     messages: messages.map((one) => {
-      const task = runs.find(({ id }) => id === one.runId)?.taskName ?? '';
+      const task = nameOf.get(one.runId ?? '') ?? '';
       return {
         task,
         step: one.stepId,
@@ -121,11 +146,29 @@ export function simulationDocument(
             )
         : [],
     ),
+    costs: simulationCosts(simulation, tasks, { to, timezone, zones }),
+    agents: agents.map(({ name, budget, quiet }) => ({
+      name,
+      budget,
+      quiet_hours: quiet.quiet_hours ?? null,
+      vacation: quiet.vacation ?? null,
+    })),
+    open_windows: openWindows.map(({ name, key, count, openedAt, closesAt }) => ({
+      task: name,
+      key,
+      events: count,
+      opened_at: new Date(openedAt).toISOString(),
+      closes_at: new Date(closesAt).toISOString(),
+      closes_local: formatInZone(zones.get(name) ?? 'UTC', closesAt, 'iso'),
+    })),
     assumed,
     left_out: leftOut,
     truncated,
   };
 }
+
+const usdOf = (spend: Spend | undefined): number | null =>
+  spend === undefined ? 0 : spend.unpriced > 0 ? null : amountOf(spend, 'usd');
 
 /** How long a run waited after it could have started; what it was spread by (jitter) is no waiting. */
 const waitOf = ({ startedAt, runAt }: Run): number =>
@@ -140,7 +183,11 @@ function summaryOf(
   const { schedule } = spec;
   return {
     name: spec.name,
-    words: isTimed(schedule) ? recurrenceOf(schedule).describe() : 'looks at a condition',
+    words: isTimed(schedule)
+      ? recurrenceOf(schedule).describe()
+      : schedule?.kind === 'event'
+        ? `on events ${schedule.topic}`
+        : 'looks at a condition',
     timezone: schedule?.timezone ?? 'UTC',
     due: runs.length,
     ran: count('succeeded', 'partial'),
@@ -193,6 +240,12 @@ export function showSimulation(document: SimulationDocument, out: Output, limit:
     { header: 'A RUN TAKES', value: ({ assumed_duration_ms: ms }) => formatDuration(ms), align: 'right' },
     { header: 'SCHEDULE', value: ({ words }) => words, shrink: true },
   ]);
+  if (document.open_windows.length > 0) out.line();
+  for (const { task, key, events, closes_local: at } of document.open_windows)
+    out.line(
+      `${task}: a window${key === '' ? '' : ` for ${visible(key)}`} with ${counted(events, 'event')} is open at the end, until ${personal(at)}.`,
+    );
+  showCosts(document.costs, out, limit);
   for (const { name, why } of leftOut) out.note(`${name} is left out: ${visible(why)}.`);
   for (const { name, tools } of assumed)
     out.note(`${name}: its runs are taken to succeed; --mock says what ${tools.join(', ')} would answer.`);
@@ -211,11 +264,13 @@ function outcomeText({
   started_at: start,
   finished_at: end,
   waited_ms: waited,
+  events,
   error,
 }: SimulationDocument['runs'][0]): string {
   if (status === 'skipped' || status === 'missed') return `${status} (${reason ?? ''})`;
   const took = start === null || end === null ? 0 : Date.parse(end) - Date.parse(start);
   const parts = [status === 'succeeded' ? 'runs' : status];
+  if (events !== null) parts.push(`on ${counted(events, 'event')}`);
   if (took > 0) parts.push(`for ${formatDuration(took)}`);
   if (waited > 0) parts.push(`after waiting ${formatDuration(waited)}`);
   if (error !== null) parts.push(`(${visible(error)})`);

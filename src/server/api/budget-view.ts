@@ -1,6 +1,6 @@
 import type { Agent } from '../../domain/agent.js';
-import { amountOf, type BudgetEntry, BUDGET_UNITS, type Spend } from '../../domain/budget.js';
-import { spendWords, unitWords } from '../../domain/budget-words.js';
+import { amountOf, type BudgetEntry, type Spend } from '../../domain/budget.js';
+import { spendWords, usedWords } from '../../domain/budget-words.js';
 import type { Task } from '../../domain/task.js';
 import type { PaidFrom, Payer } from '../budget/budgets.js';
 import { estimateTask, modelSteps } from '../budget/estimate.js';
@@ -17,17 +17,11 @@ const spendView = (spend: Spend) => ({
 
 /** What was used of a budget, and what there is. */
 function accountView({ day, limits, used }: PaidFrom & { used: Spend }) {
-  const bounds = BUDGET_UNITS.flatMap((unit) => {
-    const limit = limits[unit];
-    return limit === undefined
-      ? []
-      : [`${unitWords(unit, amountOf(used, unit))} of ${unitWords(unit, limit)}`];
-  });
   return {
     ...(day === null ? {} : { day }),
     ...spendView(used),
     limits,
-    words: bounds.length === 0 ? spendWords(used) : bounds.join(', '),
+    words: usedWords(limits, used),
   };
 }
 

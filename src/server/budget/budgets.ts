@@ -17,7 +17,7 @@ import type { GlobalBudget } from '../config.js';
 import { pauseTask } from '../pause-task.js';
 import type { BudgetReservation, Store } from '../store/store.js';
 import type { CallBudget, CallEstimate } from '../tools/caller.js';
-import { costOf, type Price, type PriceTable } from './prices.js';
+import { costOf, type Price, type PriceSource } from './prices.js';
 import { refusalWords, unknownPriceWords } from './refusal-words.js';
 
 /** Whose money it is. */
@@ -45,7 +45,7 @@ export interface BudgetsOptions {
     Store,
     'reserveBudget' | 'settleBudget' | 'getSpent' | 'getTask' | 'updateTask' | 'appendAudit'
   >;
-  prices: PriceTable;
+  prices: PriceSource;
   clock: Pick<Clock, 'now'>;
   observer: Observer;
   /** What all agents together may use. */
@@ -58,7 +58,7 @@ export interface BudgetsOptions {
 export class Budgets {
   constructor(private readonly options: BudgetsOptions) {}
 
-  get prices(): PriceTable {
+  get prices(): PriceSource {
     return this.options.prices;
   }
 

@@ -4,7 +4,8 @@ import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
 import type { TaskSpec } from '../../domain/task.js';
 import type { Tool } from '../../domain/tool.js';
 import { DEFAULT_MAX_OUTPUT_TOKENS } from '../tools/llm-tool.js';
-import { costOf, type PriceTable } from './prices.js';
+import { CHECK_STEP_ID } from '../worker/plan.js';
+import { costOf, type Price, type PriceSource } from './prices.js';
 
 /** The most a pipeline can ask of models, in so far as it can be known before it runs. */
 export interface Estimate {
@@ -23,17 +24,35 @@ export interface TaskEstimate {
   /** Tokens that the smallest call sets aside. */
   smallest_call: number;
   unknown_prices: string[];
+  /** What each step that asks a model sets aside for one request. */
+  requests: ModelRequest[];
   words: string;
+}
+
+/** One step that asks a model, as it is estimated. */
+export interface ModelRequest {
+  step: string;
+  tool: string;
+  model: string;
+  /** Items of a foreach, at most; 1 without one. */
+  items: number;
+  input_tokens: number;
+  output_tokens: number;
+  /** Null when nobody wrote it down. */
+  price: Price | null;
 }
 
 /** A step that asks a model. */
 export interface ModelStep {
+  id: string;
   pointer: string;
   model: string;
   tool: Tool;
   inputTokens: number;
   outputTokens: number;
   open: boolean;
+  /** Items of a foreach at most. */
+  items: number;
   /** Requests at most: retries, the one repair, each item of a foreach. */
   calls: number;
 }
@@ -59,20 +78,20 @@ export function modelSteps(
     const input = (step['with'] ?? {}) as Record<string, unknown>;
     const text = JSON.stringify(input);
     const retry = (step['retry'] ?? spec.retry) as { max?: number } | undefined;
-    const items = (step['foreach'] as { max_items?: number } | undefined)?.max_items;
+    const foreach = step['foreach'] as { max_items?: number } | undefined;
+    const items = foreach === undefined ? 1 : (foreach.max_items ?? 100);
     const own = input['max_output_tokens'];
     const model = input['model'];
     found.push({
+      id: typeof step['id'] === 'string' ? step['id'] : CHECK_STEP_ID,
       pointer,
       tool,
       model: typeof model === 'string' && !model.includes('${') ? model : tool.llm.model,
       inputTokens: Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN),
       outputTokens: typeof own === 'number' ? own : (tool.llm.max_output_tokens ?? DEFAULT_MAX_OUTPUT_TOKENS),
       open: text.includes('${'),
-      calls:
-        ((retry?.max ?? 0) + 1) *
-        (input['schema'] === undefined ? 1 : 2) *
-        (step['foreach'] === undefined ? 1 : (items ?? 100)),
+      items,
+      calls: ((retry?.max ?? 0) + 1) * (input['schema'] === undefined ? 1 : 2) * items,
     });
   };
   spec.pipeline.forEach((step, index) => visit(step as Record<string, unknown>, `/pipeline/${index}`));
@@ -84,14 +103,24 @@ export function modelSteps(
 export async function estimateTask(
   spec: TaskSpec,
   steps: readonly ModelStep[],
-  prices: PriceTable,
+  prices: PriceSource,
   now: number,
 ): Promise<TaskEstimate | null> {
   if (steps.length === 0) return null;
   const unknown = new Set<string>();
   const run = { calls: 0, tokens: 0, nanoUsd: 0 };
-  for (const { tool, model, calls, inputTokens, outputTokens } of steps) {
+  const requests: ModelRequest[] = [];
+  for (const { id, tool, model, calls, items, inputTokens, outputTokens } of steps) {
     const price = await prices.find(tool.address, model);
+    requests.push({
+      step: id,
+      tool: tool.address,
+      model,
+      items,
+      input_tokens: inputTokens,
+      output_tokens: outputTokens,
+      price,
+    });
     if (price === null) unknown.add(model);
     else run.nanoUsd += calls * costOf(price, inputTokens, outputTokens);
     run.calls += calls;
@@ -108,6 +137,7 @@ export async function estimateTask(
     open_input: open,
     smallest_call: Math.min(...steps.map(({ inputTokens, outputTokens }) => inputTokens + outputTokens)),
     unknown_prices: [...unknown].sort(),
+    requests,
     words: wordsOf(spec, perRun, perDay, open, [...unknown].sort()),
   };
 }

@@ -17,6 +17,9 @@ type Prices = z.infer<typeof pricesSchema>;
 /** US dollars for a million tokens. */
 export type Price = z.infer<typeof priceSchema>;
 
+/** Where prices come from. */
+export type PriceSource = Pick<PriceTable, 'find' | 'path' | 'problem'>;
+
 /** Billionths of a dollar, never less than it costs. */
 export const costOf = (price: Price, inputTokens: number, outputTokens: number): number =>
   // Sums of such products are exact to far below a billionth; what rounding adds must not become one more.

@@ -55,9 +55,7 @@ export async function answer(
   outputs: Outputs,
   clock: Clock,
 ): Promise<ToolResult> {
-  // An item of a foreach is `step[3]`.
-  const step = (context.stepId ?? '').replace(/\[\d+\]$/, '');
-  for (const name of [step, tool.address]) {
+  for (const name of [stepOf(context), tool.address]) {
     if (Object.hasOwn(outputs, name)) return { output: structuredClone(outputs[name]), durationMs: 0 };
   }
   const builtin = pureTool(tool.address) === null ? null : builtinOf(tool);
@@ -67,6 +65,14 @@ export async function answer(
   const services = { clock } as ConnectorServices;
   return { output: builtin.run(services, { tool, input, context }).output, durationMs: 0 };
 }
+
+/** The step a call belongs to: an item of a foreach is `step[3]`. */
+export const stepOf = ({ stepId }: Pick<ToolCallContext, 'stepId'>): string =>
+  (stepId ?? '').replace(/\[\d+\]$/, '');
+
+/** Whether a call of the real tool leaves the process, and so counts. */
+export const isOutside = ({ address }: Tool): boolean =>
+  !builtinTools.some((tool) => tool.address === address);
 
 function pureTool(address: string): Tool | null {
   const tool = builtinTools.find((one) => one.address === address);

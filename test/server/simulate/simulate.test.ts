@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Run } from '../../../src/domain/run.js';
 import { readSimulatedTask } from '../../../src/server/simulate/read-simulated-task.js';
-import { simulate, type SimulatedTask } from '../../../src/server/simulate/simulate.js';
+import { simulate } from '../../../src/server/simulate/simulate.js';
+import type { SimulatedTask } from '../../../src/server/simulate/simulation.js';
 
 const DAY = 86_400_000;
 const MINUTE = 60_000;

@@ -1,0 +1,137 @@
+import { resolve } from 'node:path';
+import { loadConfig } from '../../server/config.js';
+import type {
+  SimulatedAgent,
+  SimulatedEvent,
+  SimulatedRequest,
+  SimulatedTask,
+  SimulationOptions,
+} from '../../server/simulate/simulation.js';
+import { invalidInput } from '../../domain/errors.js';
+import type { TaskSpec } from '../../domain/task.js';
+import { loadCatalog } from '../catalog-file.js';
+import type { CliProcess } from '../cli-config.js';
+import type { Connection } from '../connection.js';
+import {
+  momentOf,
+  readDurations,
+  readMocks,
+  readOneDocument,
+  type TaskToSimulate,
+  tasksOfFiles,
+} from './simulation-input.js';
+
+/** What `pao simulate` was given, as its flags have it. */
+export interface SimulationFlags {
+  from?: string | undefined;
+  file?: string[] | undefined;
+  duration?: string[] | undefined;
+  mock?: string | undefined;
+  agent?: string | undefined;
+  tools?: string | undefined;
+  prices?: string | undefined;
+  events?: string | undefined;
+  event?: string[] | undefined;
+}
+
+/** All that a simulation depends on, and what people should know of it. */
+export interface Situation extends Pick<SimulationOptions, 'agents' | 'events' | 'budget' | 'timezone'> {
+  tasks: SimulatedTask[];
+  notes: string[];
+}
+
+export interface Surroundings {
+  process: CliProcess;
+  /** The data directory. */
+  home: string;
+  connection: () => Connection;
+  signal: AbortSignal;
+}
+
+/** Reads tasks, agents, events and budgets from files, or from the running system. @param from epoch milliseconds. */
+export async function situationOf(
+  flags: SimulationFlags,
+  from: number,
+  { process, home, connection, signal }: Surroundings,
+): Promise<Situation> {
+  const durations = readDurations(flags.duration ?? []);
+  const mocks = await readMocks(flags.mock, process);
+  const events = await eventsOf(flags, from, process);
+  const { config } = await loadConfig({ env: process.env, cwd: process.cwd });
+  const { readSimulatedTask } = await import('../../server/simulate/read-simulated-task.js');
+  const common = { events, budget: config.budget, timezone: config.timezone ?? 'UTC' };
+  const toTask = (found: TaskToSimulate, requests: SimulatedRequest[], spec: TaskSpec): SimulatedTask => ({
+    id: found.id,
+    agent: found.agent,
+    spec,
+    snoozedUntil: found.snoozedUntil,
+    durationMs: durations(spec.name) ?? found.historyMs ?? 0,
+    outputs: { ...found.outputs, ...mocks },
+    requests,
+    // What was used of today says nothing about another day.
+    spentToday: flags.from === undefined ? found.spentToday : undefined,
+  });
+  const read = (found: TaskToSimulate) => {
+    try {
+      return readSimulatedTask(found.input, from);
+    } catch (error) {
+      throw found.located(error);
+    }
+  };
+  if (flags.file === undefined) {
+    const { tasksOfSystem } = await import('./simulation-history.js');
+    const { tasks, agents, unread } = await tasksOfSystem(connection(), signal);
+    return {
+      ...common,
+      tasks: tasks.map((found) => toTask(found, found.requests ?? [], read(found))),
+      agents: flags.from === undefined ? agents : agents.map(({ spentToday: _, ...agent }) => agent),
+      notes: unread.map((id) => `Budget and quiet hours of agent ${id} may not be read with this token.`),
+    };
+  }
+  const { offlineEstimates } = await import('../../server/simulate/estimated-requests.js');
+  const catalog = flags.tools === undefined ? null : (await loadCatalog(flags.tools, process)).document;
+  const prices =
+    flags.prices === undefined
+      ? resolve(home, config.prices ?? 'prices.yaml')
+      : resolve(process.cwd, flags.prices);
+  const estimates = offlineEstimates(catalog, prices);
+  const problem = await estimates.problem();
+  const agent = await agentOf(flags.agent, process);
+  const tasks: SimulatedTask[] = [];
+  for (const found of await tasksOfFiles(flags.file, process)) {
+    const spec = read(found);
+    tasks.push(toTask({ ...found, agent: agent?.name }, await estimates.requestsOf(spec, from), spec));
+  }
+  return {
+    ...common,
+    tasks,
+    agents: agent === null ? [] : [agent],
+    notes: problem === null ? [] : [problem],
+  };
+}
+
+async function agentOf(path: string | undefined, process: CliProcess): Promise<SimulatedAgent | null> {
+  if (path === undefined) return null;
+  const { readSimulatedAgent } = await import('../../server/simulate/read-simulated-inputs.js');
+  return readSimulatedAgent(await readOneDocument(path, process));
+}
+
+/** `--events FILE`, and `--event TOPIC@TIME` for single ones. */
+async function eventsOf(
+  { events: path, event: single = [] }: SimulationFlags,
+  from: number,
+  process: CliProcess,
+): Promise<SimulatedEvent[]> {
+  const { readSimulatedEvents } = await import('../../server/simulate/read-simulated-inputs.js');
+  const written = single.map((text) => {
+    const at = text.indexOf('@');
+    if (at < 1)
+      throw invalidInput(`--event ${text.slice(0, 60)} has no time.`, [], ['--event mail.received@2h']);
+    return { topic: text.slice(0, at), at: text.slice(at + 1) };
+  });
+  const moment = (at: string) => momentOf(at, from);
+  return [
+    ...(path === undefined ? [] : readSimulatedEvents(await readOneDocument(path, process), moment)),
+    ...readSimulatedEvents(written, moment),
+  ];
+}
