@@ -84,7 +84,7 @@ export async function situationOf(
     return {
       ...common,
       tasks: tasks.map((found) => toTask(found, found.requests ?? [], read(found))),
-      agents: flags.from === undefined ? agents : agents.map(({ spentToday: _, ...agent }) => agent),
+      agents: flags.from === undefined ? agents : agents.map((one) => ({ ...one, spentToday: undefined })),
       notes: unread.map((id) => `Budget and quiet hours of agent ${id} may not be read with this token.`),
     };
   }
