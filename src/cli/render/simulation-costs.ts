@@ -10,8 +10,8 @@ import { unitWords, usedWords } from '../../domain/budget-words.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
 import { formatInZone } from '../../domain/recurrence/index.js';
 import type { Run } from '../../domain/run.js';
-import { costOf } from '../../server/budget/prices.js';
-import type { SimulatedRequest, SimulatedTask, Simulation } from '../../server/simulate/simulation.js';
+import { perRun } from '../../server/simulate/estimated-requests.js';
+import type { SimulatedTask, Simulation } from '../../server/simulate/simulation.js';
 
 /** What models used. */
 export interface Amount {
@@ -150,17 +150,6 @@ function sumOf(spends: readonly Spend[]): Amount {
     tokens: spends.reduce((sum, { tokens }) => sum + tokens, 0),
     usd: spends.some(({ unpriced }) => unpriced > 0) ? null : total / NANO_USD,
   };
-}
-
-function perRun(requests: readonly SimulatedRequest[]): Amount {
-  let [tokens, nanoUsd]: [number, number | null] = [0, 0];
-  for (const { items, inputTokens, outputTokens, measured, price } of requests) {
-    const count = measured?.items ?? items;
-    const [input, output] = [measured?.inputTokens ?? inputTokens, measured?.outputTokens ?? outputTokens];
-    tokens += count * (input + output);
-    nanoUsd = nanoUsd === null || price === null ? null : nanoUsd + count * costOf(price, input, output);
-  }
-  return { tokens, usd: nanoUsd === null ? null : nanoUsd / NANO_USD };
 }
 
 function daysOf(runs: readonly Run[], spent: Simulation['spent'], timezone: string): SimulationCosts['days'] {

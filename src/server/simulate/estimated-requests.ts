@@ -1,7 +1,8 @@
+import { NANO_USD } from '../../domain/budget.js';
 import { catalogFileSchema, type Tool } from '../../domain/tool.js';
 import type { TaskSpec } from '../../domain/task.js';
 import { estimateTask, type ModelRequest, modelSteps } from '../budget/estimate.js';
-import { PriceTable } from '../budget/prices.js';
+import { costOf, PriceTable } from '../budget/prices.js';
 import type { SimulatedRequest } from './simulation.js';
 
 /** What a request of a step was seen to use. */
@@ -42,4 +43,16 @@ export function offlineEstimates(catalog: unknown, prices: string) {
       return simulatedRequests(estimate?.requests ?? [], new Map());
     },
   };
+}
+
+/** What a run of a task uses; `usd` (US dollars) is null when a price is not known. */
+export function perRun(requests: readonly SimulatedRequest[]): { tokens: number; usd: number | null } {
+  let [tokens, nanoUsd]: [number, number | null] = [0, 0];
+  for (const { items, inputTokens, outputTokens, measured, price } of requests) {
+    const count = measured?.items ?? items;
+    const [input, output] = [measured?.inputTokens ?? inputTokens, measured?.outputTokens ?? outputTokens];
+    tokens += count * (input + output);
+    nanoUsd = nanoUsd === null || price === null ? null : nanoUsd + count * costOf(price, input, output);
+  }
+  return { tokens, usd: nanoUsd === null ? null : nanoUsd / NANO_USD };
 }
