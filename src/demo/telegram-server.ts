@@ -6,6 +6,15 @@ import {
   type ReceivedRequest,
   startLoopbackServer,
 } from './loopback-server.js';
+import {
+  failure,
+  keyboardProblem,
+  success,
+  type TelegramButton,
+  type TelegramMessage,
+  TelegramTaps,
+  type TelegramUser,
+} from './telegram-bot.js';
 
 const FIRST_MESSAGE_ID = 101;
 /** Telegram's limit of one message, in UTF-16 units. */
@@ -13,15 +22,6 @@ const MAX_TEXT = 4096;
 
 /** `rate_limited`: 429 with `parameters.retry_after`, as the Bot API says it. */
 export type TelegramFault = HttpFault | { kind: 'rate_limited'; retryAfterSeconds: number };
-
-/** A message as it was delivered. */
-export interface TelegramMessage {
-  message_id: number;
-  /** Unix seconds. */
-  date: number;
-  chat: { id: number; type: string };
-  text: string;
-}
 
 export interface TelegramServerOptions {
   port: number;
@@ -35,45 +35,103 @@ export interface TelegramServerOptions {
 export interface TelegramServer extends LoopbackServer<TelegramFault> {
   /** Everything that was delivered, oldest first. */
   messages: TelegramMessage[];
+  /** Taps on buttons, and what the bot answered. */
+  taps: TelegramTaps;
+  /** Somebody taps a button of a message. @param button its text, or callback data. */
+  tap(messageId: number, button: string | { data: string }, from: TelegramUser): void;
 }
 
 /**
- * Starts the Telegram demo server: `POST /bot<token>/sendMessage` and `/getMe` as in https://core.telegram.org/bots/api,
- * and `GET /messages`, which is not Telegram's but lets a person see what arrived.
+ * Starts the Telegram demo server: `sendMessage`, `getMe`, `getUpdates`, `answerCallbackQuery` and the edits of messages
+ * under `/bot<token>/` as in https://core.telegram.org/bots/api, and `GET /messages`, which is not Telegram's but lets a
+ * person see what arrived.
  */
 export async function startTelegramServer(options: TelegramServerOptions): Promise<TelegramServer> {
   const clock = options.clock ?? systemClock;
   const messages: TelegramMessage[] = [];
+  const taps = new TelegramTaps();
+  const seconds = () => Math.floor(clock.now() / 1000);
+
+  const send = (parameters: Record<string, unknown>): DemoReply => {
+    const problem = findProblem(parameters) ?? keyboardProblem(parameters.reply_markup);
+    if (problem) return failure(400, `Bad Request: ${problem}`);
+    const message: TelegramMessage = {
+      message_id: FIRST_MESSAGE_ID + messages.length,
+      date: seconds(),
+      chat: { id: Number(parameters.chat_id), type: Number(parameters.chat_id) < 0 ? 'group' : 'private' },
+      text: String(parameters.text),
+      ...keyboardOf(parameters),
+    };
+    messages.push(message);
+    options.onMessage?.(message);
+    return success(message);
+  };
+
+  /** An edit without a keyboard takes the keyboard away. */
+  const edit = (parameters: Record<string, unknown>, text: string | undefined): DemoReply => {
+    const { message_id: id, chat_id: chat } = parameters;
+    const message = messages.find((one) => one.message_id === Number(id) && one.chat.id === Number(chat));
+    if (message === undefined) return failure(400, 'Bad Request: message to edit not found');
+    const problem =
+      (text === undefined ? null : findProblem(parameters)) ?? keyboardProblem(parameters.reply_markup);
+    if (problem) return failure(400, `Bad Request: ${problem}`);
+    const before = JSON.stringify([message.text, message.reply_markup?.inline_keyboard]);
+    const keyboard = keyboardOf(parameters);
+    if (JSON.stringify([text ?? message.text, keyboard.reply_markup?.inline_keyboard]) === before)
+      return failure(400, 'Bad Request: message is not modified');
+    delete message.reply_markup;
+    Object.assign(message, { edit_date: seconds() }, text === undefined ? {} : { text }, keyboard);
+    return success(message);
+  };
+
   const server = await startLoopbackServer<TelegramFault>({
     name: 'telegram',
     port: options.port,
     isInspection: (method, path) => method === 'GET' && path === '/messages',
-    answer: (request, fault) => {
+    answer: (request, fault, { response }) => {
       if (request.path === '/messages') return { status: 200, body: { messages } };
       const match = /^\/bot([^/]+)\/(\w+)$/.exec(request.path);
       if (!match) return failure(404, 'Not Found');
       if (decodeURIComponent(match[1] ?? '') !== options.token) return failure(401, 'Unauthorized');
       if (fault?.kind === 'rate_limited') return rateLimited(fault.retryAfterSeconds);
-      if (match[2]?.toLowerCase() === 'getme') {
-        return success({ id: 123456, is_bot: true, first_name: 'pao demo', username: 'pao_demo_bot' });
-      }
-      if (match[2]?.toLowerCase() !== 'sendmessage') return failure(404, 'Not Found');
       const parameters = readParameters(request);
       if (!parameters) return failure(400, "Bad Request: can't parse the request body");
-      const problem = findProblem(parameters);
-      if (problem) return failure(400, `Bad Request: ${problem}`);
-      const message: TelegramMessage = {
-        message_id: FIRST_MESSAGE_ID + messages.length,
-        date: Math.floor(clock.now() / 1000),
-        chat: { id: Number(parameters.chat_id), type: Number(parameters.chat_id) < 0 ? 'group' : 'private' },
-        text: String(parameters.text),
-      };
-      messages.push(message);
-      options.onMessage?.(message);
-      return success(message);
+      switch (match[2]?.toLowerCase()) {
+        case 'getme':
+          return success({ id: 123456, is_bot: true, first_name: 'pao demo', username: 'pao_demo_bot' });
+        case 'sendmessage':
+          return send(parameters);
+        case 'editmessagetext':
+          return edit(parameters, String(parameters.text));
+        case 'editmessagereplymarkup':
+          return edit(parameters, undefined);
+        case 'answercallbackquery':
+          return taps.answer(parameters);
+        case 'getupdates':
+          return taps.poll(parameters, (gone) => response.on('close', gone));
+        default:
+          return failure(404, 'Not Found');
+      }
     },
   });
-  return { ...server, messages };
+  return {
+    ...server,
+    messages,
+    taps,
+    tap(messageId, button, from) {
+      const message = messages.find(({ message_id: id }) => id === messageId);
+      if (message === undefined) throw new Error(`There is no message ${messageId}.`);
+      taps.tap(message, button, from);
+    },
+  };
+}
+
+/** The keyboard of a message; an empty one is none. */
+function keyboardOf({
+  reply_markup: markup,
+}: Record<string, unknown>): Pick<TelegramMessage, 'reply_markup'> {
+  const given = markup as { inline_keyboard: TelegramButton[][] } | undefined;
+  return given === undefined || given.inline_keyboard.flat().length === 0 ? {} : { reply_markup: given };
 }
 
 function readParameters(request: ReceivedRequest): Record<string, unknown> | null {
@@ -99,11 +157,6 @@ function findProblem(parameters: Record<string, unknown>): string | null {
   return null;
 }
 
-const success = (result: unknown): DemoReply => ({ status: 200, body: { ok: true, result } });
-const failure = (code: number, description: string): DemoReply => ({
-  status: code,
-  body: { ok: false, error_code: code, description },
-});
 // The Bot API names the delay in the body only; there is no Retry-After header.
 const rateLimited = (seconds: number): DemoReply => ({
   status: 429,

@@ -19,7 +19,7 @@ export interface Approval {
   requestedAt: number;
   expiresAt: number;
   decidedAt: number | null;
-  /** `agent:<id>`, or `timeout`. */
+  /** `agent:<id>`, `telegram:<user id>`, `timeout`, or `run` (it ended). */
   decidedBy: string | null;
   comment: string | null;
 }

@@ -38,6 +38,10 @@ const telegramSettings = z.strictObject({
   chat_id: z.union([z.int(), text]),
   /** Another server of the Bot API. */
   api: httpUrl.default('https://api.telegram.org'),
+  /** Questions have buttons to answer them; `false` where another program gets the updates of this bot. */
+  buttons: z.boolean().default(true),
+  /** Ids of the users who may answer by a button; whoever is in the chat when left out. */
+  approvers: z.array(z.int().positive()).min(1).max(100).optional(),
 });
 const emailSettings = z.strictObject({
   /** `smtps://mail.example.org:465`, or `smtp://mail.example.org:587`, which goes on with STARTTLS. */
@@ -62,6 +66,16 @@ export const channelSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('desktop') }),
 ]);
 export type Channel = z.infer<typeof channelSchema>;
+export type TelegramChannel = Extract<Channel, { kind: 'telegram' }>;
+
+/**
+ * Whether questions by a channel can be answered by a button. A public channel (`@name`) has readers that nobody counted:
+ * there it takes a list of who may.
+ */
+export const hasButtons = (channel: Channel): channel is TelegramChannel =>
+  channel.kind === 'telegram' &&
+  channel.buttons &&
+  (channel.approvers !== undefined || !String(channel.chat_id).startsWith('@'));
 
 export const channelsSchema = z.record(
   z.string().regex(/^[a-zA-Z][a-zA-Z0-9_-]{0,49}$/, 'must be a letter, then letters, digits, _ or -'),

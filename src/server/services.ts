@@ -244,6 +244,7 @@ async function startWorker(base: Base): Promise<StartedService> {
     keeper,
     tools,
     { startDelivering },
+    { QuestionDesk },
     { RunTokens },
     { tellTrouble },
   ] = await Promise.all([
@@ -254,12 +255,25 @@ async function startWorker(base: Base): Promise<StartedService> {
     import('./worker/lease-keeper.js'),
     loadTools(base),
     import('./deliver/start-delivering.js'),
+    import('./deliver/questions/question-desk.js'),
     import('./tools/run-token.js'),
     import('./notify/tell-trouble.js'),
   ]);
   const { config } = init;
   const leaseMs = parseDuration(config.lease);
   const catalog = new ToolCatalog({ store, builtin: tools.builtinTools, monotonic: () => clock.monotonic() });
+  const desk = new QuestionDesk({
+    store,
+    bus,
+    clock,
+    logger,
+    observer: observations,
+    owner: init.workerId,
+    channels: config.channels,
+    timezone: config.timezone ?? 'UTC',
+    openBot: (channel, agent) => tools.callers.openBot(channel, agent),
+  });
+  desk.start();
   const deliverer = startDelivering({
     store,
     bus,
@@ -270,6 +284,7 @@ async function startWorker(base: Base): Promise<StartedService> {
     onTrouble: tellTrouble({ store, bus, now: () => clock.now(), notify: config.notify }),
     config,
     secrets: tools.secrets,
+    expectAnswer: (delivery) => desk.expect(delivery),
     async findTool(address) {
       await catalog.refresh();
       return catalog.find(address) ?? catalog.findNew(address);
@@ -354,6 +369,7 @@ async function startWorker(base: Base): Promise<StartedService> {
       stopAdapting();
       const summary = await worker.stop(graceMs);
       await deliverer.stop(graceMs);
+      await desk.stop();
       await leases.stop();
       await tools.callers.close();
       return { finished: summary.finished, handed_back: summary.handedBack };

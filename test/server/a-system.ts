@@ -63,6 +63,8 @@ export async function startTestSystem(options: {
   secrets?: Record<string, string>;
   /** Private addresses that webhooks may reach. */
   grants?: string[];
+  /** Told of each question before it is sent. */
+  expectAnswer?: (delivery: Delivery) => Promise<void>;
   /** Puts faults between the services and the store. */
   wrapStore?: (store: Store) => Store;
   /** Decides what may be paid for. */
@@ -148,6 +150,7 @@ export async function startTestSystem(options: {
           owner: newId('wrk', clock.now()),
           config: configSchema.parse({ notify: { grants: options.grants ?? [] } }),
           secrets,
+          expectAnswer: options.expectAnswer,
           pollMs: 20,
           async findTool(address) {
             await catalog.refresh();

@@ -482,6 +482,12 @@ export const METRICS: readonly MetricDefinition[] = [
     help: 'Notices of failing and recovered tasks handed to a webhook or tool, by outcome.',
   },
   {
+    name: 'telegram_polls_total',
+    type: 'counter',
+    labels: { outcome: ['ok', 'conflict', 'error'] },
+    help: 'Times Telegram was asked for answers to questions, by outcome (conflict: another program or a webhook gets them).',
+  },
+  {
     name: 'tasks_auto_paused_total',
     type: 'counter',
     labels: {},

@@ -39,6 +39,8 @@ export interface BusMessages {
   run: { runIds: string[] };
   /** Messages were put into the outbox, or are to be sent again. */
   delivery: { count: number };
+  /** These approvals were decided, or whoever waited for answers is gone. */
+  approval: { ids: string[] };
   /** An event was published (for streams). */
   event: { id: string; sequence: number; topic: string };
   /** Test clock: the offset from real time, in milliseconds. */

@@ -23,7 +23,11 @@ export function newDelivery(message: Message, times: QuietTimes, now: number): N
     id: newId('dlv', now),
     quietHours,
     urgent,
-    digestKey: wantsDigest(times) ? digestKeyOf(owner, message.channel, message.message.input) : null,
+    // A question has its own message, with its own buttons.
+    digestKey:
+      wantsDigest(times) && message.origin !== 'approval'
+        ? digestKeyOf(owner, message.channel, message.message.input)
+        : null,
     status: quiet === null ? 'pending' : isLeftOut ? 'suppressed' : 'deferred',
     reason: quiet?.reason ?? null,
     dueAt: isLeftOut ? null : (quiet?.until ?? now),

@@ -6,7 +6,7 @@ import { quietAt, quietTimesOf } from '../../domain/quiet-times.js';
 import { ToolError } from '../../domain/tool-error.js';
 import type { Tool } from '../../domain/tool.js';
 import type { Store } from '../store/store.js';
-import type { ToolCallContext, ToolResult } from '../tools/caller.js';
+import type { Question, ToolCallContext, ToolResult } from '../tools/caller.js';
 import type { SecretSource } from '../tools/secrets.js';
 import { targetOf } from '../tools/egress-guard.js';
 import { readAgentQuiet } from './agent-quiet.js';
@@ -26,6 +26,8 @@ export interface PostOptions {
   /** How long a message is tried again and again, milliseconds. */
   retryForMs: number;
   random: () => number;
+  /** Told of each question before it is sent. */
+  expectAnswer?: ((delivery: Delivery) => Promise<void>) | undefined;
 }
 
 /** A message that may be sent now. */
@@ -73,6 +75,7 @@ export class Post {
       };
     }
     const tool = this.#granted(found, delivery);
+    if (delivery.origin === 'approval') await this.options.expectAnswer?.(delivery);
     return {
       tool,
       agent: agent.name,
@@ -95,6 +98,7 @@ export class Post {
         ...(delivery.stepId === null ? {} : { stepId: delivery.stepId }),
         attempt: delivery.attempts,
         agent,
+        question: questionOf(delivery),
       });
       return delivered(result);
     } catch (error) {
@@ -123,4 +127,11 @@ export class Post {
       values.set(name, await this.options.secrets.resolve(name, { tool: tool.address, agent }));
     return fillSecrets(message, values);
   }
+}
+
+/** What a message asks, where pao itself asks. */
+function questionOf({ origin, key, message }: Delivery): Question | undefined {
+  if (origin !== 'approval') return undefined;
+  const { data } = message.input as { data?: { link?: string } };
+  return { approvalId: key, link: data?.link };
 }

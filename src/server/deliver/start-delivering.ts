@@ -6,7 +6,9 @@ import { Post, type PostOptions } from './post.js';
 /** Starts what sends the messages of the outbox; stop it before the tools are closed. */
 export function startDelivering(
   options: Omit<DelivererOptions, 'post'> &
-    Pick<PostOptions, 'secrets' | 'findTool' | 'callTool'> & { config: Pick<Config, 'notify' | 'delivery'> },
+    Pick<PostOptions, 'secrets' | 'findTool' | 'callTool' | 'expectAnswer'> & {
+      config: Pick<Config, 'notify' | 'delivery'>;
+    },
 ): Deliverer {
   const { config } = options;
   const post = new Post({

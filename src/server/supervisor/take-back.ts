@@ -1,6 +1,7 @@
 import type { Observer } from '../../domain/observability/observer.js';
 import type { Bus } from '../bus/bus.js';
 import type { Config } from '../config.js';
+import { leavePollLeases } from '../deliver/questions/poll-lease.js';
 import { takeBackDeliveries } from '../deliver/take-back.js';
 import { tellTrouble } from '../notify/tell-trouble.js';
 import type { Store } from '../store/store.js';
@@ -32,6 +33,7 @@ export async function takeBackWork(options: {
       say('warn', 'messages that a dead worker was sending were taken back', { slot, ...messages });
       bus.publish('delivery', { count: messages.requeued.length });
     }
+    if ((await leavePollLeases(store, workerId)) > 0) bus.publish('approval', { ids: [] });
     await store.forgetWorker(workerId);
     const { requeued, dead, canceled } = result;
     const changed = [...requeued, ...dead];

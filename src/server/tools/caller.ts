@@ -43,6 +43,15 @@ export interface ToolCallContext {
   agent?: string;
   /** Pays for it; without one it is not counted. */
   budget?: CallBudget;
+  /** The message asks a person this: a channel that can shows buttons. Only pao's own questions have it. */
+  question?: Question | undefined;
+}
+
+/** A question of pao, as a channel needs it to be answered there. */
+export interface Question {
+  approvalId: string;
+  /** Where a person answers it in a browser. */
+  link?: string | undefined;
 }
 
 /** What a call that succeeded gave. */

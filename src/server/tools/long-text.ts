@@ -75,8 +75,12 @@ export async function joinParts(
   let answer: ConnectorAnswer | undefined;
   for (const [index, part] of parts.entries()) {
     const key = context.idempotencyKey;
-    const partContext =
-      key === undefined || index === 0 ? context : { ...context, idempotencyKey: `${key}#${index + 1}` };
+    const partContext = {
+      ...context,
+      ...(key === undefined || index === 0 ? {} : { idempotencyKey: `${key}#${index + 1}` }),
+      // It is answered below its end.
+      question: index === parts.length - 1 ? context.question : undefined,
+    };
     try {
       answer = await call(part, partContext);
     } catch (error) {

@@ -1,4 +1,4 @@
-import { type Channel, isChannel } from '../../domain/channel.js';
+import { type Channel, hasButtons, isChannel } from '../../domain/channel.js';
 import type { Clock } from '../../domain/clock.js';
 import { tryParseDuration } from '../../domain/duration.js';
 import { type Observer, silentObserver } from '../../domain/observability/observer.js';
@@ -18,6 +18,7 @@ import type {
 import { outcomeOfError, verdictOf } from './call-outcome.js';
 import { channelOf } from './channels/channel-tools.js';
 import { sendByChannel } from './channels/send.js';
+import { openTelegramBot, type TelegramBot } from './channels/telegram-bot.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { startDeadline } from './deadline.js';
 import { createEgressGuard, type EgressGuard } from './egress-guard.js';
@@ -62,6 +63,11 @@ export interface ToolCallers {
   discover(server: ServerImport, signal?: AbortSignal): Promise<DiscoveredTool[]>;
   /** Gets a document over HTTP, for imports. Throws ToolError. */
   fetchText(url: string, grants: readonly string[], headers: Record<string, string>): Promise<string>;
+  /**
+   * The bot of a Telegram channel whose questions have buttons; null when there is no such channel.
+   * @param agent on whose behalf. Throws ToolError, as do its calls.
+   */
+  openBot(channel: string, agent: string): Promise<TelegramBot | null>;
   /** Ends connections and child processes. */
   close(): Promise<void>;
 }
@@ -209,6 +215,22 @@ export function createToolCallers(options: ToolCallerOptions): ToolCallers {
         { signal: new AbortController().signal, timeoutMs: DISCOVER_TIMEOUT_MS },
       );
       return (result.output as { text?: string } | null)?.text ?? '';
+    },
+    async openBot(name, agent) {
+      const channel = Object.hasOwn(channels, name) ? channels[name] : undefined;
+      if (channel === undefined || !hasButtons(channel)) return null;
+      try {
+        const { token, ...bot } = await openTelegramBot(services, name, channel, agent);
+        // It may be written out in the configuration, where nobody looked for secrets.
+        redactor.register(token);
+        const call: TelegramBot['call'] = (method, parameters, how) =>
+          bot.call(method, parameters, how).catch((error: unknown) => {
+            throw redacted(error, redactor, observer);
+          });
+        return { ...bot, call };
+      } catch (error) {
+        throw redacted(error, redactor, observer);
+      }
     },
     async close() {
       circuits.close();

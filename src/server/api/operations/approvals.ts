@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { hasScope } from '../../../domain/agent.js';
 import { APPROVAL_STATES, type Approval, type ApprovalState } from '../../../domain/approval.js';
 import { EXIT, notFound, PaoError } from '../../../domain/errors.js';
+import { decideApproval } from '../../deliver/questions/decide.js';
 import { type ApiServices, type Caller, type Operation, operation } from '../operation.js';
-import { audit } from '../task-service.js';
 import { approvalView, instant } from '../views.js';
 import { listOf, pageQuery } from './list-query.js';
 import { findRun } from './runs.js';
@@ -100,24 +100,9 @@ async function decide(
   const { store, bus, clock } = services;
   const state = body.decision === 'approve' ? 'approved' : 'denied';
   const now = clock.now();
-  const result = await store.decideApproval({
-    id: approval.id,
-    state,
-    by: caller.actor,
-    comment: body.comment ?? null,
-    ...(body.data === undefined ? {} : { data: body.data }),
-    now,
-  });
+  const result = await decideApproval({ store, bus, now }, approval, { ...body, by: caller.actor });
   if (result === null) throw notFound('approval', approval.id);
-  if (result.decided) {
-    bus.publish('work', { count: 1 });
-    await audit(services, caller, `approval.${state}`, approval.id, {
-      run_id: approval.runId,
-      step: approval.stepId,
-      ...(body.comment === undefined ? {} : { comment: body.comment }),
-      ...(body.data === undefined ? {} : { edited: true }),
-    });
-  } else if (result.approval.state !== state) throw closed(result.approval);
+  if (!result.decided && result.approval.state !== state) throw closed(result.approval);
   return approvalView(result.approval, now);
 }
 

@@ -4,7 +4,8 @@ import type { ConnectorAnswer, ConnectorCall, ConnectorServices } from '../conne
 import { sendDesktop } from './desktop.js';
 import { sendEmail } from './email.js';
 import { sendNtfy } from './ntfy.js';
-import { sendTelegram, TELEGRAM_API, TELEGRAM_TEXT } from './telegram.js';
+import { sendTelegram, TELEGRAM_TEXT } from './telegram.js';
+import { TELEGRAM_API } from './telegram-api.js';
 
 interface Operation {
   immediate: false;

@@ -8,19 +8,23 @@ import { readUrl } from './target.js';
 /** Publishes a text as https://docs.ntfy.sh/publish/ says: the text is the body, the rest are headers. */
 export async function sendNtfy(
   services: ConnectorServices,
-  { deadline }: Pick<ConnectorCall, 'deadline'>,
+  { deadline, context }: Pick<ConnectorCall, 'deadline' | 'context'>,
   settings: { url: string; token?: string | undefined },
   { text, title, urgent, link, tags = [] }: ChannelMessage,
   grants: readonly string[],
 ): Promise<ConnectorAnswer> {
   const url = readUrl(settings.url);
+  const page = context.question?.link;
+  const click = link ?? page;
   const headers: Record<string, string> = {
     'content-type': 'text/plain; charset=utf-8',
     'user-agent': services.userAgent,
     ...(settings.token === undefined ? {} : { authorization: `Bearer ${settings.token}` }),
     ...(title === undefined ? {} : { title: encoded(title) }),
     ...(urgent === true ? { priority: 'urgent' } : {}),
-    ...(link === undefined ? {} : { click: link }),
+    ...(click === undefined ? {} : { click }),
+    // https://docs.ntfy.sh/publish/#action-buttons
+    ...(page === undefined ? {} : { actions: `view, Open, "${page.replaceAll('"', '%22')}"` }),
     ...(tags.length === 0 ? {} : { tags: tags.join(',') }),
   };
   const response = await sendHttp(

@@ -1,4 +1,4 @@
-import type { Channel, ChannelMessage } from '../../../domain/channel.js';
+import { type Channel, type ChannelMessage, hasButtons } from '../../../domain/channel.js';
 import {
   type ConnectorAnswer,
   type ConnectorCall,
@@ -19,20 +19,31 @@ export async function sendByChannel(
   call: ConnectorCall,
   channel: Channel,
 ): Promise<ConnectorAnswer> {
-  const template = parseJsonTemplate(channel);
-  const secrets = await resolveSecrets(services, call, secretsInJson(template));
-  const settings = fillJson(template, { input: null, secrets, call: {} }) as Channel;
+  const settings = await settingsOf(services, call, channel);
   const message = call.input as ChannelMessage;
   switch (settings.kind) {
     case 'webhook':
       return sendWebhook(services, call, settings, message);
     case 'ntfy':
       return sendNtfy(services, call, settings, message, [targetOfUrl(settings.url)]);
-    case 'telegram':
-      return sendTelegram(services, call, settings, message, [targetOfUrl(settings.api)]);
+    case 'telegram': {
+      const question = hasButtons(settings) ? call.context.question : undefined;
+      return sendTelegram(services, call, settings, message, [targetOfUrl(settings.api)], question);
+    }
     case 'email':
       return sendEmail(services, call, settings, message, [targetOfServer(settings.server)]);
     case 'desktop':
       return sendDesktop(call, message);
   }
+}
+
+/** The settings of a channel, secrets filled in. */
+export async function settingsOf<C extends Channel>(
+  services: ConnectorServices,
+  call: Pick<ConnectorCall, 'tool' | 'context'>,
+  channel: C,
+): Promise<C> {
+  const template = parseJsonTemplate(channel);
+  const secrets = await resolveSecrets(services, call, secretsInJson(template));
+  return fillJson(template, { input: null, secrets, call: {} }) as C;
 }
