@@ -1,3 +1,4 @@
+import type { Channel } from '../domain/channel.js';
 import type { ApprovalState } from '../domain/approval.js';
 import type { DeliveryOrigin, DeliveryStatus } from '../domain/delivery.js';
 import type { Problem } from '../domain/errors.js';
@@ -252,6 +253,18 @@ export interface DeliveryObject {
   created_at: string;
   updated_at: string;
   finished_at: string | null;
+}
+
+/** A channel of the configuration. */
+export interface ChannelObject {
+  name: string;
+  /** `channel.NAME`, the tool that sends by it. */
+  address: string;
+  kind: Channel['kind'];
+  /** Questions by it have buttons to answer them. */
+  buttons: boolean;
+  /** Why answers do not come in by it; null when all is well. */
+  problem: { kind: 'conflict' | 'webhook' | 'auth'; message: string; hint: string; since: string } | null;
 }
 
 /** An event that something else refers to. */

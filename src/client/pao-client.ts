@@ -8,6 +8,7 @@ import type {
   AgentBudgetObject,
   AgentObject,
   ApprovalObject,
+  ChannelObject,
   AuditObject,
   ChangedTaskObject,
   CreatedAgentObject,
@@ -437,6 +438,11 @@ export class PaoClient {
   }
 
   /** Tools. */
+  /** The channels of the configuration. */
+  listChannels(options: CallOptions = {}): Promise<ListPage<ChannelObject>> {
+    return this.#get('/v1/channels', {}, options);
+  }
+
   listTools(query: ListQuery & { prefix?: string | undefined } = {}): Promise<ListPage<ToolObject>> {
     return this.#list('/v1/tools', query);
   }

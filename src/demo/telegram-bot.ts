@@ -94,6 +94,11 @@ export class TelegramTaps {
     this.#waiting?.(this.#result());
   }
 
+  /** Ends the request that is held, as another program's does. */
+  interrupt(): void {
+    this.#waiting?.(failure(409, CONFLICT));
+  }
+
   /** `getUpdates`. */
   poll(
     parameters: Record<string, unknown>,

@@ -56,6 +56,7 @@ const CALLS: Record<string, [method: keyof PaoClient, call: (client: PaoClient) 
   approval_get: ['getApproval', (pao) => pao.getApproval('x')],
   approval_list: ['listApprovals', (pao) => pao.listApprovals({ ...page, state: 'pending' })],
   audit_list: ['listAudit', (pao) => pao.listAudit(page)],
+  channel_list: ['listChannels', (pao) => pao.listChannels()],
   delivery_get: ['getDelivery', (pao) => pao.getDelivery('x')],
   delivery_list: [
     'listDeliveries',

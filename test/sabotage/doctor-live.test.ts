@@ -10,6 +10,7 @@ import type { DoctorContext } from '../../src/checks/doctor/context.js';
 import { doctor } from '../../src/checks/doctor/suite.js';
 import { EphemeralSystem } from '../../src/checks/ephemeral-system.js';
 import type { ToolInput } from '../../src/domain/tool.js';
+import { noteChannelProblem } from '../../src/server/deliver/questions/channel-problem.js';
 import { toolSchema } from '../../src/domain/tool.js';
 import { processStart, writeRunFile } from '../../src/server/supervisor/run-file.js';
 import { seed, specOf, T0 } from '../contract/fixtures.js';
@@ -212,6 +213,12 @@ describe('tools', () => {
     );
     await add(httpTool(`http://127.0.0.1:${port}/`));
     await fails(place.look(), /This machine's clock is 1h behind that of/);
+  });
+
+  sabotage(doctor, 'tools.channels', 'a bot whose updates go to another program', async (fails) => {
+    const problem = { kind: 'webhook' as const, message: 'It has a webhook.', hint: 'Remove it.', since: T0 };
+    await place.use((store) => noteChannelProblem(store, 'me', problem));
+    await fails(place.look(), /channel\.me: It has a webhook\.\nRemove it\./, { status: 'warned' });
   });
 
   sabotage(doctor, 'tools.mcp', 'a server that does not start, and one whose tool changed', async (fails) => {

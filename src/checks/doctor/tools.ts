@@ -8,6 +8,7 @@ import { Redactor } from '../../domain/redact.js';
 import type { Task } from '../../domain/task.js';
 import type { ServerImport, Tool } from '../../domain/tool.js';
 import { secretNamesIn } from '../../domain/tool-secrets.js';
+import { listChannelProblems } from '../../server/deliver/questions/channel-problem.js';
 import { builtinTools } from '../../server/tools/builtin-tools.js';
 import { createToolCallers } from '../../server/tools/tool-callers.js';
 import type { CheckTools } from '../check.js';
@@ -113,6 +114,22 @@ export const toolChecks: readonly DoctorCheck[] = [
         why: 'Tasks run when this clock says so, and signed requests are refused.',
         command: 'timedatectl set-ntp true',
         evidence,
+      });
+    },
+  },
+  {
+    id: 'tools.channels',
+    title: 'Answers to questions come in by their channels',
+    group: 'Tools',
+    needs: ['database.schema'],
+    async run(context) {
+      const problems = [...(await listChannelProblems(await context.store()))];
+      if (problems.length === 0) return { problems: 0 };
+      throw doubtful({
+        what: problems.map(([name, { message }]) => `channel.${name}: ${message}`).join('\n'),
+        why: problems[0]?.[1].hint ?? '',
+        command: 'pao channel list',
+        evidence: { channels: problems.map(([name, { kind }]) => ({ name, kind })) },
       });
     },
   },

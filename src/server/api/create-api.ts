@@ -15,6 +15,7 @@ import { OperationRunner } from './operation-runner.js';
 import type { ApiServices, Caller, Operation } from './operation.js';
 import { agentOperations } from './operations/agents.js';
 import { approvalOperations } from './operations/approvals.js';
+import { channelOperations } from './operations/channels.js';
 import { deliveryOperations } from './operations/deliveries.js';
 import { eventOperations } from './operations/events.js';
 import { hookOperations } from './operations/hooks.js';
@@ -36,6 +37,7 @@ export const operations: readonly Operation[] = [
   ...runOperations,
   ...approvalOperations,
   ...deliveryOperations,
+  ...channelOperations,
   ...agentOperations,
   ...eventOperations,
   ...runSettlingOperations,

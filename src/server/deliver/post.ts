@@ -132,6 +132,6 @@ export class Post {
 /** What a message asks, where pao itself asks. */
 function questionOf({ origin, key, message }: Delivery): Question | undefined {
   if (origin !== 'approval') return undefined;
-  const { data } = message.input as { data?: { link?: string } };
-  return { approvalId: key, link: data?.link };
+  const { data } = message.input as { data?: { approval_url?: string } };
+  return { approvalId: key, link: data?.approval_url };
 }

@@ -92,5 +92,5 @@ const dataOf = (
   task: run.taskName,
   step: stepId,
   expires_at: new Date(expiresAt).toISOString(),
-  ...(publicUrl === undefined ? {} : { link: approvalLink(publicUrl, id) }),
+  ...(publicUrl === undefined ? {} : { approval_url: approvalLink(publicUrl, id) }),
 });

@@ -170,7 +170,7 @@ describe('a question by Telegram', () => {
       target: approval.id,
       details: { run_id: runId, chat_id: 42, user: 'Ana (@ana)' },
     });
-    expect(await listQuestions(system.store)).toEqual([]);
+    await eventually(() => listQuestions(system.store)).toEqual([]);
     expect(JSON.stringify(said)).not.toContain(TOKEN);
   });
 
@@ -362,11 +362,11 @@ describe('listening', () => {
     };
     const { runId, message } = await ask('me');
     await eventually(() => polls().length).toBeGreaterThan(0);
-    telegram.taps.poll({ timeout: 0 }, () => {});
+    telegram.taps.interrupt();
     await eventually(() => polls().length).toBeGreaterThan(1);
     expect((await listChannelProblems(system.store)).size).toBe(0);
     telegram.faults.always(conflict);
-    telegram.taps.poll({ timeout: 0 }, () => {});
+    telegram.taps.interrupt();
     await eventually(async () => [...(await listChannelProblems(system.store)).keys()]).toEqual(['me']);
     telegram.faults.clear();
     telegram.tap(message.message_id, 'Approve', ANA);
@@ -378,7 +378,7 @@ describe('listening', () => {
     await eventually(() => polls().length).toBeGreaterThan(0);
     telegram.faults.next({ kind: 'rate_limited', retryAfterSeconds: 1 });
     // Ends the request that is held: the next one meets the fault.
-    telegram.taps.poll({ timeout: 0 }, () => {});
+    telegram.taps.interrupt();
     await eventually(() => said.some(({ fields }) => JSON.stringify(fields).includes('retry after 1'))).toBe(
       true,
     );

@@ -6,6 +6,7 @@ import type { Bus } from '../../bus/bus.js';
 import type { TelegramBot } from '../../tools/channels/telegram-bot.js';
 import { TapAnswers } from './answer-tap.js';
 import { BotPoller } from './bot-poller.js';
+import { clearChannelProblem } from './channel-problem.js';
 import { channelNameOf, type CloseOptions, closeQuestion } from './close-question.js';
 import { dropQuestion, listQuestions, noteQuestion, type OpenQuestion } from './open-questions.js';
 
@@ -69,8 +70,14 @@ export class QuestionDesk {
   }
 
   start(): void {
+    const { bus, store, channels, logger } = this.options;
+    // What was wrong with buttons does not matter where there are none any more.
+    for (const [name, channel] of Object.entries(channels))
+      if (channel.kind === 'telegram' && !hasButtons(channel))
+        clearChannelProblem(store, name).catch((error: unknown) =>
+          logger.warn({ err: error }, 'the state of a channel could not be written'),
+        );
     if (!this.#isNeeded) return;
-    const { bus } = this.options;
     this.#unsubscribe = [
       bus.subscribe('approval', () => this.wake()),
       bus.subscribe('clock', () => this.wake()),

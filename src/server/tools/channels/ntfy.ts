@@ -1,3 +1,4 @@
+import { isOnThisMachine } from '../../../domain/approval-link.js';
 import type { ChannelMessage } from '../../../domain/channel.js';
 import { parseAnswer } from '../answer.js';
 import type { ConnectorAnswer, ConnectorCall, ConnectorServices } from '../connector.js';
@@ -14,7 +15,9 @@ export async function sendNtfy(
   grants: readonly string[],
 ): Promise<ConnectorAnswer> {
   const url = readUrl(settings.url);
-  const page = context.question?.link;
+  const { link: asked } = context.question ?? {};
+  // A telephone does not get to this machine.
+  const page = asked === undefined || isOnThisMachine(asked) ? undefined : asked;
   const click = link ?? page;
   const headers: Record<string, string> = {
     'content-type': 'text/plain; charset=utf-8',

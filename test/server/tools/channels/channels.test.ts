@@ -12,7 +12,7 @@ import { VirtualClock } from '../../../../src/domain/clock.js';
 import { Redactor } from '../../../../src/domain/redact.js';
 import { ToolError } from '../../../../src/domain/tool-error.js';
 import { builtinTools } from '../../../../src/server/tools/builtin-tools.js';
-import type { ToolResult } from '../../../../src/server/tools/caller.js';
+import type { Question, ToolResult } from '../../../../src/server/tools/caller.js';
 import { channelTool } from '../../../../src/server/tools/channels/channel-tools.js';
 import { programFor } from '../../../../src/server/tools/channels/desktop.js';
 import { createToolCallers } from '../../../../src/server/tools/tool-callers.js';
@@ -91,7 +91,12 @@ afterEach(() => {
   atData = 'take';
 });
 
-async function send(settings: object, input: object, key = 'run_1/ping'): Promise<ToolResult> {
+async function send(
+  settings: object,
+  input: object,
+  key = 'run_1/ping',
+  question?: Question,
+): Promise<ToolResult> {
   const channel: Channel = channelSchema.parse(settings);
   const callers = createToolCallers({
     clock: { now: () => clock.now(), monotonic: () => performance.now() },
@@ -104,6 +109,7 @@ async function send(settings: object, input: object, key = 'run_1/ping'): Promis
       signal: new AbortController().signal,
       timeoutMs: 10_000,
       idempotencyKey: key,
+      question,
     });
   } finally {
     await callers.close();
@@ -177,6 +183,21 @@ describe('ntfy', () => {
     expect(received[1]?.headers.title).toBe(`=?UTF-8?B?${Buffer.from('Зима').toString('base64')}?=`);
   });
 
+  it('gets a button to the page of a question, unless only this machine gets there', async () => {
+    const settings = { kind: 'ntfy', url: `${origin}/t` };
+    const question = { approvalId: 'apr_1', link: 'https://pao.example.org/#approval=apr_1' };
+    await send(settings, { text: 'Pay?' }, 'k', question);
+    await send(settings, { text: 'Pay?' }, 'k', {
+      ...question,
+      link: 'http://127.0.0.1:8080/#approval=apr_1',
+    });
+    expect(received[0]?.headers).toMatchObject({
+      actions: 'view, Open, "https://pao.example.org/#approval=apr_1"',
+      click: 'https://pao.example.org/#approval=apr_1',
+    });
+    expect(received[1]?.headers.actions).toBeUndefined();
+  });
+
   it('that is not well is asked again later, one that knows no such topic is not', async () => {
     status = 503;
     expect(await failure({ kind: 'ntfy', url: `${origin}/t` }, { text: 'x' })).toMatchObject({
@@ -204,6 +225,25 @@ describe('Telegram', () => {
     await send(settings(), { text: 'word '.repeat(1500).trim() });
     expect(telegram.messages).toHaveLength(2);
     expect(telegram.messages.map(({ text }) => text).join(' ')).toBe('word '.repeat(1500).trim());
+  });
+
+  it('has a button that opens the page of a question where Telegram takes the address, and nothing else does', async () => {
+    const approvalId = `apr_${'0'.repeat(32)}`;
+    const labels = async (link?: string) => {
+      await send(settings(), { text: 'Pay?' }, 'k', { approvalId, link });
+      return telegram.messages
+        .at(-1)
+        ?.reply_markup?.inline_keyboard.flat()
+        .map(({ text }) => text);
+    };
+    expect(await labels('https://pao.example.org/#approval=x')).toEqual(['Approve', 'Deny', 'Open']);
+    for (const link of ['http://127.0.0.1:8080/', 'http://localhost/', 'http://pao.local/', undefined])
+      expect(await labels(link)).toEqual(['Approve', 'Deny']);
+    await send(settings(), {
+      text: 'x',
+      data: { approval_url: 'https://example.org', approval_id: approvalId },
+    });
+    expect(telegram.messages.at(-1)?.reply_markup).toBeUndefined();
   });
 
   it('that asks for a long pause is left alone until then; a wrong token is said, and not shown', async () => {
