@@ -141,7 +141,9 @@ async function ask(channel: string, step: object = {}) {
 
 const polls = () => telegram.requests.filter(({ path }) => path.endsWith('/getUpdates'));
 const stateOf = async ({ id }: Approval) => (await system.store.getApproval(id)) as Approval;
-const eventually = (look: () => unknown) => expect.poll(look, { timeout: 20_000 });
+function eventually(look: () => unknown) {
+  return expect.poll(look, { timeout: 20_000 });
+}
 const buttonsOf = (id: number) =>
   telegram.messages.find(({ message_id: one }) => one === id)?.reply_markup?.inline_keyboard.flat() ?? [];
 const textOf = (id: number) => telegram.messages.find(({ message_id: one }) => one === id)?.text;
