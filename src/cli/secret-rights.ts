@@ -2,6 +2,8 @@ import { conflict } from '../domain/errors.js';
 import type { CliProcess } from './cli-config.js';
 import type { Connection } from './connection.js';
 import { noSuchSecret, openLocalSecrets } from './local-secrets.js';
+import type { Output } from './output.js';
+import { recordSecretChange } from './record-secret-change.js';
 
 /** Who gets the right to use a secret, or loses it. */
 export interface SecretRight {
@@ -12,14 +14,16 @@ export interface SecretRight {
 
 /**
  * Grants or revokes: an agent by its scope, which the server keeps; a tool in the encrypted store, which keeps the limit.
+ * @returns whether the audit log has it.
  * @throws PaoError when there is no such agent or stored secret, or the tool was not among those it is limited to.
  */
 export async function changeSecretRights(
   change: 'grant' | 'revoke',
   { name, agent, tool }: SecretRight,
   connection: () => Connection,
-  place: Pick<CliProcess, 'env' | 'signal'> & { home: string },
-): Promise<void> {
+  place: Pick<CliProcess, 'env' | 'signal'> & { home: string; out: Output },
+): Promise<boolean> {
+  let isRecorded = true;
   if (tool !== undefined) {
     const store = await openLocalSecrets(place.home, place);
     const found = await store.limit(
@@ -37,6 +41,9 @@ export async function changeSecretRights(
       Date.now(),
     );
     if (!found) throw await noSuchSecret(store, name);
+    const { tools } = (await store.list()).find((one) => one.name === name) ?? {};
+    const changed = { change: 'limited' as const, name, ...(tools && { tools: [...tools] }) };
+    isRecorded = await recordSecretChange(changed, connection, place);
   }
   if (agent !== undefined) {
     const { PaoClient } = await import('../client/pao-client.js');
@@ -50,4 +57,5 @@ export async function changeSecretRights(
       { signal },
     );
   }
+  return isRecorded;
 }

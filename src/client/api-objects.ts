@@ -497,9 +497,20 @@ export interface AgendaObject {
 export interface AuditObject {
   sequence: number;
   at: string;
+  /** `agent:<id>`, `system`, … */
   actor: string;
+  /** Name of the agent. */
+  actor_name: string | null;
   action: string;
   target: string | null;
   details: Record<string, unknown>;
   hash: string;
+}
+
+/** What a person did to stored secrets. */
+export interface SecretChange {
+  change: 'set' | 'limited' | 'deleted' | 'rekeyed';
+  name?: string;
+  tools?: string[];
+  agents?: string[];
 }

@@ -22,6 +22,7 @@ import type {
   OccurrencesObject,
   RunObject,
   SchedulePreviewObject,
+  SecretChange,
   SecretObject,
   ServiceObject,
   SkippedTaskObject,
@@ -592,8 +593,20 @@ export class PaoClient {
     return this.#get('/v1/health', {}, options);
   }
 
-  /** Who did what, newest first; needs `audit:read`. */
-  listAudit(query: ListQuery = {}): Promise<ListPage<AuditObject>> {
+  /** Writes into the audit log what was done to stored secrets; never a value. */
+  recordSecretChange(change: SecretChange, options: CallOptions = {}): Promise<void> {
+    return this.#send('POST', '/v1/secrets/changes', change, options);
+  }
+
+  /** Who did what, newest first; needs `audit:read`. `actor`: a name or an id; `action`: `task.*` for all that begin so. */
+  listAudit(
+    query: ListQuery & {
+      actor?: string | undefined;
+      action?: string | undefined;
+      object?: string | undefined;
+      since?: string | undefined;
+    } = {},
+  ): Promise<ListPage<AuditObject>> {
     return this.#list('/v1/audit', query);
   }
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { verifyAudit } from '../../src/server/store/audit-chain.js';
+import { verifyAudit } from '../../src/domain/audit-chain.js';
 import { openStore } from '../../src/server/store/open.js';
 import { loadDriver } from '../../src/server/store/sqlite/open.js';
 import type { ToolRequest } from './held-tool.js';

@@ -55,7 +55,11 @@ const CALLS: Record<string, [method: keyof PaoClient, call: (client: PaoClient) 
   ],
   approval_get: ['getApproval', (pao) => pao.getApproval('x')],
   approval_list: ['listApprovals', (pao) => pao.listApprovals({ ...page, state: 'pending' })],
-  audit_list: ['listAudit', (pao) => pao.listAudit(page)],
+  audit_list: [
+    'listAudit',
+    (pao) =>
+      pao.listAudit({ ...page, actor: 'a', action: 'task.*', object: 'x', since: '2026-11-24T00:00:00Z' }),
+  ],
   channel_list: ['listChannels', (pao) => pao.listChannels()],
   delivery_get: ['getDelivery', (pao) => pao.getDelivery('x')],
   delivery_list: [
@@ -97,6 +101,10 @@ const CALLS: Record<string, [method: keyof PaoClient, call: (client: PaoClient) 
   schedule_preview: [
     'previewSchedule',
     (pao) => pao.previewSchedule({ kind: 'cron', expr: '0 9 * * *', timezone: 'UTC' }, 3),
+  ],
+  secret_change_record: [
+    'recordSecretChange',
+    (pao) => pao.recordSecretChange({ change: 'set', name: 'A', tools: ['a.*'], agents: ['a'] }),
   ],
   secret_list: ['listSecrets', (pao) => pao.listSecrets()],
   task_apply: ['applyTask', (pao) => pao.applyTask(task)],

@@ -5,7 +5,7 @@ import { formatDuration } from '../../domain/duration.js';
 import { backupFolder, backupName, makeBackup } from '../../server/maintenance/backup.js';
 import { migrateDatabase } from '../../server/maintenance/migrate.js';
 import { compactDatabase } from '../../server/maintenance/prune.js';
-import { verifyAudit } from '../../server/store/audit-chain.js';
+import { verifyAudit } from '../../domain/audit-chain.js';
 import { LAST_BACKUP } from '../../server/store/inspect.js';
 import { CheckSkipped } from '../check.js';
 import { broken, type DoctorCheck, doubtful } from './finding.js';

@@ -1,6 +1,7 @@
 import { BaseCommand, LOCAL_FLAGS } from '../../cli/base-command.js';
 import { Args } from '../../cli/flags.js';
 import { noSuchSecret, openLocalSecrets } from '../../cli/local-secrets.js';
+import { recordSecretChange } from '../../cli/record-secret-change.js';
 
 /** Takes a secret out of the encrypted store. */
 export default class SecretDelete extends BaseCommand<typeof SecretDelete> {
@@ -11,11 +12,15 @@ export default class SecretDelete extends BaseCommand<typeof SecretDelete> {
   static override baseFlags = LOCAL_FLAGS as typeof BaseCommand.baseFlags;
   static override args = { name: Args.string({ description: 'Its name', required: true }) };
 
-  async run(): Promise<{ name: string; deleted: true }> {
+  async run(): Promise<{ name: string; deleted: true; audited: boolean }> {
     const { name } = this.args;
     const store = await openLocalSecrets(this.dataDirectory(), this.process);
     if (!(await store.delete(name))) throw await noSuchSecret(store, name);
     this.out.success(`Deleted the secret ${name}`);
-    return { name, deleted: true };
+    const audited = await recordSecretChange({ change: 'deleted', name }, () => this.connection(), {
+      out: this.out,
+      signal: this.signal,
+    });
+    return { name, deleted: true, audited };
   }
 }

@@ -18,19 +18,25 @@ export default class SecretGrant extends BaseCommand<typeof SecretGrant> {
     tool: Flags.string({ summary: 'Address of the tool, or telegram.*', helpValue: 'ADDRESS' }),
   };
 
-  async run(): Promise<{ name: string; agent: string | null; tool: string | null }> {
+  async run(): Promise<{
+    name: string;
+    agent: string | null;
+    tool: string | null;
+    audited: boolean;
+  }> {
     const { name } = this.args;
     requireSecretName(name);
     const { agent, tool } = this.flags;
-    await changeSecretRights('grant', { name, agent, tool }, () => this.connection(), {
+    const audited = await changeSecretRights('grant', { name, agent, tool }, () => this.connection(), {
       ...this.process,
       home: this.dataDirectory(),
+      out: this.out,
     });
     if (agent !== undefined) {
       this.out.success(`${agent} has the scope secrets:use:${name}`);
       this.out.hint(`pao agent rotate ${agent}   for a token that has it too`);
     }
     if (tool !== undefined) this.out.success(`${name} may go to ${tool}`);
-    return { name, agent: agent ?? null, tool: tool ?? null };
+    return { name, agent: agent ?? null, tool: tool ?? null, audited };
   }
 }

@@ -2,6 +2,7 @@ import { BaseCommand, LOCAL_FLAGS } from '../../cli/base-command.js';
 import { Flags } from '../../cli/flags.js';
 import { readTextInput } from '../../cli/json-input.js';
 import { openLocalSecrets } from '../../cli/local-secrets.js';
+import { recordSecretChange } from '../../cli/record-secret-change.js';
 import { readSecretValue } from '../../cli/secret-input.js';
 import { counted } from '../../domain/counted.js';
 import { EXIT, PaoError } from '../../domain/errors.js';
@@ -30,7 +31,7 @@ export default class SecretRekey extends BaseCommand<typeof SecretRekey> {
     'key-file': Flags.boolean({ summary: 'Lock them with a key file, where a passphrase was' }),
   };
 
-  async run(): Promise<{ secrets: number; locked_with: 'file' | 'passphrase' }> {
+  async run(): Promise<{ secrets: number; locked_with: 'file' | 'passphrase'; audited: boolean }> {
     const store = await openLocalSecrets(this.dataDirectory(), this.process);
     const before = await store.lockedWith();
     if (before === null) {
@@ -47,7 +48,11 @@ export default class SecretRekey extends BaseCommand<typeof SecretRekey> {
     );
     if (lockedWith === 'passphrase')
       this.out.hint('Give it to the server: PAO_SECRETS_PASSPHRASE, or PAO_SECRETS_PASSPHRASE_FILE');
-    return { secrets, locked_with: lockedWith };
+    const audited = await recordSecretChange({ change: 'rekeyed' }, () => this.connection(), {
+      out: this.out,
+      signal: this.signal,
+    });
+    return { secrets, locked_with: lockedWith, audited };
   }
 
   async #passphrase(before: 'file' | 'passphrase'): Promise<string | null> {

@@ -18,16 +18,22 @@ export default class SecretRevoke extends BaseCommand<typeof SecretRevoke> {
     tool: Flags.string({ summary: 'Address of the tool, as it was granted', helpValue: 'ADDRESS' }),
   };
 
-  async run(): Promise<{ name: string; agent: string | null; tool: string | null }> {
+  async run(): Promise<{
+    name: string;
+    agent: string | null;
+    tool: string | null;
+    audited: boolean;
+  }> {
     const { name } = this.args;
     requireSecretName(name);
     const { agent, tool } = this.flags;
-    await changeSecretRights('revoke', { name, agent, tool }, () => this.connection(), {
+    const audited = await changeSecretRights('revoke', { name, agent, tool }, () => this.connection(), {
       ...this.process,
       home: this.dataDirectory(),
+      out: this.out,
     });
     if (agent !== undefined) this.out.success(`${agent} may no longer use ${name}`);
     if (tool !== undefined) this.out.success(`${name} may no longer go to ${tool}`);
-    return { name, agent: agent ?? null, tool: tool ?? null };
+    return { name, agent: agent ?? null, tool: tool ?? null, audited };
   }
 }

@@ -1,6 +1,7 @@
 import { BaseCommand, LOCAL_FLAGS } from '../../cli/base-command.js';
 import { Args, Flags } from '../../cli/flags.js';
 import { openLocalSecrets } from '../../cli/local-secrets.js';
+import { recordSecretChange } from '../../cli/record-secret-change.js';
 import { readSecretValue } from '../../cli/secret-input.js';
 import { EXIT, PaoError } from '../../domain/errors.js';
 import { requireSecretName } from '../../domain/secret-name.js';
@@ -35,7 +36,7 @@ export default class SecretSet extends BaseCommand<typeof SecretSet> {
     }),
   };
 
-  async run(): Promise<{ name: string; outcome: 'created' | 'replaced' }> {
+  async run(): Promise<{ name: string; outcome: 'created' | 'replaced'; audited: boolean }> {
     const { name } = this.args;
     requireSecretName(name);
     if ((await this.#words()).length > 1) {
@@ -55,7 +56,12 @@ export default class SecretSet extends BaseCommand<typeof SecretSet> {
     if (value.length < EASY_TO_GUESS) this.out.warn('It is short: who tries, guesses it');
     if (this.process.env[`PAO_SECRET_${name}`])
       this.out.warn(`PAO_SECRET_${name} is set here: where the server has it too, that one is used`);
-    return { name, outcome };
+    const change = { change: 'set' as const, name, ...(tools && { tools }), ...(agents && { agents }) };
+    const audited = await recordSecretChange(change, () => this.connection(), {
+      out: this.out,
+      signal: this.signal,
+    });
+    return { name, outcome, audited };
   }
 
   /** What stands on the command line besides flags. */

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { EXIT, PaoError } from '../../domain/errors.js';
-import { verifyAudit } from '../store/audit-chain.js';
+import { verifyAudit } from '../../domain/audit-chain.js';
 import { readDatabaseUrl } from '../store/database-url.js';
 import { type Inspection, inspectDatabase, LAST_BACKUP, TAKEN_AT } from '../store/inspect.js';
 import { openStore } from '../store/open.js';

@@ -1,3 +1,4 @@
+import type { AuditEntry, AuditInput } from '../../domain/audit-chain.js';
 import type { Agent, AgentToken } from '../../domain/agent.js';
 import type { Approval, ApprovalState } from '../../domain/approval.js';
 import type { AgentBudget, BudgetAccount, BudgetEntry, BudgetRefusal, Spend } from '../../domain/budget.js';
@@ -71,8 +72,11 @@ export interface Store
   listMeta(prefix: string, limit: number): Promise<{ key: string; value: string }[]>;
   /** Writes a change's record in the same hash chain as all others; throws when it can not be written. */
   appendAudit(entry: AuditInput): Promise<void>;
-  /** Newest first; `verifyAudit` of audit-chain.ts checks the whole chain. */
-  listAudit(query: { limit: number; cursor?: string | undefined }): Promise<Page<AuditEntry>>;
+  /**
+   * Newest first; `verifyAudit` of audit-chain.ts checks the whole chain. With a filter it looks at 10,000 records at most,
+   * so that a page may be short, even empty, and there is more all the same: nextCursor says so.
+   */
+  listAudit(query: AuditQuery): Promise<Page<AuditEntry>>;
   heartbeat(worker: WorkerHeartbeat): Promise<void>;
   listWorkers(): Promise<WorkerHeartbeat[]>;
   /** Forgets one process: it said good-bye, or is known to be gone. */
@@ -497,6 +501,19 @@ export interface TaskQuery {
   cursor?: string | undefined;
 }
 
+/** What of the audit log to list. */
+export interface AuditQuery {
+  limit: number;
+  cursor?: string | undefined;
+  actor?: string | undefined;
+  /** An action, or the beginning of some: `task.*`. */
+  action?: string | undefined;
+  /** The id of what it was about, or its name as the details have it. */
+  object?: string | undefined;
+  /** Epoch milliseconds. */
+  since?: number | undefined;
+}
+
 export interface TaskStore {
   /**
    * Throws PaoError PAO_CONFLICT (409) when the agent has a task of that name that is not canceled.
@@ -755,20 +772,4 @@ export interface WorkerHeartbeat {
   lastSeenAt: number;
   slotsTotal: number;
   slotsBusy: number;
-}
-
-export interface AuditInput {
-  at: number;
-  /** `agent:<id>`, `system`. */
-  actor: string;
-  /** `task.created`, `token.revoked`, `auth.failed`, … */
-  action: string;
-  target: string | null;
-  details: Record<string, unknown>;
-}
-
-export interface AuditEntry extends AuditInput {
-  sequence: number;
-  /** SHA-256 over the previous entry's hash and this entry's canonical JSON, hex. */
-  hash: string;
 }

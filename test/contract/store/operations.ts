@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { newId } from '../../../src/domain/ids.js';
-import { AUDIT_GENESIS, verifyAudit } from '../../../src/server/store/audit-chain.js';
-import type { AuditInput, WorkerHeartbeat } from '../../../src/server/store/store.js';
+import { AUDIT_GENESIS, type AuditInput, verifyAudit } from '../../../src/domain/audit-chain.js';
+import type { WorkerHeartbeat } from '../../../src/server/store/store.js';
 import { CRON, endOf, leaseAs, runOf, seed, stepOf, T0 } from '../fixtures.js';
 import type { Subject } from '../store-contract.js';
 
@@ -130,7 +130,12 @@ export function exerciseOperations(subject: Subject): void {
 
     test('the audit chain holds, across stores and calls at once', async () => {
       const { store, reopen } = subject();
-      expect(await verifyAudit(store)).toEqual({ ok: true, entries: 0, brokenAt: null, head: AUDIT_GENESIS });
+      expect(await verifyAudit(store)).toMatchObject({
+        ok: true,
+        entries: 0,
+        brokenAt: null,
+        head: AUDIT_GENESIS,
+      });
       const other = await reopen();
       await Promise.all(
         Array.from({ length: 30 }, (_, n) => (n % 2 ? store : other).appendAudit(entry(`a${n}`))),
@@ -145,19 +150,42 @@ export function exerciseOperations(subject: Subject): void {
       expect(rest.items.at(-1)).toMatchObject({ ...entry('a0'), action: expect.stringMatching(/^a/) });
     });
 
+    test('the audit log is listed by who, what, of which, and since when, however far back', async () => {
+      const { store } = subject();
+      const add = (more: Partial<ReturnType<typeof entry>>) => store.appendAudit({ ...entry('x'), ...more });
+      await add({ action: 'task.created', target: 'tsk_1', details: { name: 'say "hi"' } });
+      await add({ action: 'task.paused', target: 'tsk_1', actor: 'agent:b' });
+      await add({ action: 'tasking', target: 'tsk_2', at: T0 + 10 });
+      const list = async (query: object) => {
+        const { items, nextCursor } = await store.listAudit({ limit: 50, ...query });
+        expect(nextCursor).toBeNull();
+        return items.map(({ sequence }) => sequence);
+      };
+      expect(await list({})).toEqual([3, 2, 1]);
+      expect(await list({ actor: 'agent:b' })).toEqual([2]);
+      expect(await list({ action: 'task.*' })).toEqual([2, 1]);
+      expect(await list({ action: 'tasking' })).toEqual([3]);
+      expect(await list({ object: 'tsk_1', actor: entry('x').actor })).toEqual([1]);
+      expect(await list({ object: 'say "hi"' })).toEqual([1]);
+      expect(await list({ since: T0 + 10 })).toEqual([3]);
+      const first = await store.listAudit({ limit: 1, action: 'task.*' });
+      expect(first.items.map(({ sequence }) => sequence)).toEqual([2]);
+      expect(await list({ action: 'task.*', cursor: first.nextCursor })).toEqual([1]);
+    });
+
     test.for([
-      ['changed', "UPDATE audit_log SET actor = 'system' WHERE sequence = 3"],
-      ['changed in its details', `UPDATE audit_log SET details = '{"b":2}' WHERE sequence = 3`],
-      ['taken out', 'DELETE FROM audit_log WHERE sequence = 3'],
-      ['the first', 'DELETE FROM audit_log WHERE sequence = 1'],
-    ])('an audit record that was %s is found', async ([_what, sql], { skip }) => {
+      ['changed', "UPDATE audit_log SET actor = 'system' WHERE sequence = 3", 3],
+      ['changed in its details', `UPDATE audit_log SET details = '{"b":2}' WHERE sequence = 3`, 3],
+      ['taken out', 'DELETE FROM audit_log WHERE sequence = 3', 4],
+      ['the first', 'DELETE FROM audit_log WHERE sequence = 1', 2],
+      ['not the only one', "UPDATE audit_log SET actor = 'system' WHERE sequence IN (2, 5)", 2],
+    ] as const)('an audit record that was %s is found', async ([_what, sql, first], { skip }) => {
       const { store, tamper } = subject();
       if (tamper === null) return skip('nobody else can open this database');
       for (let index = 1; index <= 5; index++) await store.appendAudit(entry(`a${index}`));
-      await tamper(sql as string);
+      await tamper(sql);
       const verdict = await verifyAudit(store);
-      expect(verdict.ok).toBe(false);
-      expect(verdict.brokenAt).not.toBeNull();
+      expect(verdict).toMatchObject({ ok: false, brokenAt: first, broken: { sequence: first } });
     });
 
     test('processes are known by their heartbeats, until they are forgotten', async () => {

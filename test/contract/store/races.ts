@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { verifyAudit } from '../../../src/server/store/audit-chain.js';
+import { verifyAudit } from '../../../src/domain/audit-chain.js';
 import { CRON, endOf, leaseAs, runOf, seed, T0 } from '../fixtures.js';
 import type { Subject } from '../store-contract.js';
 

@@ -1,9 +1,12 @@
+import { z } from 'zod';
 import { type Agent, hasScope } from '../../../domain/agent.js';
 import { EXIT, PaoError } from '../../../domain/errors.js';
+import { isSecretName } from '../../../domain/secret-name.js';
 import { ToolError } from '../../../domain/tool-error.js';
 import { lastSecretUses } from '../../tools/secret-use.js';
 import type { SecretInfo } from '../../tools/secrets.js';
 import { type ApiServices, type Operation, operation } from '../operation.js';
+import { audit } from '../task-service.js';
 import { instant } from '../views.js';
 
 export const secretOperations: Operation[] = [
@@ -45,6 +48,25 @@ export const secretOperations: Operation[] = [
           next_cursor: null,
         },
       };
+    },
+  }),
+  operation({
+    name: 'secret_change_record',
+    method: 'POST',
+    path: '/v1/secrets/changes',
+    summary: 'Record in the audit log what a person did to stored secrets; never a value',
+    scope: 'admin',
+    status: 204,
+    body: z.strictObject({
+      change: z.enum(['set', 'limited', 'deleted', 'rekeyed']),
+      name: z.string().refine(isSecretName, 'can not be the name of a secret').optional(),
+      tools: z.array(z.string().max(200)).max(200).optional(),
+      agents: z.array(z.string().max(200)).max(200).optional(),
+    }),
+    async handle({ body: { change, name, ...limits }, services, caller }) {
+      const details = { ...(name === undefined ? {} : { name }), ...limits };
+      await audit(services, caller, `secret.${change}`, name ?? null, details);
+      return { status: 204 };
     },
   }),
 ];

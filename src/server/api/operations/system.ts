@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import type { AuditEntry } from '../../../domain/audit-chain.js';
+import type { Store } from '../../store/store.js';
 import { agenda } from '../agenda.js';
 import { type Operation, operation } from '../operation.js';
-import { pageQuery } from './list-query.js';
+import { pageQuery, timeText } from './list-query.js';
 import { instant } from '../views.js';
 
 export const systemOperations: Operation[] = [
@@ -42,13 +44,28 @@ export const systemOperations: Operation[] = [
     summary: 'Who did what, newest first',
     scope: 'audit:read',
     status: 200,
-    query: z.strictObject(pageQuery),
-    async handle({ query, services }) {
-      const page = await services.store.listAudit(query);
+    query: z.strictObject({
+      ...pageQuery,
+      actor: z.string().max(200).optional(),
+      action: z.string().max(200).optional(),
+      object: z.string().max(200).optional(),
+      since: timeText.optional(),
+    }),
+    async handle({ query: { since, actor, ...query }, services: { store } }) {
+      const { items, nextCursor } = await store.listAudit({
+        ...query,
+        actor: actor === undefined ? undefined : await actorOf(actor, store),
+        since: since === undefined ? undefined : Date.parse(since),
+      });
+      const names = await actorNames(items, store);
       return {
         body: {
-          items: page.items.map(({ at, ...entry }) => ({ ...entry, at: instant(at) })),
-          next_cursor: page.nextCursor,
+          items: items.map(({ at, ...entry }) => ({
+            ...entry,
+            at: instant(at),
+            actor_name: names.get(entry.actor) ?? null,
+          })),
+          next_cursor: nextCursor,
         },
       };
     },
@@ -83,3 +100,17 @@ export const systemOperations: Operation[] = [
     },
   }),
 ];
+
+/** The actor that a name or an id stands for; `system` and the like stand for themselves. */
+async function actorOf(text: string, store: Store): Promise<string> {
+  if (text.startsWith('agt_')) return `agent:${text}`;
+  const agent = await store.findAgentByName(text);
+  return agent === null ? text : `agent:${agent.id}`;
+}
+
+/** Names of the agents among the actors. */
+async function actorNames(items: readonly AuditEntry[], store: Store): Promise<Map<string, string>> {
+  const agents = [...new Set(items.map(({ actor }) => actor))].filter((actor) => actor.startsWith('agent:'));
+  const found = await Promise.all(agents.map((actor) => store.getAgent(actor.slice('agent:'.length))));
+  return new Map(found.flatMap((agent, at) => (agent === null ? [] : [[agents[at] as string, agent.name]])));
+}

@@ -1,6 +1,7 @@
-import { AUDIT_GENESIS, hashAudit } from '../audit-chain.js';
+import { AUDIT_GENESIS, type AuditEntry, type AuditInput, hashAudit } from '../../../domain/audit-chain.js';
+import { AUDIT_SCAN, auditConditions, nextAuditPage } from '../audit-filter.js';
 import { decodeNumberCursor, encodeCursor } from '../cursor.js';
-import type { AuditEntry, AuditInput, Store } from '../store.js';
+import type { Store } from '../store.js';
 import { Batcher } from './batcher.js';
 import type { PostgresDatabase, Sql } from './database.js';
 
@@ -20,19 +21,31 @@ export function auditMethods(database: PostgresDatabase): Pick<Store, 'appendAud
   return {
     appendAudit: (entry) => writer.add(entry),
 
-    async listAudit({ limit, cursor }) {
-      const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : decodeNumberCursor(cursor);
+    async listAudit(query) {
+      const { limit, cursor } = query;
+      let before = cursor === undefined ? null : decodeNumberCursor(cursor);
+      if (before === null) {
+        const [row] = await database.read<{ last: number | null }>(
+          'SELECT max(sequence) AS last FROM audit_log',
+        );
+        before = (row?.last ?? 0) + 1;
+      }
+      const floor = Math.max(1, before - AUDIT_SCAN);
+      const values: unknown[] = [before, floor, limit + 1];
+      const place = (value: unknown) => `$${values.push(value)}`;
+      const where = auditConditions(query, place, {
+        from: (since) => `at >= pao_at(${since})`,
+        inText: (text, part) => `strpos(${text}, ${part}) > 0`,
+      });
       const rows = await database.read<AuditRow>(
-        'SELECT * FROM audit_log WHERE sequence < $1 ORDER BY sequence DESC LIMIT $2',
-        [before, limit + 1],
+        `SELECT * FROM audit_log WHERE sequence < $1 AND sequence >= $2${where} ORDER BY sequence DESC LIMIT $3`,
+        values,
       );
       const items = rows
         .slice(0, limit)
         .map((row): AuditEntry => ({ ...row, details: JSON.parse(row.details) as Record<string, unknown> }));
-      return {
-        items,
-        nextCursor: rows.length > limit ? encodeCursor((items.at(-1) as AuditEntry).sequence) : null,
-      };
+      const next = nextAuditPage(rows, limit, floor);
+      return { items, nextCursor: next === null ? null : encodeCursor(next) };
     },
   };
 }

@@ -1,8 +1,9 @@
 import { type Clock, systemClock } from '../../../domain/clock.js';
 import type { TaskState } from '../../../domain/task.js';
-import { AUDIT_GENESIS, hashAudit } from '../audit-chain.js';
+import { AUDIT_GENESIS, type AuditEntry, hashAudit } from '../../../domain/audit-chain.js';
+import { AUDIT_SCAN, auditConditions, nextAuditPage } from '../audit-filter.js';
 import { decodeNumberCursor, encodeCursor } from '../cursor.js';
-import type { AuditEntry, Store, StoreStats, WorkerHeartbeat } from '../store.js';
+import type { Store, StoreStats, WorkerHeartbeat } from '../store.js';
 import { pruneBudgets } from './budgets.js';
 import type { Connection, SqliteDatabase } from './database.js';
 import { fileSizes } from './open.js';
@@ -150,19 +151,31 @@ export function operationMethods(database: SqliteDatabase, clock: Clock = system
           );
       }),
 
-    listAudit: ({ limit, cursor }) =>
+    listAudit: (query) =>
       database.read((connection) => {
-        const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : decodeNumberCursor(cursor);
+        const { limit, cursor } = query;
+        const last = connection.sql('SELECT max(sequence) FROM audit_log').pluck().get() as number | null;
+        const before = cursor === undefined ? (last ?? 0) + 1 : decodeNumberCursor(cursor);
+        const floor = Math.max(1, before - AUDIT_SCAN);
+        const values: unknown[] = [];
+        const place = (value: unknown) => {
+          values.push(value);
+          return '?';
+        };
+        const where = auditConditions(query, place, {
+          from: (since) => `at >= ${since}`,
+          inText: (text, part) => `instr(${text}, ${part}) > 0`,
+        });
         const rows = connection
-          .sql('SELECT * FROM audit_log WHERE sequence < ? ORDER BY sequence DESC LIMIT ?')
-          .all(before, limit + 1) as AuditRow[];
+          .sql(
+            `SELECT * FROM audit_log WHERE sequence < ? AND sequence >= ?${where} ORDER BY sequence DESC LIMIT ?`,
+          )
+          .all(before, floor, ...values, limit + 1) as AuditRow[];
         const items: AuditEntry[] = rows
           .slice(0, limit)
           .map((row) => ({ ...row, details: JSON.parse(row.details) as Record<string, unknown> }));
-        return {
-          items,
-          nextCursor: rows.length > limit ? encodeCursor((items.at(-1) as AuditEntry).sequence) : null,
-        };
+        const next = nextAuditPage(rows, limit, floor);
+        return { items, nextCursor: next === null ? null : encodeCursor(next) };
       }),
 
     heartbeat: (worker) =>

@@ -1,5 +1,20 @@
 import { createHash } from 'node:crypto';
-import type { AuditEntry, AuditInput, Store } from './store.js';
+
+export interface AuditInput {
+  at: number;
+  /** `agent:<id>`, `system`. */
+  actor: string;
+  /** `task.created`, `token.revoked`, `auth.failed`, … */
+  action: string;
+  target: string | null;
+  details: Record<string, unknown>;
+}
+
+export interface AuditEntry extends AuditInput {
+  sequence: number;
+  /** SHA-256 over the previous entry's hash and this entry's canonical JSON, hex. */
+  hash: string;
+}
 
 /** What the first record of a chain is hashed with. */
 export const AUDIT_GENESIS = '0'.repeat(64);
@@ -20,32 +35,48 @@ export interface AuditVerdict {
   ok: boolean;
   /** Records looked at. */
   entries: number;
-  /** Sequence of the newest record that does not fit the one before it; null when all fit. */
+  /** Sequence of the first record that does not fit the one before it; null when all fit. */
   brokenAt: number | null;
+  /** That record. */
+  broken: AuditEntry | null;
   /** Hash of the newest record; {@link AUDIT_GENESIS} when there is none. */
   head: string;
 }
 
-/** Walks the whole chain, newest first, and says whether every record fits the one before it. */
-export async function verifyAudit(store: Pick<Store, 'listAudit'>): Promise<AuditVerdict> {
+/** Pages of the audit log, newest first. */
+export interface AuditPages {
+  listAudit(query: {
+    limit: number;
+    cursor?: string | undefined;
+  }): Promise<{ items: AuditEntry[]; nextCursor: string | null }>;
+}
+
+/**
+ * Walks the whole chain, newest first, and says whether every record fits the one before it.
+ * @param look is shown each record.
+ */
+export async function verifyAudit(
+  log: AuditPages,
+  look: (entry: AuditEntry) => void = () => {},
+): Promise<AuditVerdict> {
   let entries = 0;
   let later: AuditEntry | null = null;
+  let broken: AuditEntry | null = null;
   let head = AUDIT_GENESIS;
   let cursor: string | undefined;
   do {
-    const page = await store.listAudit({ limit: 500, cursor });
+    const page = await log.listAudit({ limit: 500, cursor });
     for (const entry of page.items) {
       entries += 1;
+      look(entry);
       if (later === null) head = entry.hash;
-      else if (!follows(entry.hash, entry.sequence, later))
-        return { ok: false, entries, brokenAt: later.sequence, head };
+      else if (!follows(entry.hash, entry.sequence, later)) broken = later;
       later = entry;
     }
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined);
-  if (later !== null && !follows(AUDIT_GENESIS, 0, later))
-    return { ok: false, entries, brokenAt: later.sequence, head };
-  return { ok: true, entries, brokenAt: null, head };
+  if (later !== null && !follows(AUDIT_GENESIS, 0, later)) broken = later;
+  return { ok: broken === null, entries, brokenAt: broken?.sequence ?? null, broken, head };
 }
 
 function follows(previousHash: string, previousSequence: number, entry: AuditEntry): boolean {
