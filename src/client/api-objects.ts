@@ -72,6 +72,20 @@ export interface TaskObject {
   estimate?: EstimateObject | null;
   /** Of one task: what it has used since midnight in its zone. */
   spent_today?: SpentTodayObject;
+  /** Of one task: windows of events (debounce, batch, absent) that are open, those that close first; 20 at most. */
+  open_windows?: { total: number; items: OpenWindowObject[] };
+}
+
+/** Events that are taken together, or the time in which one must come. */
+export interface OpenWindowObject {
+  /** What the `key` of the schedule gave; empty without one. */
+  key: string;
+  kind: 'debounce' | 'batch' | 'absent';
+  events: number;
+  opened_at: string;
+  /** When it fires, as far as is known now. */
+  closes_at: string;
+  words: string;
 }
 
 /** What was used; money in US dollars. */

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ExplanationObject } from '../../src/client/api-objects.js';
+import type { ExplanationObject, TaskObject } from '../../src/client/api-objects.js';
+import { newId } from '../../src/domain/ids.js';
+import { formatInZone } from '../../src/domain/recurrence/index.js';
 import type { Task } from '../../src/domain/task.js';
 import { ZONE_CHANGE_KEY } from '../../src/domain/zone-change.js';
 import { startTaskApi, type TaskApi } from './task-api.js';
@@ -82,4 +84,85 @@ test('tells of an occurrence that was left out, of a time that is none, and of o
   expect((await explain(due)).text).toMatch(
     /The time zone database went from 2025b to 2025c: .* 08:30 moved to .* 09:30\./,
   );
+});
+
+const EVENTS = `name: burst
+schedule: { kind: event, topic: file.saved, debounce: { quiet: 30s, max_wait: 10m }, key: payload.file, filter: payload.file }
+pipeline: [{ id: look, uses: debug.echo }]
+---
+name: three
+schedule: { kind: event, topic: file.saved, batch: { size: 3, window: 1h } }
+pipeline: [{ id: look, uses: debug.echo }]
+---
+name: heart
+schedule: { kind: event, absent: { topic: beat, within: 1h } }
+pipeline: [{ id: look, uses: debug.echo }]
+`;
+
+test('tells which windows of events are open, and what became of an event and of a window', async () => {
+  const { system } = api;
+  // A round second: the words have none then.
+  const start = Math.ceil(system.clock.now() / 3_600_000) * 3_600_000;
+  system.clock.set(start);
+  await api.run('task:apply', ['-'], { input: EVENTS });
+  await system.scheduler.runOnce();
+  const publish = async (payload: unknown, topic = 'file.saved') => {
+    const at = system.clock.now();
+    const given = { id: newId('evt', at), topic, payload, dedupeKey: null, agentId: 'agt_x', createdAt: at };
+    return (await system.store.publishEvent(given)).event.id;
+  };
+  const time = (at: number) => formatInZone('UTC', at);
+  const open = await publish({ file: 'a.txt' });
+  await publish({ other: 1 });
+  await system.scheduler.runOnce();
+  const shown = JSON.parse((await api.run('task:show', ['burst', '--json'])).stdout) as TaskObject;
+  expect(shown.open_windows).toEqual({
+    total: 1,
+    items: [
+      {
+        key: 'a.txt',
+        kind: 'debounce',
+        events: 1,
+        opened_at: new Date(start).toISOString(),
+        closes_at: new Date(start + 30_000).toISOString(),
+        words: `for a.txt: 1 event since ${time(start)}; it runs at ${time(start + 30_000)} unless another comes before, and at ${time(start + 600_000)} at the latest`,
+      },
+    ],
+  });
+  const said = async (...argv: string[]) => (await api.run('task:explain', argv)).stdout;
+  const at = new Date(start).toISOString();
+  expect((await api.run('task:show', ['three'])).stdout).toContain(
+    `2 events since ${time(start)}; it runs at ${time(start + 3_600_000)}, or when there are 3`,
+  );
+  expect(await said('burst')).toContain('Open: for a.txt: 1 event since');
+  const asked = await said('burst', '--at', at);
+  expect(asked).toContain(`(${open}): it waits in a window: for a.txt: 1 event`);
+  expect(asked).toContain('the filter of the task does not let it through');
+  expect(await said('heart')).toContain(
+    `Open: no beat since ${time(start)}; it runs at ${time(start + 3_600_000)} unless`,
+  );
+
+  system.clock.set(start + 60_000);
+  await publish(null, 'beat');
+  await publish({ file: 'b.txt' });
+  await system.scheduler.runOnce();
+  const [fired] = await system.runs((await system.store.findTasksByName('burst'))[0] as Task);
+  const after = await said('burst', '--at', at);
+  expect(after).toContain(
+    `(${open}): taken into a window that closed at ${time(start + 30_000)} with 1 event: run ${fired?.id}`,
+  );
+  expect(after).toContain(
+    `A window with 1 event was open from ${time(start)} to ${time(start + 30_000)}: run`,
+  );
+  expect(await said('three', '--at', at)).toMatch(/A window with 3 events was open from .*: run run_/);
+  expect(await said('heart', '--at', new Date(start + 60_000).toISOString())).toContain(
+    'it is what is waited for: nothing ran for it, and the time began anew',
+  );
+  system.clock.set(start + 60_000 + 3_600_000);
+  await system.scheduler.runOnce();
+  expect(await said('heart', '--at', new Date(start + 1_800_000).toISOString())).toContain(
+    `beat did not come from ${time(start + 60_000)} to ${time(start + 3_660_000)}: run`,
+  );
+  await api.run('task:pause', ['heart']);
+  expect(await said('heart')).toMatch(/Open: 1 event since .*; left out at .*, as the task is paused/);
 });

@@ -4,6 +4,7 @@ import type {
   TaskObject,
   WarningObject,
 } from '../../client/api-objects.js';
+import { counted } from '../../domain/counted.js';
 import type { Output } from '../output.js';
 import { visible } from '../visible.js';
 import { fromNow, machineTime, zonedTime } from './task-time.js';
@@ -65,6 +66,7 @@ export function showTask(task: TaskObject, out: Output, now: number): void {
       ['schedule', visible(ruleText(task))],
       ...policyPairs(task),
       ['next', visible(dueText(task, now))],
+      ...windowPairs(task),
       ...(task.snoozed_until === null || Date.parse(task.snoozed_until) <= now
         ? []
         : [['snoozed', `until ${machineTime(task.snoozed_until)}`] as const]),
@@ -91,6 +93,17 @@ export function showTask(task: TaskObject, out: Output, now: number): void {
 /** When, by whom, and from inside which run. */
 function createdText({ created_at: at, created_by: by, created_in_run: run }: TaskObject): string {
   return [machineTime(at), by && `by ${by}`, run && `in the run ${run}`].filter(Boolean).join(' ');
+}
+
+/** Windows of events that are open, five of them. */
+function windowPairs({ open_windows: open }: TaskObject): (readonly [string, string])[] {
+  if (open === undefined) return [];
+  const shown = open.items.slice(0, 5);
+  const more = open.total - shown.length;
+  return [
+    ...shown.map(({ kind, words }) => [kind, visible(words)] as const),
+    ...(more === 0 ? [] : [['', `${counted(more, 'more window')} open`] as const]),
+  ];
 }
 
 /** What it may cost and has cost; nothing for a task that asks no model and has no budget. */

@@ -8,11 +8,16 @@ import type { Task } from '../../domain/task.js';
 import { lastZoneChange } from '../../domain/zone-change.js';
 import type { Store } from '../store/store.js';
 import type { ApiServices } from './operation.js';
+import { explainEvents } from './explain-events.js';
 import { runTimeline, type TimelineKind } from './run-timeline.js';
 import { instant, localTime, runView, taskWords } from './views.js';
+import { windowWords } from './window-view.js';
 
 /** An occurrence this near to the instant that is asked about is the one that is meant. */
 const SAME_MS = 60_000;
+
+/** Windows of events that are told of. */
+const MOST_WINDOWS = 10;
 
 /** One line of an explanation; with `run_id`, a moment of that run. */
 interface Line {
@@ -51,6 +56,23 @@ export async function explainTask(task: Task, at: number | null, { store, clock 
       text: `The task is ${task.state}${task.stateReason === null ? '' : `: ${task.stateReason}`}.`,
     });
   }
+  const { schedule } = task.spec;
+  if (at !== null && schedule?.kind === 'event')
+    for (const said of await explainEvents(task, schedule, at, runs, store))
+      lines.push({ kind: 'note', at: instant(said.at), text: said.text });
+  const windows = await store.listWindows(task.id);
+  for (const window of windows.sort((a, b) => a.closesAt - b.closesAt).slice(0, MOST_WINDOWS))
+    lines.push({
+      kind: 'note',
+      at: instant(window.closesAt),
+      text: `Open: ${windowWords(window, task, now)}.`,
+    });
+  if (windows.length > MOST_WINDOWS)
+    lines.push({
+      kind: 'note',
+      at: instant(now),
+      text: `${windows.length - MOST_WINDOWS} more windows are open.`,
+    });
   if (at !== null && !runs.some((run) => Math.abs(run.scheduledFor - at) < SAME_MS)) {
     const text = withoutRow(task, at, now, zone);
     if (text !== null) lines.push({ kind: 'note', at: instant(at), text });

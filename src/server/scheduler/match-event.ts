@@ -1,5 +1,6 @@
 import { type PublishedEvent, topicMatches } from '../../domain/event.js';
-import { evaluateCondition, evaluateExpression } from '../../domain/pipeline/template.js';
+import { eventView, passesFilter } from '../../domain/event-filter.js';
+import { evaluateExpression } from '../../domain/pipeline/template.js';
 import { type EventSchedule, isSinceLast } from '../../domain/schedule.js';
 import type { DueTask, EventMatch, NewRun } from '../store/store.js';
 import { newRun } from './decide-due.js';
@@ -35,11 +36,11 @@ function reactionsOf(
 ): EventMatch[] {
   const { absent } = schedule;
   const ends =
-    absent !== undefined && topicMatches(absent.topic, event.topic) && passes(absent.filter, event);
+    absent !== undefined && topicMatches(absent.topic, event.topic) && passesFilter(absent.filter, event);
   const begins =
     !(absent !== undefined && isSinceLast(schedule)) &&
     topicMatches(schedule.topic, event.topic) &&
-    passes(schedule.filter, event);
+    passesFilter(schedule.filter, event);
   if (!ends && !begins) return [];
   const loop = begins ? loopReason(due, event) : null;
   if (loop !== null) return [skipped(due, schedule, event, loop, now)];
@@ -85,17 +86,10 @@ function skipped(due: DueTask, schedule: EventSchedule, event: PublishedEvent, r
 
 const causeOf = (event: PublishedEvent) => ({ eventId: event.id, traceId: event.traceId });
 
-/** What an expression of a schedule sees. */
-const viewOf = ({ topic, payload }: PublishedEvent) => ({ topic, payload, event: { topic, payload } });
-
-function passes(filter: string | undefined, event: PublishedEvent): boolean {
-  return filter === undefined || evaluateCondition(filter, viewOf(event));
-}
-
 /** Which of its windows an event belongs in. @throws TemplateError when the expression has no answer. */
 function keyOf(schedule: EventSchedule, event: PublishedEvent): string {
   if (schedule.key === undefined) return '';
-  const value = evaluateExpression(schedule.key, viewOf(event), {
+  const value = evaluateExpression(schedule.key, eventView(event), {
     zone: schedule.timezone,
     pointer: '/schedule/key',
   });

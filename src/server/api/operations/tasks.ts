@@ -13,6 +13,7 @@ import { explainTask } from '../explain-task.js';
 import { taskBudgetView } from '../budget-view.js';
 import { checkTask } from '../check-task.js';
 import { viewDryRun } from '../dry-run-view.js';
+import { openWindowsView } from '../window-view.js';
 import {
   createTask,
   findTask,
@@ -48,6 +49,7 @@ async function wholeTask(task: Task, services: ApiServices) {
     ...taskView(task, now),
     next_occurrences: occurrencesOf(task, now, 5),
     ...(await taskBudgetView(task, services)),
+    open_windows: await openWindowsView(task, now, services.store),
   };
 }
 
