@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from 'vitest';
 import { openStore } from '../../src/server/store/open.js';
 import type { Store } from '../../src/server/store/store.js';
-import { createDatabase, type TestDatabase } from '../postgres/shared-cluster.js';
+import { createDatabase, emptyDatabase, type TestDatabase } from '../postgres/shared-cluster.js';
 import { T0 } from './fixtures.js';
 import { exerciseStore, type FreshStore } from './store-contract.js';
 
@@ -19,20 +19,9 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Empties all tables; much quicker than a new database for each test. */
-const EMPTY = `
-  SET session_replication_role = replica;
-  DO $$ DECLARE name text; BEGIN
-    FOR name IN SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
-      AND relname NOT IN ('schema_migration', 'event_counter') AND pg_relation_size(oid) > 0
-    LOOP EXECUTE format('DELETE FROM %I', name); END LOOP;
-    UPDATE event_counter SET last = 0;
-  END $$;
-  SET session_replication_role = DEFAULT`;
-
 async function freshDatabase(): Promise<FreshStore> {
   const { url, admin } = database;
-  await admin.query(EMPTY);
+  await emptyDatabase(admin);
   const open: Store[] = [];
   let isShared = false;
   return {

@@ -80,6 +80,19 @@ export async function createDatabase(prefix: string): Promise<TestDatabase> {
   };
 }
 
+/** Empties all tables; much quicker than a new database for each test. */
+export async function emptyDatabase(admin: pg.Client): Promise<void> {
+  await admin.query(`
+    SET session_replication_role = replica;
+    DO $$ DECLARE name text; BEGIN
+      FOR name IN SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+        AND relname NOT IN ('schema_migration', 'event_counter') AND pg_relation_size(oid) > 0
+      LOOP EXECUTE format('DELETE FROM %I', name); END LOOP;
+      UPDATE event_counter SET last = 0;
+    END $$;
+    SET session_replication_role = DEFAULT`);
+}
+
 async function once(url: string, sql: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();

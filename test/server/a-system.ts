@@ -61,6 +61,8 @@ export async function startTestSystem(options: {
   callTool: (tool: Tool, input: unknown, context: ToolCallContext) => Promise<ToolResult>;
   builtin?: Tool[];
   secrets?: Record<string, string>;
+  /** An empty store that is open before and after; a SQLite file of its own when left out. */
+  openStore?: Store;
   /** Private addresses that webhooks may reach. */
   grants?: string[];
   /** Told of each question before it is sent. */
@@ -75,7 +77,9 @@ export async function startTestSystem(options: {
   const logger = options.quiet === true ? silentLogger : errorLogger;
   const folder = mkdtempSync(join(tmpdir(), 'pao-test-'));
   const clock = new VirtualClock(options.start ?? '2026-11-24T06:00:00Z');
-  const reliableStore = await openStore({ url: `sqlite:${join(folder, 'test.db')}`, durability: 'normal' });
+  const own = join(folder, 'test.db');
+  const reliableStore =
+    options.openStore ?? (await openStore({ url: `sqlite:${own}`, durability: 'normal' }));
   await reliableStore.migrate(clock.now());
   const bus = new MemoryBus();
   const now = clock.now();
@@ -249,7 +253,7 @@ export async function startTestSystem(options: {
     async close() {
       await Promise.all([...workers, ...deliverers].map((one) => one.stop(0)));
       await scheduler.stop();
-      await store.close();
+      if (options.openStore === undefined) await store.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };

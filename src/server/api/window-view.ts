@@ -36,6 +36,8 @@ export function windowWords(window: EventWindow, task: Task, now: number): strin
   const isOurs =
     schedule?.kind === 'event' &&
     (window.kind === 'absent' ? schedule.absent : (schedule.debounce ?? schedule.batch)) !== undefined;
+  if (window.kind === 'absent' && window.size > 0)
+    return `${counted(window.size, 'span')} from ${localTime(window.openedAt, zone)} on passed without the event; the rows are being written`;
   const since = localTime(window.openedAt, zone);
   const until = localTime(window.closesAt, zone);
   const forKey = window.key === '' ? '' : `for ${window.key}: `;

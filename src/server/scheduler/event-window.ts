@@ -9,10 +9,12 @@ import { spanFrom } from './event-span.js';
 export const MAX_WINDOWS = 1000;
 /** A window is closed when the payloads in it have more characters than this: a run must be able to hold them. */
 const MAX_SIZE = 1_000_000;
-/** Spans that passed without the event for which rows are written at once; the rest follows in the next transaction. */
+/** Spans that passed without the event for which rows are written at once; the rest follows in the next transactions. */
 const MAX_SPANS = 200;
+/** Begins the key of a window that is only there until its rows are written; no expression gives it. */
+const REST = '\u0001';
 
-type Decided = Pick<WindowChange, 'runs' | 'cancelActive'>;
+type Decided = Pick<WindowChange, 'runs' | 'cancelActive' | 'rest'>;
 
 /** Takes an event into the window of a task with `debounce` or `batch`. */
 export function takeIn(
@@ -85,6 +87,7 @@ export function endSpan(
 export function closeWindow(due: DueTask, window: EventWindow, now: number): WindowChange {
   const { task } = due;
   const { schedule } = task.spec;
+  if (isRest(window)) return writeRest(due, window, now);
   const isOurs =
     schedule?.kind === 'event' &&
     (window.kind === 'absent' ? schedule.absent : (schedule.debounce ?? schedule.batch)) !== undefined;
@@ -106,7 +109,8 @@ function togetherRun(due: DueTask, schedule: EventSchedule, window: EventWindow,
 
 /**
  * A row for each span that ended without the event. Only the newest is run: what is known now is that it has not come.
- * @param until spans that end after this instant have not ended.
+ * The older ones are `missed`; after a long sleep there may be any number of them, and `rest` is worked off in slices.
+ * @param until spans that end after this instant have not ended; the first one has.
  */
 function absentRuns(
   due: DueTask,
@@ -116,22 +120,41 @@ function absentRuns(
   now: number,
 ): { decided: Decided; next: EventWindow } {
   const { within } = schedule.absent as NonNullable<EventSchedule['absent']>;
-  const again = isSinceLast(schedule) ? parseDuration(within) : Number.POSITIVE_INFINITY;
-  const runs: NewRun[] = [];
-  let decided: Decided = { runs };
-  let at = window.closesAt;
-  for (; at <= until && runs.length < MAX_SPANS; at += again) {
-    const run = { ...newRun(due, schedule, at, 'event', now), ...carried(window) };
-    // Nothing else begins a span twice, so its event is that of one run.
-    if (!isSinceLast(schedule)) run.eventId = window.eventIds[0] ?? null;
-    if (at + again <= until) {
-      runs.push({ ...run, status: 'missed', reason: 'catchup_latest' });
-      continue;
-    }
-    decided = admit(due, schedule, run, now);
-    runs.push(...decided.runs);
-  }
-  return { decided: { ...decided, runs }, next: { ...window, closesAt: at } };
+  const span = parseDuration(within);
+  const before = isSinceLast(schedule) ? Math.floor((until - window.closesAt) / span) : 0;
+  const last = window.closesAt + before * span;
+  const run = { ...newRun(due, schedule, last, 'event', now), ...carried(window) };
+  // Nothing else begins a span twice, so its event is that of one run.
+  if (!isSinceLast(schedule)) run.eventId = window.eventIds[0] ?? null;
+  const older: EventWindow = {
+    ...window,
+    key: `${REST}${window.closesAt}/${window.key}`,
+    openedAt: window.closesAt - span,
+    size: before,
+  };
+  const { runs, window: rest } = before === 0 ? { runs: [], window: null } : writeRest(due, older, now);
+  const decided = admit(due, schedule, run, now);
+  return {
+    decided: { ...decided, runs: [...runs, ...decided.runs], ...(rest === null ? {} : { rest }) },
+    next: { ...window, closesAt: last + span },
+  };
+}
+
+/** Whether a window stands for spans that ended long ago, `size` of them, whose rows are still to be written. */
+const isRest = ({ kind, size }: EventWindow): boolean => kind === 'absent' && size > 0;
+
+/** The next rows of spans that ended long ago, whatever the task is now. */
+function writeRest(due: DueTask, window: EventWindow, now: number): WindowChange {
+  const span = window.closesAt - window.openedAt;
+  const count = Math.min(window.size, MAX_SPANS);
+  const runs = Array.from({ length: count }, (_, index): NewRun => {
+    const at = window.closesAt + index * span;
+    const run = newRun(due, due.task.spec.schedule, at, 'event', now);
+    return { ...run, ...carried(window), status: 'missed', reason: 'catchup_latest' };
+  });
+  if (count === window.size) return { window: null, runs };
+  const [openedAt, closesAt] = [window.openedAt + count * span, window.closesAt + count * span];
+  return { window: { ...window, openedAt, closesAt, size: window.size - count }, runs };
 }
 
 /** Lets a run through, or says why it is left out: snoozed, dedupe, overlap. */

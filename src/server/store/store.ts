@@ -167,7 +167,7 @@ export interface EventWindow {
   closesAt: number;
   /** Events taken in. */
   count: number;
-  /** Characters of their payloads. */
+  /** Characters of their payloads; of `absent`, spans that passed and whose rows are still to be written. */
   size: number;
   /** Ids of the newest of them, oldest first. */
   eventIds: string[];
@@ -177,6 +177,8 @@ export interface EventWindow {
 export interface WindowChange {
   /** As it is from now on; null: there is none any more. */
   window: EventWindow | null;
+  /** One more window, under a key of its own: it closes at its time. */
+  rest?: EventWindow;
   runs: NewRun[];
   cancelActive?: boolean;
 }

@@ -121,6 +121,27 @@ export function exerciseWindows(subject: Subject): void {
       expect(await store.getTask(task.id)).toMatchObject({ state: 'paused', stateReason: 'error: no' });
     });
 
+    test('a change may leave one more window behind, from an event and from a window that closes', async () => {
+      const { store } = subject();
+      const { task } = await seed(store, ON_A);
+      const rest = (key: string) => windowOf({ kind: 'absent', key, closesAt: T0 - 1000, size: 300 });
+      await publish(store, { payload: '' });
+      await dispatch(store, () => ({
+        window: windowOf(),
+        rest: rest('\u0001 1'),
+        runs: [runOf({ trigger: 'event' })],
+      }));
+      const sizes = async () =>
+        Object.fromEntries((await store.listWindows(task.id)).map(({ key, size }) => [key, size]));
+      expect(await sizes()).toEqual({ '': 9, '\u0001 1': 300 });
+      await store.closeWindows({
+        now: T0,
+        limit: 10,
+        close: (_due, window) => ({ window: { ...window, size: 100 }, rest: rest('\u0001 2'), runs: [] }),
+      });
+      expect(await sizes()).toEqual({ '': 9, '\u0001 1': 100, '\u0001 2': 300 });
+    });
+
     test('a decision about a due task may open a window', async () => {
       const { store } = subject();
       const { task } = await seed(store, ON_A, { nextDueAt: T0 });

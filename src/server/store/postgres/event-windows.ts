@@ -1,5 +1,5 @@
 import { toWindow, type WindowRow } from '../sqlite/event-windows.js';
-import type { EventWindow } from '../store.js';
+import type { EventWindow, WindowChange } from '../store.js';
 import type { Sql } from './database.js';
 
 /** A window of a task that is open; null when it is not. */
@@ -46,4 +46,15 @@ export async function putWindow(
       JSON.stringify(window.eventIds),
     ],
   );
+}
+
+/** Writes what became of a window, and the one that is left over. */
+export async function putWindows(
+  sql: Sql,
+  taskSeq: number,
+  key: string,
+  { window, rest }: WindowChange,
+): Promise<void> {
+  await putWindow(sql, taskSeq, key, window);
+  if (rest !== undefined) await putWindow(sql, taskSeq, rest.key, rest);
 }

@@ -18,7 +18,7 @@ import type { PostgresDatabase, Sql } from './database.js';
 import { cancelAllOfTask } from './end-run.js';
 import { enqueue, type RunOwner } from './enqueue.js';
 import { sqlState } from './errors.js';
-import { countWindows, findWindow, putWindow } from './event-windows.js';
+import { countWindows, findWindow, putWindow, putWindows } from './event-windows.js';
 import { isWithoutPartition, MissingPartitions, type Partitions } from './partitions.js';
 import type { SpecCache } from './spec-cache.js';
 import { SELECT_TASK } from './task-rows.js';
@@ -135,7 +135,7 @@ export function schedulingMethods(
             else {
               const open = await findWindow(sql, owner.taskSeq, one.key);
               const changed = one.change(open, open === null ? await countWindows(sql, owner.taskSeq) : 0);
-              await putWindow(sql, owner.taskSeq, one.key, changed.window);
+              await putWindows(sql, owner.taskSeq, one.key, changed);
               change = changed;
             }
             if (change.cancelActive === true) {
@@ -195,7 +195,7 @@ export function schedulingMethods(
             now,
             result,
           );
-          await putWindow(sql, row.task_seq, row.key, change.window);
+          await putWindows(sql, row.task_seq, row.key, change);
         }
         return result;
       });

@@ -1,4 +1,4 @@
-import type { EventWindow } from '../store.js';
+import type { EventWindow, WindowChange } from '../store.js';
 import type { Connection } from './database.js';
 
 /** A row of `event_window` as it is stored. */
@@ -68,4 +68,15 @@ export function putWindow(
       window.size,
       JSON.stringify(window.eventIds),
     );
+}
+
+/** Writes what became of a window, and the one that is left over. */
+export function putWindows(
+  connection: Connection,
+  taskSeq: number,
+  key: string,
+  { window, rest }: WindowChange,
+): void {
+  putWindow(connection, taskSeq, key, window);
+  if (rest !== undefined) putWindow(connection, taskSeq, rest.key, rest);
 }

@@ -16,7 +16,14 @@ import { enqueue, type RunOwner } from './enqueue.js';
 import { isConstraint, sqliteCode } from './errors.js';
 import { type EventRow, toEvent } from './event-rows.js';
 import { wakeForEvent } from './event-waits.js';
-import { countWindows, findWindow, putWindow, toWindow, type WindowRow } from './event-windows.js';
+import {
+  countWindows,
+  findWindow,
+  putWindow,
+  putWindows,
+  toWindow,
+  type WindowRow,
+} from './event-windows.js';
 import { toJson } from './json-column.js';
 import type { SpecCache } from './spec-cache.js';
 import { eventKeysFor, SELECT_TASK, type TaskRow, toTask } from './task-rows.js';
@@ -131,7 +138,7 @@ export function schedulingMethods(database: SqliteDatabase, specs: SpecCache): S
             const open = findWindow(connection, owner.taskSeq, one.key);
             const change = one.change(open, open === null ? countWindows(connection, owner.taskSeq) : 0);
             writeRuns(connection, owner, change, now, result);
-            putWindow(connection, owner.taskSeq, one.key, change.window);
+            putWindows(connection, owner.taskSeq, one.key, change);
           }
           result.woken += wakeForEvent(connection, event.topic, now);
           connection.sql('UPDATE event SET dispatched_at = ? WHERE sequence = ?').run(now, row.sequence);
@@ -166,7 +173,7 @@ export function schedulingMethods(database: SqliteDatabase, specs: SpecCache): S
             const candidate = candidateOf(connection, specs, task);
             const change = close(candidate.due, toWindow(row));
             writeRuns(connection, candidate.owner, change, now, result);
-            putWindow(connection, row.task_seq, row.key, change.window);
+            putWindows(connection, row.task_seq, row.key, change);
           } catch (error) {
             if (sqliteCode(error) !== null) throw error;
             pause(connection, row.task_seq, messageOf(error), now);
