@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { parseDuration } from '../domain/duration.js';
 import { channelsSchema } from '../domain/channel.js';
 import { EXIT, invalidInput, PaoError, type Problem } from '../domain/errors.js';
+import { nearest } from '../domain/nearest.js';
 import { problemsFromZod } from '../domain/problems-from-zod.js';
 import { perDaySchema } from '../domain/budget.js';
 import { isTimeZone } from '../domain/recurrence/index.js';
@@ -266,7 +267,25 @@ export async function loadConfig(options: {
     });
     throw invalidInput('The configuration is not valid.', problems, ['pao doctor']);
   }
+  const unknown = unknownChannels(parsed.data);
+  if (unknown.length > 0) throw invalidInput('The configuration is not valid.', unknown, ['pao doctor']);
   return { config: parsed.data, sources: sources as LoadedConfig['sources'], file };
+}
+
+/** Where `notify` names a channel that there is not. */
+function unknownChannels({ notify, channels }: Config): Problem[] {
+  return (['channel', 'approvals'] as const).flatMap((key): Problem[] => {
+    const name = notify[key];
+    if (name === undefined || Object.hasOwn(channels, name)) return [];
+    const near = nearest(name, Object.keys(channels));
+    return [
+      {
+        pointer: `/notify/${key}`,
+        message: `there is no channel "${name}"`,
+        hint: near === null ? 'Name it under channels' : `Did you mean "${near}"?`,
+      },
+    ];
+  });
 }
 
 async function readConfigFile(file: string): Promise<Record<string, unknown>> {

@@ -524,7 +524,7 @@ async function loadTools({ init, store, bus, clock, logger, redactor, observatio
   });
   return {
     secrets,
-    budgets: budget.openBudgets({ init, store, clock, observer: observations }),
+    budgets: budget.openBudgets({ init, store, bus, clock, logger, observer: observations }),
     builtinTools: [...builtinTools, ...channelTools(init.config.channels)],
     callers,
     publishEvent,

@@ -69,8 +69,7 @@ export async function startTaskApi(): Promise<TaskApi> {
     metrics: await createMetrics({ ...shared, workersDesired: 1 }),
     redactor: new Redactor(),
     budgets: openBudgets({
-      store,
-      clock,
+      ...shared,
       observer: silentObserver,
       init: { config, home: folder } as ServiceInit,
     }),

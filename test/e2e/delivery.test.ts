@@ -127,6 +127,26 @@ describe('a question', () => {
   });
 });
 
+describe('a task that its budget pauses', () => {
+  it('is told of, with what to type to go on', async () => {
+    await create({
+      name: 'costly',
+      budget: { per_day: { runs: 1 }, on_exceed: 'pause' },
+      pipeline: [{ id: 'one', uses: 'debug.echo' }],
+    });
+    await pao.json<RunObject>(['task', 'run', 'costly', '--wait', '--json']);
+    const before = texts().length;
+    const second = await pao.cli(['task', 'run', 'costly', '--wait', '--json']);
+    expect(JSON.parse(second.stdout)).toMatchObject({ status: 'skipped', reason: 'budget' });
+    await until('the notice', () => texts().length > before);
+    expect(texts().at(-1)).toMatch(
+      /^costly was paused by its budget\n\ncostly was paused .*1 run on .*used 1 run/,
+    );
+    expect(texts().at(-1)).toMatch(/pao task resume costly$/);
+    expect((await pao.cli(['task', 'resume', 'costly'])).code).toBe(0);
+  });
+});
+
 describe('a channel', () => {
   it('is listed and tried, and its settings are not shown', async () => {
     const listed = await pao.cli(['channel', 'list', '--json']);

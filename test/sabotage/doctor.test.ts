@@ -112,10 +112,17 @@ describe('files', () => {
 });
 
 describe('configuration', () => {
-  sabotage(doctor, 'config.valid', 'an unknown setting and one of the wrong kind', (fails) => {
-    file('pao.config.yaml', 'prot: 8080\nworkers: many\n');
-    return fails(place.look(), /workers must be a number[\s\S]*"prot".*Did you mean "port"/);
-  });
+  sabotage(
+    doctor,
+    'config.valid',
+    'an unknown setting, one of the wrong kind, a channel that is not there',
+    async (fails) => {
+      file('pao.config.yaml', 'prot: 8080\nworkers: many\n');
+      await fails(place.look(), /workers must be a number[\s\S]*"prot".*Did you mean "port"/);
+      file('pao.config.yaml', 'channels: { phone: { kind: desktop } }\nnotify: { approvals: phnoe }\n');
+      await fails(place.look(), /notify\/approvals.*there is no channel "phnoe".*Did you mean "phone"/s);
+    },
+  );
 
   sabotage(doctor, 'config.environment', 'a variable that is spelled wrong', (fails) =>
     fails(place.look({ env: { PAO_PROT: '8090' } }), /PAO_PROT \(did you mean PAO_PORT\?\)/, {

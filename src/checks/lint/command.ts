@@ -74,8 +74,13 @@ export async function listRules(options: LintCommandOptions): Promise<{ suite: s
   };
 }
 
-/** `lint` of `pao.config.yaml`, and where the project is. */
+/** `lint` and `channels` of `pao.config.yaml`, and where the project is. */
 async function settingsOf({ cwd, env }: LintCommandOptions) {
   const { config, file } = await loadConfig({ env, cwd });
-  return { settings: config.lint.rules, settingsFile: file, project: file === null ? cwd : dirname(file) };
+  return {
+    settings: config.lint.rules,
+    settingsFile: file,
+    project: file === null ? cwd : dirname(file),
+    channels: config.channels,
+  };
 }

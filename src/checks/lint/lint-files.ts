@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import type { Config } from '../../server/config.js';
 import type { ChosenRules } from './choose-rules.js';
 import { CodeFile, type Parser } from './code-file.js';
 import type { Contracts } from './contracts.js';
@@ -21,6 +22,8 @@ export interface LintContext {
   now: number;
   /** Paths are shown from here. */
   cwd: string;
+  /** Of `pao.config.yaml`. */
+  channels: Config['channels'];
 }
 
 /** A file that was looked at. */
@@ -61,7 +64,12 @@ function lintCode(target: LintTarget, text: string, context: LintContext): Linte
 }
 
 async function lintTasks(target: LintTarget, text: string, context: LintContext): Promise<LintedFile | null> {
-  const file = await readTaskFile(target.path, text, await toolsBeside(target.path), target.isNamed);
+  const file = await readTaskFile(
+    target.path,
+    text,
+    await toolsBeside(target.path, context.channels),
+    target.isNamed,
+  );
   for (const document of file.others) file.tools.add(document);
   // Met in a folder, a file that can not be read is ours only when it speaks of a pipeline.
   const isOurs = file.tasks.length > 0 || (file.error !== null && /^\s*["']?pipeline["']?\s*:/m.test(text));
@@ -87,8 +95,8 @@ async function lintTasks(target: LintTarget, text: string, context: LintContext)
 }
 
 /** What the catalogs beside a task file say about its tools. */
-async function toolsBeside(path: string): Promise<ToolKnowledge> {
-  const tools = new ToolKnowledge();
+async function toolsBeside(path: string, channels: Config['channels']): Promise<ToolKnowledge> {
+  const tools = new ToolKnowledge(channels);
   for (const name of ['tools.yaml', 'tools.yml', 'tools.json']) {
     const beside = join(dirname(path), name);
     if (beside === path) continue;

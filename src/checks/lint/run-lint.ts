@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { Config } from '../../server/config.js';
 import { applyEdits, replaceFile } from './apply-fixes.js';
 import { type ChosenRules, chooseRules, type RuleSetting } from './choose-rules.js';
 import { CodeFile, type Parser } from './code-file.js';
@@ -19,6 +20,8 @@ export interface LintOptions {
   skip: readonly string[];
   settings: Readonly<Record<string, RuleSetting>>;
   settingsFile: string | null;
+  /** Of `pao.config.yaml`; none when left out. */
+  channels?: Config['channels'] | undefined;
   fix: boolean;
   now: number;
   signal: AbortSignal;
@@ -47,7 +50,7 @@ export async function runLint(options: LintOptions): Promise<LintResult> {
   const contracts = targets.some(({ kind }) => kind === 'code')
     ? await contractsOf(packageRoot, parser)
     : new Map();
-  const context: LintContext = { parser, contracts, rules, cwd, now };
+  const context: LintContext = { parser, contracts, rules, cwd, now, channels: options.channels ?? {} };
   const files: LintedFile[] = [];
   let fixed = 0;
   for (const target of targets) {

@@ -1,5 +1,7 @@
 import { parseDuration } from '../../domain/duration.js';
 import { catalogFileSchema, type SideEffect } from '../../domain/tool.js';
+import type { Config } from '../../server/config.js';
+import { channelTools } from '../../server/tools/channels/channel-tools.js';
 import { builtinTools } from '../../server/tools/builtin-tools.js';
 
 /** What is known about a tool without asking a server. */
@@ -12,7 +14,7 @@ export interface KnownTool {
   isLocal: boolean;
 }
 
-/** The tools of the catalogs that lie beside the tasks, and those built in. */
+/** The tools of the catalogs that lie beside the tasks, the channels of the project, and those built in. */
 export class ToolKnowledge {
   readonly #tools = new Map<string, KnownTool>();
   /** Servers and documents whose tools are known only once they are imported. */
@@ -21,8 +23,9 @@ export class ToolKnowledge {
     { timeoutMs: number | null; sideEffects: Record<string, SideEffect> }
   >();
 
-  constructor() {
-    for (const tool of builtinTools) {
+  /** @param channels of `pao.config.yaml`. */
+  constructor(channels: Config['channels'] = {}) {
+    for (const tool of [...builtinTools, ...channelTools(channels)]) {
       this.#tools.set(tool.address, {
         inputSchema: tool.input_schema,
         sideEffect: tool.side_effect,

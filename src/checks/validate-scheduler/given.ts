@@ -3,6 +3,7 @@ import { EXIT, PaoError } from '../../domain/errors.js';
 import { nearestZone } from '../../domain/nearest-zone.js';
 import { isTimeZone, type RecurrenceSpec } from '../../domain/recurrence/index.js';
 import { anchored, isTimed, specOfSchedule } from '../../domain/recurrence-of.js';
+import type { Config } from '../../server/config.js';
 import { type Check, CheckFailure, type Suite } from '../check.js';
 import type { Report } from '../lint/finding.js';
 import { namedFiles } from '../lint/find-files.js';
@@ -24,6 +25,8 @@ export interface GivenSchedules {
   count: number;
   now: number;
   cwd: string;
+  /** Of `pao.config.yaml`. */
+  channels: Config['channels'];
 }
 
 /**
@@ -34,7 +37,12 @@ export async function givenSchedules(given: GivenSchedules): Promise<Suite<null>
   checkUsage(given);
   const checks = given.expressions.map((expr, index) => expressionCheck(expr, index + 1, given));
   for (const { path } of namedFiles(given.files, given.cwd)) {
-    const file = await readTaskFile(path, await readFile(path, 'utf8'), new ToolKnowledge(), true);
+    const file = await readTaskFile(
+      path,
+      await readFile(path, 'utf8'),
+      new ToolKnowledge(given.channels),
+      true,
+    );
     const shown = given.files.find((one) => path.endsWith(one)) ?? path;
     checks.push(...fileChecks(file, shown, given));
   }

@@ -42,7 +42,7 @@ export default class ValidateScheduler extends SuiteCommand<typeof ValidateSched
       return this.runSuite(validateScheduler, {});
     }
     const { env, cwd } = this.process;
-    const configured = (await loadConfig({ env, cwd })).config.timezone;
+    const { timezone: configured, channels } = (await loadConfig({ env, cwd })).config;
     const { givenSchedules } = await import('../../checks/validate-scheduler/given.js');
     const assumedZone = timezone === undefined && configured === undefined;
     if (assumedZone && expressions.length > 0)
@@ -56,6 +56,7 @@ export default class ValidateScheduler extends SuiteCommand<typeof ValidateSched
       count,
       now: systemClock.now(),
       cwd,
+      channels,
     });
     return this.runSuite(suite, {});
   }

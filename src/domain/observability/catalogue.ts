@@ -488,6 +488,12 @@ export const METRICS: readonly MetricDefinition[] = [
     help: 'Times Telegram was asked for answers to questions, by outcome (conflict: another program or a webhook gets them).',
   },
   {
+    name: 'tasks_budget_paused_total',
+    type: 'counter',
+    labels: {},
+    help: 'Tasks paused because a budget with on_exceed: pause was used up.',
+  },
+  {
     name: 'tasks_auto_paused_total',
     type: 'counter',
     labels: {},

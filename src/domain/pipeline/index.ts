@@ -1,3 +1,4 @@
+export { checkNotices } from './check-tool-use.js';
 export { runScope, withItem } from './scope.js';
 export { pipelineSchema } from './step.js';
 export { TemplateError } from './template-error.js';

@@ -2,6 +2,7 @@ import { cut, PaoError, type Problem } from '../errors.js';
 import { CHANNEL_PREFIX } from '../channel.js';
 import { nearest } from '../nearest.js';
 import { checkLiterals } from './check-literals.js';
+import { toolUseProblem } from './check-tool-use.js';
 import { isSecret } from './compile-expression.js';
 import { isObject } from './expression/json-values.js';
 import { findMissing, formatPath } from './expression/plain-path.js';
@@ -173,24 +174,9 @@ class PipelineValidator {
   }
 
   #tool(address: string, pointer: string): ToolForValidation | null {
-    const tool = this.context.findTool(address);
-    if (tool === null) {
-      const near = nearestTool(address, this.context.toolAddresses());
-      this.#add(
-        pointer,
-        `there is no tool "${cut(address, 128)}"`,
-        near === null ? 'See the tools there are: pao tool list' : `Did you mean "${near}"?`,
-      );
-      return null;
-    }
-    if (!this.context.mayUse(address)) {
-      this.#add(
-        pointer,
-        `the agent may not use "${address}": the scope tool:${address} is missing`,
-        `Ask an admin for a token with the scope tool:${address}`,
-      );
-    }
-    return tool;
+    const problem = toolUseProblem(address, pointer, this.context);
+    if (problem !== null) this.#problems.push(problem);
+    return this.context.findTool(address);
   }
 
   #literals(input: unknown, tool: ToolForValidation, pointer: string): void {
@@ -345,12 +331,4 @@ class PipelineValidator {
   #add(pointer: string, message: string, hint?: string): void {
     this.#problems.push({ pointer, message, ...(hint === undefined ? {} : { hint }) });
   }
-}
-
-function nearestTool(address: string, addresses: string[]): string | null {
-  const near = nearest(address, addresses);
-  if (near !== null) return near;
-  // A right name in the wrong group is the other common mistake.
-  const name = address.slice(address.indexOf('.') + 1);
-  return addresses.find((one) => one.slice(one.indexOf('.') + 1) === name) ?? null;
 }

@@ -2,7 +2,7 @@ import { hasScope, mayUseTool } from '../../domain/agent.js';
 import { cut, EXIT, invalidInput, PaoError, type Problem } from '../../domain/errors.js';
 import { canonicalJson } from '../../domain/json.js';
 import { nearestZone } from '../../domain/nearest-zone.js';
-import { pipelineSchema, validatePipeline } from '../../domain/pipeline/index.js';
+import { checkNotices, pipelineSchema, validatePipeline } from '../../domain/pipeline/index.js';
 import type { Pipeline } from '../../domain/pipeline/step.js';
 import { evaluateCondition } from '../../domain/pipeline/template.js';
 import { problemsFromZod } from '../../domain/problems-from-zod.js';
@@ -46,7 +46,11 @@ export async function checkTask(
   const runMs = previous === undefined ? undefined : await typicalRunMs(previous.id, services.store);
   const warnings = [...checkSchedule(written.schedule, services, problems, previous, runMs)];
   const tools = await loadTools(services);
-  const { found, missing } = checkPipeline(written, tools, check.scopes);
+  const { found, missing } = checkPipeline(
+    { ...written, monitor: parsed.success ? parsed.data.monitor : undefined },
+    tools,
+    check.scopes,
+  );
   problems.push(...found, ...secretsInCalls(written.pipeline));
   if (parsed.success) {
     const budget = await checkBudget(parsed.data, tools, services);
@@ -85,9 +89,14 @@ export async function checkTask(
   throw invalidInput('The task is not valid.', problems);
 }
 
-/** The pipeline, and the observation of a condition, which is a step before it and is checked as one. */
+/** The pipeline, where notices go, and the observation of a condition, which is a step before it and is checked as one. */
 function checkPipeline(
-  written: { schedule?: Schedule | undefined; pipeline: Pipeline; params: Record<string, unknown> | null },
+  written: {
+    schedule?: Schedule | undefined;
+    pipeline: Pipeline;
+    params: Record<string, unknown> | null;
+    monitor: TaskSpec['monitor'];
+  },
   tools: ReadonlyMap<string, Tool>,
   scopes: readonly string[],
 ): { found: Problem[]; missing: string[] } {
@@ -104,7 +113,7 @@ function checkPipeline(
     params: written.params,
     zone: written.schedule?.timezone ?? 'UTC',
   };
-  const found = validatePipeline(written.pipeline, context);
+  const found = [...validatePipeline(written.pipeline, context), ...checkNotices(written, context)];
   if (written.schedule?.kind === 'condition') {
     const { uses, with: input } = written.schedule.check;
     const step = pipelineSchema.safeParse([

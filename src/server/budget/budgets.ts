@@ -13,6 +13,7 @@ import { newId } from '../../domain/ids.js';
 import type { Observer } from '../../domain/observability/observer.js';
 import { localDayOf } from '../../domain/pipeline/instants.js';
 import { ToolError } from '../../domain/tool-error.js';
+import type { Task } from '../../domain/task.js';
 import type { GlobalBudget } from '../config.js';
 import { pauseTask } from '../pause-task.js';
 import type { BudgetReservation, Store } from '../store/store.js';
@@ -50,6 +51,10 @@ export interface BudgetsOptions {
   observer: Observer;
   /** What all agents together may use. */
   global: GlobalBudget | undefined;
+  /** Told that a budget paused a task: in words why, and the local day that is used up; null where it was the run's. */
+  onPaused?:
+    | ((task: Task, why: { words: string; day: string | null; runId: string | null }) => Promise<void>)
+    | undefined;
   /** IANA zone of the days of agents without one, of tasks without one, and of all. */
   timezone: string;
 }
@@ -193,7 +198,12 @@ export class Budgets {
     if (account.onExceed === 'pause' && payer.task !== null) {
       const task = await store.getTask(payer.task.id);
       const details = { run_id: payer.runId, budget: account.scope };
-      if (task !== null) await pauseTask(store, task, `budget: ${words}`, details, clock.now());
+      const isPaused =
+        task !== null && (await pauseTask(store, task, `budget: ${words}`, details, clock.now()));
+      if (isPaused) {
+        observer.add('tasks_budget_paused_total');
+        await this.options.onPaused?.(task, { words, day: account.day, runId: payer.runId });
+      }
     }
     throw new ToolError('budget', words, {
       details: {

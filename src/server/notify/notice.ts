@@ -62,6 +62,29 @@ export function noticeOf(
   };
 }
 
+/** Words for people about a task that a budget paused, with what to type to go on. */
+export function noticeOfBudget(
+  task: Task,
+  { words, day, runId }: { words: string; day: string | null; runId: string | null },
+): Notice {
+  const again =
+    day === null
+      ? 'The next run has a budget of its own.'
+      : `It begins anew after ${day}; before that, it takes a larger one.`;
+  return {
+    kind: 'task_paused',
+    title: `${task.name} was paused by its budget`,
+    text: `${task.name} was paused (on_exceed: pause). ${words} ${again}`,
+    task: task.name,
+    task_id: task.id,
+    agent_id: task.agentId,
+    last_run_id: runId,
+    reason: 'budget',
+    error: words,
+    hint: `pao task resume ${task.name}`,
+  };
+}
+
 /** Words for people about a message that did not arrive, or of which nobody knows. */
 export function noticeOfMessage(delivery: Delivery, task: Task | null): Notice {
   const { id, channel, status, error, runId, agentId, taskId } = delivery;

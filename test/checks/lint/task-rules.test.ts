@@ -292,6 +292,21 @@ describe('task files', () => {
     expect(findings[1]?.hint).toBe('Did you mean "weather.forecast"?');
   });
 
+  it('are told of channels that are not those of the project, when they are nearly', async () => {
+    const channels = { phone: { kind: 'desktop' as const } };
+    const task = `name: ask
+pipeline:
+  - { id: ask, approve: { message: 'Yes?', notify: phnoe } }
+  - { id: say, uses: channel.elsewhere, with: { text: x } }
+monitor: { notify: { channel: phon } }
+`;
+    const { findings } = await lintTexts({ 'task.yaml': task }, { channels });
+    expect(findings.map(({ line, message, hint }) => [line, message, hint])).toEqual([
+      [3, '/pipeline/0/approve/notify there is no channel "phnoe"', 'Did you mean "phone"?'],
+      [5, '/monitor/notify/channel there is no channel "phon"', 'Did you mean "phone"?'],
+    ]);
+  });
+
   it('take the dates of holidays from the file that is named', async () => {
     const task = put(
       'timezone: UTC',

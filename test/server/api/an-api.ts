@@ -12,6 +12,7 @@ import { openBudgets } from '../../../src/server/budget/open-budgets.js';
 import { MemoryBus } from '../../../src/server/bus/memory-bus.js';
 import { configSchema } from '../../../src/server/config.js';
 import { createEventPublisher } from '../../../src/server/event-publisher.js';
+import { channelTools } from '../../../src/server/tools/channels/channel-tools.js';
 import { openStore } from '../../../src/server/store/open.js';
 import type { Store } from '../../../src/server/store/store.js';
 import type { ServiceInit } from '../../../src/server/supervisor/service-messages.js';
@@ -75,12 +76,11 @@ export async function startTestApi(
     metrics: await createMetrics({ ...shared, workersDesired: 0 }),
     redactor: new Redactor(),
     budgets: openBudgets({
-      store,
-      clock,
+      ...shared,
       observer: silentObserver,
       init: { config, home: folder } as ServiceInit,
     }),
-    builtinTools,
+    builtinTools: [...builtinTools, ...channelTools(config.channels)],
     publishEvent: createEventPublisher(shared),
     callTool: async (_tool, input) => ({ output: input, durationMs: 0 }),
     importCatalog: async () => ({ tools: [], problems: [] }),

@@ -6,7 +6,10 @@ let api: TestApi;
 const clock = new VirtualClock('2026-11-24T06:00:00Z');
 
 beforeAll(async () => {
-  api = await startTestApi({ clock });
+  api = await startTestApi({
+    clock,
+    config: { channels: { phone: { kind: 'desktop' }, post: { kind: 'desktop' } } },
+  });
 });
 
 afterAll(() => api.close());
@@ -93,6 +96,53 @@ describe('a task with faults of every kind', () => {
     const body = { name: 'other', pipeline: [{ id: 'one', uses: 'debug.none' }] };
     const { body: answer } = await api.send('PUT', '/v1/tasks/by-name/this', { body });
     expect(answer.errors).toMatchObject([{ pointer: '/name' }, { pointer: '/pipeline/0/uses' }]);
+  });
+});
+
+describe('a channel that is not there', () => {
+  const steps = [
+    { id: 'ask', approve: { message: 'Yes?', notify: 'phnoe' } },
+    { id: 'say', uses: 'channel.pots', with: { text: 'x' } },
+  ];
+
+  it('is refused wherever a task names it, with the one that was meant', async () => {
+    const body = { name: 'lost', pipeline: steps, monitor: { notify: { channel: 'phon' } } };
+    const { status, body: answer } = await api.send('POST', '/v1/tasks', { body });
+    expect(status).toBe(422);
+    expect(answer.errors).toEqual([
+      {
+        pointer: '/pipeline/0/approve/notify',
+        message: 'there is no channel "phnoe"',
+        hint: 'Did you mean "phone"?',
+      },
+      {
+        pointer: '/pipeline/1/uses',
+        message: 'there is no channel "pots"',
+        hint: 'Did you mean "channel.post"?',
+      },
+      {
+        pointer: '/monitor/notify/channel',
+        message: 'there is no channel "phon"',
+        hint: 'Did you mean "phone"?',
+      },
+    ]);
+  });
+
+  it('nor like any other is said to be missing from the configuration; a tool for notices is looked for too', async () => {
+    const pipeline = [{ id: 'one', uses: 'debug.echo' }];
+    const notice = (notify: object) =>
+      api.send('POST', '/v1/tasks', { body: { name: 'lost', pipeline, monitor: { notify } } });
+    const [problem] = (await notice({ channel: 'telegram' })).body.errors;
+    expect(problem.hint).toMatch(/^Name it under channels in pao.config.yaml/);
+    expect((await notice({ tool: 'debug.ecko' })).body.errors).toMatchObject([
+      { pointer: '/monitor/notify/tool', hint: 'Did you mean "debug.echo"?' },
+    ]);
+    const { token } = await api.anAgent('no-phone', ['tasks:write', 'tool:debug.*']);
+    const body = { name: 'mine', pipeline, monitor: { notify: { channel: 'phone' } } };
+    expect((await api.send('POST', '/v1/tasks', { token, body })).body.detail).toContain(
+      'tool:channel.phone',
+    );
+    expect((await notice({ channel: 'phone' })).status).toBe(201);
   });
 });
 

@@ -6,6 +6,10 @@ import type { AgentBudget, TaskBudget } from '../../../src/domain/budget.js';
 import type { TaskInput } from '../../../src/domain/task.js';
 import { Budgets } from '../../../src/server/budget/budgets.js';
 import { PriceTable } from '../../../src/server/budget/prices.js';
+import { MemoryBus } from '../../../src/server/bus/memory-bus.js';
+import { configSchema } from '../../../src/server/config.js';
+import { tellBudgetPause } from '../../../src/server/notify/tell-budget-pause.js';
+import { silentLogger } from '../../../src/server/telemetry/logger.js';
 import { startTestSystem, type TestSystem } from '../a-system.js';
 import { json, someCallers, startServer, type TestServer } from '../tools/a-tool-system.js';
 
@@ -55,6 +59,16 @@ beforeEach(async () => {
         },
         global: undefined,
         timezone: 'UTC',
+        onPaused: (task, why) =>
+          tellBudgetPause({
+            store,
+            bus: new MemoryBus(),
+            logger: silentLogger,
+            now: () => clock.now(),
+            notify: configSchema.parse({
+              notify: { tool: 'a.post', with: { text: '${notice.text} ${notice.hint}' } },
+            }).notify,
+          })(task, why),
       });
       return budgets;
     },
@@ -219,6 +233,21 @@ describe('a budget', () => {
     });
     const { items } = await system.store.listAudit({ limit: 1 });
     expect(items[0]).toMatchObject({ action: 'task.paused', actor: 'system' });
+    const told = await system.store.listDeliveries({ limit: 10 });
+    expect(told.items).toMatchObject([
+      {
+        origin: 'notice',
+        channel: 'a.post',
+        taskId: task.id,
+        message: {
+          input: {
+            text: expect.stringMatching(
+              /was paused .*500 tokens.* begins anew after 2026-11-24.* pao task resume /,
+            ),
+          },
+        },
+      },
+    ]);
   });
 
   test('bounds the runs of a day, retries not counted; the day is that of the task', async () => {

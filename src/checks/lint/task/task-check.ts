@@ -1,6 +1,7 @@
+import { CHANNEL_PREFIX } from '../../../domain/channel.js';
 import { nearest } from '../../../domain/nearest.js';
 import type { Problem } from '../../../domain/errors.js';
-import { validatePipeline } from '../../../domain/pipeline/index.js';
+import { checkNotices, validatePipeline } from '../../../domain/pipeline/index.js';
 import { problemsFromZod } from '../../../domain/problems-from-zod.js';
 import { taskSpecSchema } from '../../../domain/task.js';
 import type { Edit } from '../finding.js';
@@ -90,19 +91,20 @@ function schemaProblems({ error, raw, datesProblem }: TaskDocument): Problem[] {
 
 function pipelineProblems({ spec }: TaskDocument, { tools }: TaskFile): Problem[] {
   if (spec === null) return [];
-  return validatePipeline(spec.pipeline, {
-    findTool: (address) => {
+  const used = [CHANNEL_PREFIX, ...spec.pipeline.flatMap(({ uses }) => (uses === undefined ? [] : [uses]))];
+  const context = {
+    findTool: (address: string) => {
       const known = tools.find(address);
       if (known !== null) return { input_schema: known.inputSchema };
       // A tool of a group that is known, one letter off, is a typing mistake; any other may be on the server.
       return nearest(address, tools.inGroupOf(address)) === null ? { input_schema: {} } : null;
     },
-    toolAddresses: () =>
-      spec.pipeline.flatMap(({ uses }) => (uses === undefined ? [] : tools.inGroupOf(uses))),
+    toolAddresses: () => used.flatMap((address) => tools.inGroupOf(address)),
     mayUse: () => true,
     params: spec.params,
     zone: spec.schedule?.timezone ?? 'UTC',
-  });
+  };
+  return [...validatePipeline(spec.pipeline, context), ...checkNotices(spec, context)];
 }
 
 /** Renames the key where only one is meant; the file is refused as it is, so that nothing can get worse. */
