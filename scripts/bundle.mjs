@@ -44,8 +44,9 @@ async function bundlePrograms(input, folder, partial) {
   const build = await rolldown({
     input,
     platform: 'node',
+    transform: { jsx: { development: false } },
     external: (id) => BUILTIN.has(id) || EXTERNAL.some((name) => id === name || id.startsWith(`${name}/`)),
-    plugins: [paoModules, lazyOclif, noWslCheck, partial && unwrittenModules],
+    plugins: [paoModules, lazyOclif, noWslCheck, inkInCjs, partial && unwrittenModules],
     checks: { eval: false, pluginTimings: false },
     onLog: quietAboutDependencies,
   });
@@ -119,6 +120,48 @@ const noWslCheck = {
     id === '\0wsl-utils'
       ? 'export const isWsl = false; export const powerShellPath = () => "powershell.exe";'
       : null,
+};
+
+/**
+ * Ink is written for `await` at the top of a module, which a CommonJS chunk cannot have: its layout engine (yoga, a
+ * WebAssembly) is handed over when it is `ready`. React comes in its production form, whatever NODE_ENV says.
+ */
+const INK_CHANGES = [
+  {
+    file: /yoga-layout[\\/]dist[\\/]src[\\/]index\.js$/,
+    from: 'const Yoga = wrapAssembly(await loadYoga());',
+    to: 'const Yoga = {}; export const ready = loadYoga().then((it) => void Object.assign(Yoga, wrapAssembly(it)));',
+  },
+  {
+    file: /ink[\\/]build[\\/]index\.js$/,
+    from: "export { default as render } from './render.js';",
+    to: "export { default as render } from './render.js'; export { ready } from 'yoga-layout';",
+  },
+  { file: /ink[\\/]build[\\/]reconciler\.js$/, from: "await import('./devtools.js');", to: '' },
+  { file: /ink[\\/]build[\\/]reconciler\.js$/, from: '? await loadPackageJson()', to: '? {}' },
+  {
+    // Whether this is a terminal to draw on is decided before Ink is asked.
+    file: /is-in-ci[\\/]index\.js$/,
+    from: "const isInCi = check('CI') || check('CONTINUOUS_INTEGRATION');",
+    to: 'const isInCi = false;',
+  },
+  {
+    file: /node_modules[\\/](?:react|react-reconciler|scheduler)[\\/][\w-]+\.js$/,
+    from: 'process.env.NODE_ENV',
+    to: '"production"',
+  },
+];
+const inkInCjs = {
+  name: 'pao:ink-in-cjs',
+  transform: {
+    filter: { id: INK_CHANGES.map(({ file }) => file) },
+    handler(code, id) {
+      return INK_CHANGES.filter(({ file }) => file.test(id)).reduce((changed, { from, to }) => {
+        if (!changed.includes(from)) throw new Error(`${id} no longer has: ${from}`);
+        return changed.replace(from, to);
+      }, code);
+    },
+  },
 };
 
 /** For a build in the middle of the work (`--partial`): a module of ours that is not there yet fails when it is imported. */

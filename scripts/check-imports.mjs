@@ -114,6 +114,8 @@ const PACKAGES = [
   },
   { names: ['fastify', '@fastify/', 'fastify-type-provider-zod'], folders: ['server/api/'] },
   { names: ['@oclif/core', 'listr2'], folders: ['cli/', 'commands/'] },
+  // Heavy, and loaded when there is a screen to draw on.
+  { names: ['ink', 'react', 'wrap-ansi'], folders: ['cli/top/'] },
 ];
 const NOT_IN_DOMAIN = /^node:(fs|net|http|https|http2|child_process|dgram|tls|dns|worker_threads|os)(\/|$)/;
 
@@ -124,7 +126,7 @@ const CLOCKS = ['domain/clock.ts', 'server/worker/lease-keeper.ts'];
 const problems = [];
 const files = readdirSync(source, { recursive: true })
   .map((path) => path.replaceAll('\\', '/'))
-  .filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))
+  .filter((path) => /\.tsx?$/.test(path) && !path.endsWith('.d.ts'))
   .sort();
 for (const file of files) check(file);
 for (const problem of problems) console.error(problem);
@@ -157,8 +159,8 @@ function check(file) {
 
 function aboutModule(file, specifier) {
   const path = resolve(source, dirname(file), specifier);
-  const typescript = path.replace(/\.js$/, '.ts');
-  const target = relative(source, existsSync(typescript) ? typescript : path).replaceAll('\\', '/');
+  const typescript = ['.ts', '.tsx'].map((end) => path.replace(/\.js$/, end)).find((it) => existsSync(it));
+  const target = relative(source, typescript ?? path).replaceAll('\\', '/');
   if (target.startsWith('..'))
     return target === '../package.json' ? null : `imports ${specifier} from outside src`;
   const layer = Object.keys(LAYERS)
