@@ -94,12 +94,34 @@ describe('F17: quiet hours from 22:00 to 09:00', () => {
     await create({ name: 'quiet', pipeline: [{ id: 'ping', uses: 'channel.me', with: { text: 'later' } }] });
     const run = await pao.json<RunObject>(['task', 'run', 'quiet', '--wait', '--json']);
     expect(run).toMatchObject({ status: 'succeeded', delivery: 'deferred' });
-    expect((await pao.cli(['agent', 'quiet', 'admin', '--off'])).code).toBe(0);
-    const [{ id }] = run.deliveries as [DeliveryObject];
     const before = texts().length;
-    expect((await pao.cli(['delivery', 'resend', id])).code).toBe(0);
+    expect((await pao.cli(['agent', 'quiet', 'admin', '--off'])).code).toBe(0);
     await until('the message', () => texts().length > before);
     expect(texts().at(-1)).toBe('later');
+    const [{ id }] = run.deliveries as [DeliveryObject];
+    await until(
+      'it to be written',
+      async () => (await deliveriesOf(`?run_id=${run.id}&status=delivered`)).length === 1,
+    );
+    for (const meant of ['latest', id.slice(0, 30)])
+      expect(await pao.json(['delivery', 'show', meant, '--json'])).toMatchObject({
+        id,
+        status: 'delivered',
+      });
+    expect((await pao.cli(['delivery', 'show', 'dlv_01'])).code).toBe(2);
+    expect((await pao.cli(['delivery', 'show', 'dlv_ffffffffff'])).code).toBe(5);
+  });
+
+  it('of a task that are lifted let go of what waits', async () => {
+    const quiet_hours = { from: '00:00', to: '23:59', timezone: 'UTC' };
+    const pipeline = [{ id: 'ping', uses: 'channel.me', with: { text: 'much later' } }];
+    const id = await create({ name: 'hushed', quiet_hours, pipeline });
+    const run = await pao.json<RunObject>(['task', 'run', 'hushed', '--wait', '--json']);
+    expect(run.delivery).toBe('deferred');
+    const before = texts().length;
+    expect((await pao.api('PATCH', `/v1/tasks/${id}`, { quiet_hours: 'none' })).status).toBe(200);
+    await until('the message', () => texts().length > before);
+    expect(texts().at(-1)).toBe('much later');
   });
 });
 

@@ -67,6 +67,7 @@ test('a tap on the telephone lets the run go on, and the message says by whom an
   expect(await ended(run)).toMatchObject({ status: 'succeeded', output: { by: 'telegram:42' } });
   await until('the message to say so', () => message.reply_markup === undefined);
   expect(message.text).toMatch(/✅ Approved by Ana \(@ana\), Tue 24 Nov 2026 08:\d\d \(Europe\/Chisinau\)$/);
+  await until('the tap to be answered', () => telegram.taps.answers.length > 0);
   expect(telegram.taps.answers).toMatchObject([{ text: 'Approved.' }]);
 });
 

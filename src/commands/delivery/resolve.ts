@@ -1,5 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.js';
 import { Args, Flags } from '../../cli/flags.js';
+import { findDeliveryId } from '../../cli/render/delivery-find.js';
 import type { DeliveryObject } from '../../client/api-objects.js';
 import { PaoClient } from '../../client/pao-client.js';
 
@@ -11,7 +12,9 @@ export default class DeliveryResolve extends BaseCommand<typeof DeliveryResolve>
     '<%= config.bin %> delivery resolve dlv_019ab3f2c5d87c2e9a4b1d3e5f607182 --as delivered -m "seen in the chat"',
     '<%= config.bin %> delivery resolve dlv_019ab3f2c5d87c2e9a4b1d3e5f607182 --as suppressed',
   ];
-  static override args = { id: Args.string({ summary: 'Id of the message', required: true }) };
+  static override args = {
+    id: Args.string({ summary: 'Its id, the beginning of one, or latest', required: true }),
+  };
   static override flags = {
     as: Flags.string({
       summary: 'How it ended; suppressed: it is not sent',
@@ -24,8 +27,9 @@ export default class DeliveryResolve extends BaseCommand<typeof DeliveryResolve>
   async run(): Promise<DeliveryObject> {
     const { as: status, comment } = this.flags;
     const client = new PaoClient(this.connection());
+    const id = await findDeliveryId(client, this.args.id, this.signal);
     const delivery = await client.resolveDelivery(
-      this.args.id,
+      id,
       {
         status: status as 'delivered' | 'failed' | 'suppressed',
         ...(comment === undefined ? {} : { comment }),

@@ -4,6 +4,7 @@ import { conflict, forbidden, notFound } from '../../domain/errors.js';
 import { newId } from '../../domain/ids.js';
 import { canonicalJson } from '../../domain/json.js';
 import { storedTrace, type TraceContext } from '../../domain/observability/trace.js';
+import { quietTimesOf } from '../../domain/quiet-times.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
 import type { ScheduleWarning } from '../../domain/recurrence/index.js';
 import type { Run } from '../../domain/run.js';
@@ -129,6 +130,10 @@ export async function saveTask(
   }
   if (task.spec.monitor !== undefined || changed.spec.monitor !== undefined)
     await rememberMonitored(store, changed);
+  if (canonicalJson(quietTimesOf(task.spec, null)) !== canonicalJson(quietTimesOf(changed.spec, null))) {
+    await store.bringForward({ taskId: task.id, now: clock.now() });
+    bus.publish('delivery', { count: 1 });
+  }
   await audit(services, caller, action, task.id, { name: task.name, version: changed.version });
   bus.publish('schedule', { reason: 'task' });
   return changed;

@@ -5,7 +5,7 @@ import type { Bus } from '../bus/bus.js';
 import type { DeliveryOutcome, Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import { mergeInputs } from './digest.js';
-import type { Post } from './post.js';
+import type { Post, Ready } from './post.js';
 import { takeBackDeliveries } from './take-back.js';
 import type { Verdict } from './verdict.js';
 
@@ -139,23 +139,34 @@ export class Deliverer {
   /** Sends one message, or several as one. @returns how many moved. */
   async #send(group: Delivery[]): Promise<number> {
     const { store, clock, owner, post, logger } = this.options;
-    const [first] = group as [Delivery, ...Delivery[]];
-    const ready = await post.prepare(first);
-    if ('verdict' in ready) return this.#settle(group, ready.verdict);
+    const open: { one: Delivery; ready: Ready }[] = [];
+    let moved = 0;
+    // Messages that are joined may be of tasks with quiet times of their own.
+    for (const one of group) {
+      const ready = await post.prepare(one);
+      if ('verdict' in ready) moved += await this.#settle([one], ready.verdict);
+      else open.push({ one, ready });
+    }
+    const ready = open[0]?.ready;
+    if (ready === undefined) return moved;
     const now = clock.now();
     const taken = await store.beginDeliveries({
-      wanted: group.map(({ id, leaseToken }) => ({ id, leaseToken, repeatable: ready.repeatable })),
+      wanted: open.map(({ one }) => ({
+        id: one.id,
+        leaseToken: one.leaseToken,
+        repeatable: ready.repeatable,
+      })),
       owner,
       now,
       leaseMs: ready.timeoutMs + LEASE_MARGIN_MS,
     });
     const tokens = new Map(taken.map(({ id, leaseToken }) => [id, leaseToken]));
-    const mine = group.flatMap((one) => {
+    const mine = open.flatMap(({ one }) => {
       const leaseToken = tokens.get(one.id);
       return leaseToken === undefined ? [] : [{ ...one, leaseToken, attempts: one.attempts + 1 }];
     });
     const [lead] = mine;
-    if (lead === undefined) return 0;
+    if (lead === undefined) return moved;
     const input = mergeInputs(mine.map(({ message }) => message.input));
     const verdict = await post.send(
       { ...lead, message: { ...lead.message, input } },
@@ -174,7 +185,7 @@ export class Deliverer {
       },
       'message sent',
     );
-    return this.#settle(mine, verdict);
+    return moved + (await this.#settle(mine, verdict));
   }
 
   async #settle(group: readonly Delivery[], verdict: Verdict): Promise<number> {

@@ -719,6 +719,15 @@ export interface DeliveryStore {
     unknown: string[];
   }>;
   /**
+   * Makes what waits for the end of a quiet time due now, of one agent or task: its quiet times have changed, and each
+   * message is looked at by those that hold now. @returns how many.
+   */
+  bringForward(options: {
+    agentId?: string | undefined;
+    taskId?: string | undefined;
+    now: number;
+  }): Promise<number>;
+  /**
    * What a person decides: `pending` sends it (again) now. Refused (unchanged) while it is being sent; `delivered` and
    * `failed` only say how one of unknown outcome ended. @returns null when there is none.
    */

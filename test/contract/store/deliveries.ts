@@ -254,6 +254,40 @@ export function exerciseDeliveries(subject: Subject): void {
       ).toBeNull();
     });
 
+    test('what waits for a quiet time is brought forward, and not held by who looked before', async () => {
+      const { store } = subject();
+      const waits = (overrides: Partial<NewDelivery>) =>
+        messageOf({
+          status: 'deferred',
+          reason: 'quiet_hours',
+          dueAt: T0 + 50_000,
+          taskId: 'tsk_1',
+          ...overrides,
+        });
+      const quiet = waits({});
+      const away = waits({ reason: 'vacation' });
+      const due = waits({ dueAt: T0 - 5 });
+      const others = [
+        waits({ reason: 'digest' }),
+        waits({ agentId: 'agt_two' }),
+        waits({ taskId: 'tsk_2' }),
+        messageOf({ dueAt: T0 + 50_000, taskId: 'tsk_1' }),
+      ];
+      await store.enqueueDeliveries([quiet, away, due, ...others]);
+      expect(await store.bringForward({ agentId: 'agt_one', taskId: 'tsk_1', now: T0 })).toBe(3);
+      const ready = async () =>
+        (await store.dueDeliveries({ now: T0, limit: 10 })).map(({ id }) => id).sort();
+      expect(await ready()).toEqual([quiet.id, away.id, due.id].sort());
+      expect(await store.getDelivery(due.id)).toMatchObject({ status: 'deferred', dueAt: T0 - 5 });
+      const late = outcomeOf(
+        { id: quiet.id, leaseToken: 0 },
+        { status: 'deferred', reason: 'quiet_hours', dueAt: T0 + 50_000 },
+      );
+      expect(await store.settleDeliveries([late], T0)).toEqual({ refused: [quiet.id] });
+      expect(await store.bringForward({ taskId: 'tsk_2', now: T0 })).toBe(1);
+      expect(await store.bringForward({ agentId: 'agt_two', now: T0 })).toBe(1);
+    });
+
     test('old ones are pruned once they are settled, not those of unknown outcome', async () => {
       const { store } = subject();
       const [done, lost, open] = [messageOf(), messageOf(), messageOf()];

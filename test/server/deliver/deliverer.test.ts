@@ -237,6 +237,30 @@ describe('in quiet hours', () => {
     ]);
   });
 
+  it('that are lifted let go of what waits, but not of what another quiet time holds', async () => {
+    system.clock.set(Date.parse('2026-11-28T20:10:00Z'));
+    const times = { quiet_hours: [{ ...night, digest: true }] };
+    await writeAgentQuiet(system.store, system.agent.id, times);
+    const ofAgent = [
+      ...(await say({ with: { text: 'a' } })).messages,
+      ...(await say({ with: { text: 'b' } })).messages,
+    ];
+    const own = await say({ with: { text: 'own' } }, { quiet_hours: { ...night, digest: true } });
+    await writeAgentQuiet(system.store, system.agent.id, {});
+    expect(await system.store.bringForward({ agentId: system.agent.id, now: system.clock.now() })).toBe(3);
+    const sent = await goTo('2026-11-28T20:10:00Z', ofAgent);
+    expect(sent).toMatchObject([{ status: 'delivered' }, { status: 'delivered' }]);
+    expect(texts()).toEqual(['2 messages\n\na\n\nb']);
+    const held = await system.store.getDelivery(own.messages[0]?.id ?? '');
+    expect(held).toMatchObject({ status: 'deferred', dueAt: Date.parse('2026-11-29T07:00:00Z') });
+    await system.store.resolveDelivery({
+      id: held?.id ?? '',
+      status: 'suppressed',
+      reason: 'test',
+      now: system.clock.now(),
+    });
+  });
+
   it('what waits is one message in the morning when that is wanted', async () => {
     system.clock.set(Date.parse('2026-11-28T20:30:00Z'));
     const quiet = { quiet_hours: { ...night, digest: true } };

@@ -166,8 +166,8 @@ describe('a question by Telegram', () => {
     expect(textOf(message.message_id)).toMatch(
       /Pay the invoice\?[^]*✅ Approved by Ana \(@ana\), Tue 24 Nov 2026 06:30 \(UTC\)$/,
     );
-    expect(telegram.taps.answers).toMatchObject([{ text: 'Approved.', show_alert: false }]);
-    expect((await audited('approval.approved'))[0]).toMatchObject({
+    await eventually(() => telegram.taps.answers).toMatchObject([{ text: 'Approved.', show_alert: false }]);
+    await eventually(async () => (await audited('approval.approved'))[0]).toMatchObject({
       actor: 'telegram:42',
       target: approval.id,
       details: { run_id: runId, chat_id: 42, user: 'Ana (@ana)' },

@@ -185,8 +185,11 @@ export const agentOperations: Operation[] = [
       if (agent.id !== caller.agent.id && !hasScope(caller.scopes, 'admin'))
         throw notFound('agent', params.id as string, ['pao agent list']);
       await writeAgentQuiet(services.store, agent.id, body);
+      const { store, clock, bus } = services;
+      // Looked at again by what holds now: what may go, goes.
+      const lookedAt = await store.bringForward({ agentId: agent.id, now: clock.now() });
       await audit(services, caller, 'agent.quiet', agent.id, { ...body });
-      services.bus.publish('delivery', { count: 1 });
+      bus.publish('delivery', { count: Math.max(1, lookedAt) });
       return { body: { ...agentView(agent), ...body } };
     },
   }),

@@ -121,6 +121,17 @@ export function deliveryMethods(database: PostgresDatabase): DeliveryStore {
       return { requeued: of('pending'), unknown: of('unknown') };
     },
 
+    // Who looked at one by the old quiet times must not write what it found: the token changes.
+    bringForward: ({ agentId, taskId, now }) =>
+      database.transaction((sql) =>
+        sql.run(
+          `UPDATE outbox SET due_at = least(due_at, pao_at($1)), lease_token = lease_token + 1, updated_at = pao_at($1)
+            WHERE due_at IS NOT NULL AND status = 'deferred' AND reason IN ('quiet_hours', 'vacation')
+              AND ($2::text IS NULL OR agent_id = $2) AND ($3::text IS NULL OR task_id = $3)`,
+          [now, agentId ?? null, taskId ?? null],
+        ),
+      ),
+
     resolveDelivery: ({ id, status, reason, now }) =>
       database.transaction(async (sql) => {
         const again = status === 'pending';

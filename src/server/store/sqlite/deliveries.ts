@@ -124,6 +124,17 @@ export function deliveryMethods(database: SqliteDatabase): DeliveryStore {
       });
     },
 
+    bringForward: ({ agentId, taskId, now }) =>
+      database.write(
+        (connection) =>
+          // Who looked at one by the old quiet times must not write what it found.
+          connection
+            .sql(`UPDATE outbox SET due_at = min(due_at, ?), lease_token = lease_token + 1, updated_at = ?
+              WHERE due_at IS NOT NULL AND status = 'deferred' AND reason IN ('quiet_hours', 'vacation')
+                AND (? IS NULL OR agent_id = ?) AND (? IS NULL OR task_id = ?)`)
+            .run(now, now, agentId ?? null, agentId ?? null, taskId ?? null, taskId ?? null).changes,
+      ),
+
     resolveDelivery: ({ id, status, reason, now }) =>
       database.write((connection) => {
         const again = status === 'pending';
