@@ -11,6 +11,8 @@ export interface ToolRequest {
 
 /** A tool server in this process that counts calls and can hold back its answers. */
 export interface HeldTool {
+  /** `127.0.0.1:port`. */
+  address: string;
   requests: ToolRequest[];
   /** Whether requests wait for {@link release}. */
   holds: boolean;
@@ -28,6 +30,7 @@ export interface HeldTool {
 export async function startHeldTool(): Promise<HeldTool> {
   const waiting = new Set<ServerResponse>();
   const tool: HeldTool = {
+    address: '',
     requests: [],
     holds: false,
     onCall: null,
@@ -73,5 +76,6 @@ export async function startHeldTool(): Promise<HeldTool> {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
   const target = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  tool.address = target;
   return tool;
 }

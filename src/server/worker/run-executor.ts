@@ -24,6 +24,7 @@ import { RunState } from './run-state.js';
 import {
   type CallFrame,
   type CallOutcome,
+  lostLease,
   StepCaller,
   type StepCallerOptions,
   stopCause,
@@ -383,11 +384,13 @@ export class RunExecutor {
     const outcomes = await inParallel(
       items,
       options.max_concurrency ?? 1,
-      (item, index) =>
-        this.#caller.call(planned, `${step.id}[${index}]`, {
+      async (item, index, others): Promise<CallOutcome> => {
+        const outcome = await this.#caller.call(planned, `${step.id}[${index}]`, {
           ...frame,
           scope: { ...frame.scope, values: { ...frame.scope.values, item, [name]: item, index } },
-        }),
+        });
+        return (await this.#keepNow([planned], others, frame)) ? outcome : lostLease(frame);
+      },
       // One that comes back later, to be tried again or when a task it called has ended, is still under way.
       ({ type }) => type === 'later' || type === 'stopped',
     );
@@ -397,7 +400,16 @@ export class RunExecutor {
   async #parallel(planned: PlannedStep, frame: CallFrame): Promise<CallOutcome> {
     const done = frame.state.get(planned.step.id);
     if (done?.status === 'succeeded') return { type: 'done', output: done.output };
-    const endings = await Promise.all(planned.children.map((child) => this.#runStep(child, frame)));
+    let underWay = planned.children.length;
+    const endings = await Promise.all(
+      planned.children.map(async (child) => {
+        const ending = await this.#runStep(child, frame);
+        underWay -= 1;
+        return (await this.#keepNow([child, ...child.children], () => underWay, frame))
+          ? ending
+          : endOf(lostLease(frame));
+      }),
+    );
     const output: Record<string, unknown> = {};
     for (const child of planned.children) output[child.step.id] = frame.state.outputs[child.step.id] ?? null;
     const bad = worst(endings.filter((ending) => ending !== undefined));
@@ -424,6 +436,17 @@ export class RunExecutor {
       exhausted: bad.status === 'dead',
       skipped,
     };
+  }
+
+  /**
+   * Writes what was just done outside while others of its group are under way: they may go on for long, and a crash must
+   * not make it unknown, or done again. @returns whether the lease still holds.
+   */
+  async #keepNow(done: PlannedStep[], others: () => number, { state }: CallFrame): Promise<boolean> {
+    if (others() === 0 || !state.hasUnwritten) return true;
+    const isOutside = ({ tool }: PlannedStep) =>
+      tool !== null && this.options.catalog.find(tool)?.kind !== 'builtin';
+    return !done.some(isOutside) || (await state.write()) !== 'fenced';
   }
 
   /** The step that stands for its items: the first outcome that is not plainly done decides. */
@@ -516,16 +539,20 @@ function worst(endings: (Ending | null)[]): Ending | null | undefined {
 async function inParallel<T, R>(
   items: T[],
   limit: number,
-  work: (item: T, index: number) => Promise<R>,
+  /** `others`: how many are under way besides; none while its place goes on to the next one. */
+  work: (item: T, index: number, others: () => number) => Promise<R>,
   /** Whether its place stays taken: no further item begins there in this attempt. */
   occupies: (result: R) => boolean,
 ): Promise<R[]> {
   const results = new Array<R>(items.length);
   let next = 0;
+  let underWay = 0;
   const lane = async () => {
     while (next < items.length) {
       const index = next++;
-      const result = await work(items[index] as T, index);
+      underWay += 1;
+      const result = await work(items[index] as T, index, () => (next < items.length ? 0 : underWay - 1));
+      underWay -= 1;
       results[index] = result;
       if (occupies(result)) return;
     }
