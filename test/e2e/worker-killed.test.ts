@@ -60,7 +60,7 @@ describe.each(['sqlite', 'postgres'] as const)('a worker on %s', (engine) => {
       grants: [tool.address],
       llm: { provider: 'openai', base_url: `http://${tool.address}/v1`, model: 'held' },
     });
-    expect(status).toBe(201);
+    if (status !== 201) throw new Error(`The model was not taken: ${status}`);
   });
   afterAll(async () => {
     try {
