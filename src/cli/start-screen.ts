@@ -11,7 +11,7 @@ export interface StartedDocument {
   /** Process ids by place: `api`, `scheduler`, `w1`, …; empty when another command started the system. */
   pids: Record<string, number>;
   url: string;
-  urls: { api: string; docs: string; health: string; metrics: string };
+  urls: { dashboard: string; api: string; docs: string; health: string; metrics: string };
   home: string;
   database: {
     location: string;
@@ -49,7 +49,13 @@ export interface StartedDocument {
 
 /** Where things are under the URL of a server. */
 export function urlsOf(url: string): StartedDocument['urls'] {
-  return { api: `${url}/v1`, docs: `${url}/docs`, health: `${url}/health`, metrics: `${url}/metrics` };
+  return {
+    dashboard: `${url}/`,
+    api: `${url}/v1`,
+    docs: `${url}/docs`,
+    health: `${url}/health`,
+    metrics: `${url}/metrics`,
+  };
 }
 
 const DURABILITY: Record<string, string> = {
@@ -68,6 +74,7 @@ export function startScreen(document: StartedDocument, out: Output, homeIsGiven:
     ...Object.entries(document.pids).map(([slot, pid]) => `${slot} ${pid}`),
   ];
   const rows: [name: string, value: string][] = [
+    ['Dashboard', `${urls.dashboard} (pao dashboard signs you in)`],
     ['API', urls.api],
     ['Docs', urls.docs],
     ['Health', urls.health],

@@ -106,6 +106,17 @@ export interface SpentTodayObject extends SpendObject {
   limits: { tokens?: number; usd?: number; calls?: number; runs?: number };
 }
 
+/** What was used today, by whom. */
+export interface SpendTodayObject {
+  /** All agents together; null for those who may not see all. */
+  all: SpentTodayObject | null;
+  agents: { agent_id: string; name: string; spent_today: SpentTodayObject }[];
+  /** Tasks that have a budget or used something. */
+  tasks: { task_id: string; name: string; agent_id: string; spent_today: SpentTodayObject }[];
+  /** There are more agents or tasks than were looked at. */
+  truncated: boolean;
+}
+
 /** What a task can cost at most, in so far as it is known before it runs. */
 export interface EstimateObject {
   per_run: { calls: number; tokens: number; usd: number | null };
@@ -498,11 +509,26 @@ export interface SchedulePreviewObject {
   warnings: { code: string; message: string }[];
 }
 
+/** One occurrence that will come. */
+export interface AgendaItem {
+  at: string;
+  local: string;
+  task_id: string;
+  task_name: string;
+  timezone: string | null;
+  /** Why messages wait then. */
+  quiet: 'quiet_hours' | 'vacation' | null;
+  /** It is left out, for the vacation. */
+  skipped?: boolean;
+}
+
 /** What is due soon, in order of time. */
 export interface AgendaObject {
   from: string;
   until: string;
-  items: { at: string; local: string; task_id: string; task_name: string; timezone: string | null }[];
+  items: AgendaItem[];
+  /** When asked for: the next occurrence of tasks that are due more often than that; they are not in `items`. */
+  often?: AgendaItem[];
   /** More is due in this time than is listed. */
   truncated: boolean;
 }

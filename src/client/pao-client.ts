@@ -26,6 +26,7 @@ import type {
   SecretObject,
   ServiceObject,
   SkippedTaskObject,
+  SpendTodayObject,
   TaskCheckObject,
   TaskObject,
   TaskVersionObject,
@@ -217,9 +218,16 @@ export class PaoClient {
   }
 
   /** What is due in the next hours, over all tasks that may be seen. */
-  agenda(query: CallOptions & { hours?: number; limit?: number } = {}): Promise<AgendaObject> {
+  agenda(
+    query: CallOptions & { hours?: number; limit?: number; often?: number } = {},
+  ): Promise<AgendaObject> {
     const { signal, ...rest } = query;
     return this.#get('/v1/agenda', rest, { signal });
+  }
+
+  /** What agents and tasks have used of today, and of their budgets. */
+  spendToday(options: CallOptions = {}): Promise<SpendTodayObject> {
+    return this.#get('/v1/spend', {}, options);
   }
 
   taskVersions(id: string, options: CallOptions = {}): Promise<ListPage<TaskVersionObject>> {

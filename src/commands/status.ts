@@ -88,6 +88,7 @@ export default class Status extends BaseCommand<typeof Status> {
     this.out.table(report.checks, columns);
     if (running !== null) {
       this.out.pairs([
+        ['dashboard', `${url}/`],
         ['database', running.database],
         ['log', running.log_file],
       ]);

@@ -2,6 +2,13 @@
 export const APPROVAL_STATES = ['pending', 'approved', 'denied', 'expired', 'canceled'] as const;
 export type ApprovalState = (typeof APPROVAL_STATES)[number];
 
+/** What becomes of a question that nobody answers, after `Open until …;`. */
+export const TIMEOUT_WORDS = {
+  deny: 'then it counts as a no',
+  approve: 'then it counts as a yes',
+  skip: 'then the step is skipped',
+} as const;
+
 /** A question that a run waits with. Times are epoch milliseconds. */
 export interface Approval {
   id: string;

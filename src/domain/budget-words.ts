@@ -1,11 +1,5 @@
-import {
-  amountOf,
-  BUDGET_UNITS,
-  type BudgetLimits,
-  type BudgetUnit,
-  NANO_USD,
-  type Spend,
-} from './budget.js';
+import { amountOf, BUDGET_UNITS, type BudgetLimits, type BudgetUnit, type Spend } from './budget.js';
+import { NANO_USD } from './money.js';
 
 /** An amount of one unit: `1,234 tokens`, `$0.05`, `1 call`. */
 export function unitWords(unit: BudgetUnit, amount: number): string {

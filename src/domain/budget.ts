@@ -1,7 +1,5 @@
 import { z } from 'zod';
-
-/** Money is counted in whole billionths of a US dollar: sums stay exact, and a single token still costs something. */
-export const NANO_USD = 1_000_000_000;
+import { NANO_USD } from './money.js';
 
 /** Fewest bytes one token was seen to stand for (dense JSON, agents.md B.3); an estimate must not be too low. */
 export const BYTES_PER_TOKEN = 2.3;

@@ -32,7 +32,7 @@ const page = { limit: 5, cursor: 'abc' };
 
 /** For each operation of the document the method of the client that makes it, with all it can say. */
 const CALLS: Record<string, [method: keyof PaoClient, call: (client: PaoClient) => Promise<unknown>]> = {
-  agenda: ['agenda', (pao) => pao.agenda({ hours: 3, limit: 5 })],
+  agenda: ['agenda', (pao) => pao.agenda({ hours: 3, limit: 5, often: 9 })],
   agent_create: [
     'createAgent',
     (pao) => pao.createAgent({ name: 'a', title: 'A', scopes: ['tasks:read'], expires_in_seconds: 60 }),
@@ -106,6 +106,7 @@ const CALLS: Record<string, [method: keyof PaoClient, call: (client: PaoClient) 
     'recordSecretChange',
     (pao) => pao.recordSecretChange({ change: 'set', name: 'A', tools: ['a.*'], agents: ['a'] }),
   ],
+  spend_today: ['spendToday', (pao) => pao.spendToday()],
   secret_list: ['listSecrets', (pao) => pao.listSecrets()],
   task_apply: ['applyTask', (pao) => pao.applyTask(task)],
   task_cancel: ['cancelTask', (pao) => pao.cancelTask('x')],

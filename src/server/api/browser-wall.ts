@@ -25,8 +25,21 @@ export function checkBrowserWall(request: IncomingMessage, allowedHosts: readonl
     throw refuse('Requests from other origins are refused.', 403);
   }
   const site = headers['sec-fetch-site'];
-  if (site !== undefined && site !== 'same-origin' && site !== 'none')
+  if (site !== undefined && site !== 'same-origin' && site !== 'none' && !opensThePage(request))
     throw refuse('Cross-site requests are refused.', 403);
+}
+
+/**
+ * A person follows a link to the dashboard, from a mail or a chat in the browser. The page is the same for everybody and
+ * holds nothing; it comes alone in its tab, never in a frame, and no other path is opened this way.
+ */
+function opensThePage({ method, url, headers }: IncomingMessage): boolean {
+  return (
+    method === 'GET' &&
+    url === '/' &&
+    headers['sec-fetch-mode'] === 'navigate' &&
+    headers['sec-fetch-dest'] === 'document'
+  );
 }
 
 function isOurs(host: string, socket: IncomingMessage['socket'], allowed: readonly string[]): boolean {

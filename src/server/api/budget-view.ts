@@ -4,7 +4,8 @@ import { spendWords, usedWords } from '../../domain/budget-words.js';
 import type { Task } from '../../domain/task.js';
 import type { PaidFrom, Payer } from '../budget/budgets.js';
 import { estimateTask, modelSteps } from '../budget/estimate.js';
-import type { ApiServices } from './operation.js';
+import { hasScope } from '../../domain/agent.js';
+import type { ApiServices, Caller } from './operation.js';
 import { instant } from './views.js';
 
 const spendView = (spend: Spend) => ({
@@ -65,6 +66,52 @@ export async function agentBudgetView(
   const found = await budgets.spent({ runId: null, task: null, agent });
   return {
     spent_today: accountView(found.find(({ scope }) => scope === 'agent_day') as (typeof found)[number]),
+  };
+}
+
+/** Agents and tasks that are looked at for one answer, at most. */
+const MOST_PAYERS = 1000;
+
+/**
+ * What was used today: of each agent the caller may see, of its tasks that have a budget or used something, and for an admin
+ * of all together. `truncated`: there are more agents or tasks than are looked at.
+ */
+export async function spentTodayView({ store, budgets }: ApiServices, caller: Caller) {
+  const isAdmin = hasScope(caller.scopes, 'admin');
+  const [agentPage, taskPage] = await Promise.all([
+    isAdmin ? store.listAgents({ limit: MOST_PAYERS }) : { items: [caller.agent], nextCursor: null },
+    store.listTasks({
+      agentId: isAdmin ? undefined : caller.agent.id,
+      states: ['active', 'paused'],
+      limit: MOST_PAYERS,
+    }),
+  ]);
+  const agents = new Map(agentPage.items.map((agent) => [agent.id, agent]));
+  const payers: Payer[] = [...agents.values()].map((agent) => ({ runId: null, task: null, agent }));
+  for (const { id, agentId, spec } of taskPage.items) {
+    const task = { id, zone: spec.schedule?.timezone ?? null, budget: spec.budget };
+    payers.push({ runId: null, task, agent: agents.get(agentId) ?? { id: agentId, budget: null } });
+  }
+  const found = await budgets.spentByEach(payers);
+  const of = (payer: Payer | undefined, scope: PaidFrom['scope']) =>
+    accountView(found.get(payer as Payer)?.find((one) => one.scope === scope) as PaidFrom & { used: Spend });
+  return {
+    all: isAdmin ? of(payers[0], 'global_day') : null,
+    agents: agentPage.items.flatMap(({ id, name, disabledAt }, index) =>
+      disabledAt === null ? [{ agent_id: id, name, spent_today: of(payers[index], 'agent_day') }] : [],
+    ),
+    tasks: taskPage.items
+      .map(({ id, name, agentId }, index) => ({
+        task_id: id,
+        name,
+        agent_id: agentId,
+        spent_today: of(payers[agents.size + index], 'task_day'),
+      }))
+      .filter(
+        ({ spent_today: { limits, tokens, calls, runs } }) =>
+          Object.keys(limits).length > 0 || tokens + calls + runs > 0,
+      ),
+    truncated: agentPage.nextCursor !== null || taskPage.nextCursor !== null,
   };
 }
 

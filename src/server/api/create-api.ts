@@ -10,6 +10,7 @@ import { checkBrowserWall, checkHookWall } from './browser-wall.js';
 import { countRefusal } from './count-refusal.js';
 import { streamEvents } from './event-stream.js';
 import { createMcpEndpoint } from './mcp/endpoint.js';
+import { serveDashboard } from './dashboard/serve-dashboard.js';
 import { docsPage, openapiDocument } from './openapi.js';
 import { OperationRunner } from './operation-runner.js';
 import type { ApiServices, Caller, Operation } from './operation.js';
@@ -20,6 +21,7 @@ import { deliveryOperations } from './operations/deliveries.js';
 import { eventOperations } from './operations/events.js';
 import { hookOperations } from './operations/hooks.js';
 import { runOperations } from './operations/runs.js';
+import { spendOperations } from './operations/spend.js';
 import { systemOperations } from './operations/system.js';
 import { taskOperations } from './operations/tasks.js';
 import { runSettlingOperations } from './operations/run-settling.js';
@@ -44,6 +46,7 @@ export const operations: readonly Operation[] = [
   ...secretOperations,
   ...hookOperations,
   ...toolOperations,
+  ...spendOperations,
   ...systemOperations,
 ];
 
@@ -99,6 +102,8 @@ export async function createApi(services: ApiServices): Promise<Api> {
       'cache-control': 'no-store',
       'referrer-policy': 'no-referrer',
       'x-request-id': request.id,
+      // Node's own is the machine's time.
+      ...(services.advanceClock === undefined ? {} : { date: new Date(clock.now()).toUTCString() }),
     });
     observer.set('http_requests_in_flight', {}, ++inFlight);
     reply.raw.once('close', () => observer.set('http_requests_in_flight', {}, --inFlight));
@@ -201,7 +206,7 @@ export async function createApi(services: ApiServices): Promise<Api> {
   const document = JSON.stringify(openapiDocument(operations, services.version));
   app.get('/openapi.json', async (_request, reply) => reply.type('application/json').send(document));
   app.get('/docs', async (_request, reply) => html(reply, docsPage(operations, services.version)));
-  app.get('/', async (_request, reply) => html(reply, docsPage(operations, services.version)));
+  serveDashboard(app);
   app.get('/health/live', async () => ({ status: 'alive' }));
   app.get('/health/ready', async (_request, reply) => {
     const ready = await services.health.ready();

@@ -101,9 +101,16 @@ export class Budgets {
 
   /** What the accounts of a payer have now, in their order. */
   async spent(payer: Payer): Promise<(PaidFrom & { used: Spend })[]> {
-    const accounts = this.accountsOf(payer);
-    const used = await this.options.store.getSpent(accounts.map(({ key }) => key));
-    return accounts.map((account) => ({ ...account, used: used.get(account.key) ?? NOTHING_SPENT }));
+    return (await this.spentByEach([payer])).get(payer) ?? [];
+  }
+
+  /** As {@link spent} for many, with one look into the store. */
+  async spentByEach(payers: readonly Payer[]): Promise<Map<Payer, (PaidFrom & { used: Spend })[]>> {
+    const accounts = new Map(payers.map((payer) => [payer, this.accountsOf(payer)]));
+    const keys = new Set([...accounts.values()].flat().map(({ key }) => key));
+    const used = await this.options.store.getSpent([...keys]);
+    const withUsed = (account: PaidFrom) => ({ ...account, used: used.get(account.key) ?? NOTHING_SPENT });
+    return new Map([...accounts].map(([payer, its]) => [payer, its.map(withUsed)]));
   }
 
   /**

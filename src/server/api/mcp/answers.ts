@@ -91,7 +91,13 @@ export const agendaAnswer = z.looseObject({
   from: instant,
   until: instant,
   items: z.array(
-    occurrence.extend({ task_id: z.string(), task_name: z.string(), timezone: z.string().nullable() }),
+    occurrence.extend({
+      task_id: z.string(),
+      task_name: z.string(),
+      timezone: z.string().nullable(),
+      quiet: z.string().nullable().describe('quiet_hours or vacation: messages wait then'),
+      skipped: z.boolean().optional().describe('It is left out, for the vacation'),
+    }),
   ),
   truncated: z.boolean().describe('More is due in this time than is listed'),
 });

@@ -21,9 +21,11 @@ export const systemOperations: Operation[] = [
         .max(24 * 31)
         .default(24),
       limit: z.coerce.number().int().min(1).max(1000).default(100),
+      /** Tasks that are due more often than this are named once, in `often`. */
+      often: z.coerce.number().int().min(1).max(1000).optional(),
     }),
     async handle({ query, services, caller }) {
-      return { body: await agenda(query.hours, query.limit, services, caller) };
+      return { body: await agenda(query, services, caller) };
     },
   }),
   operation({

@@ -1,0 +1,141 @@
+import type { AgendaObject, ApprovalObject, ListPage, RunObject } from '../../client/api-objects.js';
+import type { HealthReport } from '../../domain/health.js';
+import { type Part, part } from '../api.js';
+import { type Child, h } from '../dom.js';
+import { now, timeOf } from '../time.js';
+import { chip, list, more, row, runRows, section, shown } from '../ui.js';
+import { LATER, SOON, type View } from '../view.js';
+import { count, toneOf } from '../words.js';
+import { approvalRow } from './approvals.js';
+
+const DAY_MS = 86_400_000;
+const AGENDA_EVERY_MS = 60_000;
+
+interface Now {
+  health: HealthReport;
+  open: Part<ListPage<ApprovalObject>>;
+  runs: Part<ListPage<RunObject>>;
+  wrong: Part<ListPage<RunObject>>;
+  next: Part<AgendaObject>;
+}
+
+/** What is due changes slowly, and costs the server more than the rest: it is asked for once a minute. */
+let agenda: { at: number; answer: Part<AgendaObject> } | undefined;
+
+/** How things are, in one look. */
+export const nowView: View<Now> = {
+  menu: 'now',
+  every: ({ runs }) => ('value' in runs && runs.value.items.length > 0 ? SOON : LATER),
+  async load({ api, signal }) {
+    const due = async () => {
+      const first = agenda?.answer;
+      const isOver = first && 'value' in first && Date.parse(first.value.items[0]?.at ?? '') < now();
+      if (agenda === undefined || isOver || performance.now() - agenda.at > AGENDA_EVERY_MS) {
+        const answer = await part(api.get<AgendaObject>('v1/agenda?hours=24&limit=5&often=1', signal));
+        agenda = { at: performance.now(), answer };
+      }
+      return agenda.answer;
+    };
+    const since = new Date(now() - DAY_MS).toISOString();
+    const [health, open, runs, wrong, next] = await Promise.all([
+      api.get<HealthReport>('v1/health', signal),
+      part(api.get<ListPage<ApprovalObject>>('v1/approvals?limit=20', signal)),
+      part(api.get<ListPage<RunObject>>('v1/runs?status=running,waiting,queued&limit=20', signal)),
+      part(
+        api.get<ListPage<RunObject>>(
+          `v1/runs?status=failed,dead,partial,missed&since=${since}&limit=10`,
+          signal,
+        ),
+      ),
+      due(),
+    ]);
+    return { health, open, runs, wrong, next };
+  },
+  title: () => 'Now',
+  render(data) {
+    const { health, open, runs, wrong, next } = data;
+    const asking = 'value' in open ? open.value.items : [];
+    return [
+      h('h1', { class: 'headline' }, headline(data)),
+      asking.length > 0
+        ? section('Waits for you', list(asking.map(approvalRow), ''))
+        : 'refusal' in open &&
+          section(
+            'Waits for you',
+            shown(open, () => null),
+          ),
+      section(
+        'Going on',
+        shown(runs, ({ items, next_cursor }) => [
+          list(runRows(items), 'Nothing runs at the moment.'),
+          more({ items, next_cursor }, 'There are more: see Runs.'),
+        ]),
+      ),
+      section(
+        'Went wrong in the last 24 hours',
+        shown(wrong, ({ items, next_cursor }) => [
+          list(runRows(items), 'Nothing did.'),
+          more({ items, next_cursor }, 'There are more: see Runs.'),
+        ]),
+      ),
+      section('Due next', shown(next, dueNext)),
+      section('Health', healthOf(health)),
+    ];
+  },
+};
+
+function headline({ health, open, wrong }: Now): string {
+  if (health.status === 'unhealthy') {
+    const failing = health.checks.filter(({ status }) => status === 'fail').map(({ name }) => name);
+    return `pao is not well: ${failing.join(', ')}.`;
+  }
+  const asking = 'value' in open ? open.value.items.length : 0;
+  if (asking > 0) return `${count(asking, 'question waits', 'questions wait')} for you.`;
+  const failed = 'value' in wrong ? wrong.value.items.length : 0;
+  if (failed > 0) return `${count(failed, 'run')} of the last day went wrong.`;
+  return health.status === 'degraded' ? 'It works, and something deserves a look.' : 'All is well.';
+}
+
+/** Of each task the next time alone. */
+function dueNext({ items, often = [] }: AgendaObject): Child {
+  const next = [...items, ...often].sort((a, b) => Date.parse(a.at) - Date.parse(b.at)).slice(0, 5);
+  const rows = next.map((one) =>
+    row({
+      href: `#task=${one.task_id}`,
+      title: one.task_name,
+      side: [timeOf(one.at), h('small', null, timeOf(one.at, 'fromNow'))],
+    }),
+  );
+  return list(rows, 'Nothing is due in the next 24 hours.');
+}
+
+function healthOf({ status, checks, version, uptime_seconds }: HealthReport): Child {
+  const others = checks.filter((one) => one.status !== 'pass');
+  const well = checks.length - others.length;
+  const since = new Date(now() - uptime_seconds * 1000).toISOString();
+  return [
+    h(
+      'p',
+      null,
+      chip(status),
+      ` pao ${version}, up since `,
+      // The exact second wanders with each look.
+      timeOf(`${since.slice(0, 16)}:00.000Z`, 'inText'),
+      others.length === 0
+        ? `; all ${checks.length} parts are well.`
+        : `; ${well} of ${checks.length} parts are well.`,
+    ),
+    others.length > 0 &&
+      list(
+        others.map((one) =>
+          row({
+            mark: toneOf(one.status),
+            title: one.name,
+            detail: [one.message, one.hint === null ? null : h('code', null, one.hint)],
+            side: timeOf(one.since, 'fromNow'),
+          }),
+        ),
+        '',
+      ),
+  ];
+}

@@ -1,0 +1,78 @@
+import { execFileSync } from 'node:child_process';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { delimiter, join } from 'node:path';
+
+const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];
+/** Inside a folder of Playwright's own downloads. */
+const IN_DOWNLOAD = [
+  'chrome-linux/chrome',
+  'chrome-linux64/chrome',
+  'chrome-mac/Chromium.app/Contents/MacOS/Chromium',
+];
+const ON_MAC = '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome';
+
+/**
+ * The Chromium of `PAO_TEST_CHROMIUM`; else one of this machine (PATH, Playwright's downloads); else Debian's is installed, as root.
+ * @returns the path of the program.
+ * @throws Error that says what was tried, and what to do.
+ */
+export function findChromium(): string {
+  const wanted = process.env.PAO_TEST_CHROMIUM;
+  if (wanted !== undefined && wanted !== '') return wanted;
+  const found = onMachine();
+  if (found !== null) return found;
+  const tried = ['none in PATH or among Playwright’s downloads'];
+  if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
+    try {
+      install();
+      const installed = onMachine();
+      if (installed !== null) return installed;
+    } catch (error) {
+      const { stderr, message } = error as { stderr?: Buffer; message: string };
+      tried.push(`apt-get install chromium: ${(stderr?.toString() || message).trim().split('\n')[0]}`);
+    }
+  } else tried.push('it can be installed by root alone');
+  throw new Error(
+    `There is no Chromium (${tried.join('; ')}): the dashboard was not tried in a browser. As root: apt-get install chromium; or set PAO_TEST_CHROMIUM to one.`,
+  );
+}
+
+function install(): void {
+  const apt = (...args: string[]) =>
+    execFileSync('apt-get', args, {
+      stdio: 'pipe',
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    });
+  try {
+    apt('install', '-y', '--no-install-recommends', 'chromium');
+  } catch {
+    // The package lists may be old, or not there yet.
+    apt('update');
+    apt('install', '-y', '--no-install-recommends', 'chromium');
+  }
+}
+
+function onMachine(): string | null {
+  const downloads = process.env.PLAYWRIGHT_BROWSERS_PATH ?? join(homedir(), '.cache', 'ms-playwright');
+  const kept = existsSync(downloads) ? readdirSync(downloads) : [];
+  const candidates = [
+    ...(process.env.PATH ?? '').split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name))),
+    ...kept
+      .filter((name) => /^chromium-\d+$/.test(name))
+      .sort()
+      .reverse()
+      .flatMap((name) => IN_DOWNLOAD.map((path) => join(downloads, name, path))),
+    ON_MAC,
+  ];
+  return candidates.find(isProgram) ?? null;
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,266 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { AgentObject, ApprovalObject, ListPage, RunObject } from '../../src/client/api-objects.js';
+import { findChromium } from '../browser/find-chromium.js';
+import { type Pao, startPao, until } from './start-pao.js';
+
+const HOUR = 3_600_000;
+const HOSTILE =
+  '<img src=x onerror="document.body.dataset.hit=1"><script>document.body.dataset.hit=1</script>';
+const DESK = { width: 1100, height: 800 };
+const PHONE = { width: 360, height: 740 };
+let pao: Pao;
+let browser: Browser;
+const complaints: string[] = [];
+
+beforeAll(async () => {
+  const executablePath = findChromium();
+  [pao, browser] = await Promise.all([
+    startPao({ clock: '2026-11-24T06:00:00Z' }),
+    // Root has no sandbox to go into.
+    chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] }),
+  ]);
+  const create = async (task: object) => {
+    const { status, body } = await pao.api('POST', '/v1/tasks', task);
+    if (status !== 201) throw new Error(`The task was refused: ${JSON.stringify(body)}`);
+  };
+  await create({
+    name: 'report',
+    title: 'Send the report',
+    pipeline: [
+      {
+        id: 'ask',
+        approve: { message: `Send it? ${HOSTILE}`, data: { text: 'draft', copies: 2 }, expires_in: '1h' },
+      },
+      { id: 'say', uses: 'debug.echo', with: { text: '${steps.ask.data.text}' } },
+    ],
+  });
+  await create({
+    name: 'hostile',
+    title: HOSTILE,
+    schedule: { kind: 'cron', expr: '0 9 * * *', timezone: 'Europe/Chisinau' },
+    pipeline: [{ id: 'say', uses: 'debug.echo', with: { text: HOSTILE } }],
+  });
+});
+afterAll(async () => {
+  await browser?.close();
+  await pao?.stop();
+  pao?.cleanUp();
+});
+
+/** A tab of its own, with nothing kept from another. What the browser complains about fails the test that looks. */
+async function open(place: string, options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext({ viewport: DESK, timezoneId: 'Europe/Berlin', ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    // That a request was refused is told by the page; a policy that was broken is not.
+    if (/Content Security Policy|Trusted/.test(message.text())) complaints.push(message.text());
+  });
+  await page.goto(`${pao.url}/${place}`);
+  return page;
+}
+
+async function waitingApproval(): Promise<ApprovalObject> {
+  const run = await pao.json<RunObject>(['task', 'run', 'report']);
+  return until('the question', async () => {
+    const { body } = await pao.api<ListPage<ApprovalObject>>('GET', '/v1/approvals');
+    return body.items.find(({ run_id: id }) => id === run.id) ?? null;
+  });
+}
+
+const runOf = async ({ run_id: id }: ApprovalObject) =>
+  (await pao.api<RunObject>('GET', `/v1/runs/${id}?wait=20s`)).body;
+const nothingWasExecuted = (page: Page) => page.evaluate('document.body.dataset.hit === undefined');
+const widthOf = (page: Page) => page.evaluate<number>('document.documentElement.scrollWidth');
+const tokens = async () => (await pao.api<AgentObject>('GET', '/v1/agents/me')).body.tokens ?? [];
+
+test('pao dashboard signs in once; the token of the link is ended, and none is in the address; signing out ends the tab’s', async () => {
+  const { link } = await pao.json<{ link: string }>(['dashboard']);
+  const page = await open(new URL(link).hash);
+  await page.getByRole('heading', { name: 'All is well.' }).waitFor();
+  expect(page.url()).toBe(`${pao.url}/#now`);
+  expect(await page.evaluate('document.cookie + JSON.stringify(localStorage)')).toBe('{}');
+  const [tab, used] = await Promise.all(
+    ['dashboard', 'dashboard link'].map(async (label) => (await tokens()).find((one) => one.label === label)),
+  );
+  expect(tab?.revoked_at).toBeNull();
+  expect(used?.revoked_at).not.toBeNull();
+  const secondTime = await open(new URL(link).hash);
+  await secondTime.getByText('That link or token is good no more').waitFor();
+  await secondTime.context().close();
+
+  await page.getByRole('link', { name: 'Tasks' }).click();
+  await page.getByText(HOSTILE).waitFor();
+  await page.reload();
+  await page.getByRole('heading', { name: 'Tasks' }).waitFor();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByLabel('Token').waitFor();
+  await until('the token to be ended', async () => {
+    const one = (await tokens()).find(({ id }) => id === tab?.id);
+    return one?.revoked_at !== null;
+  });
+  await page.context().close();
+});
+
+test('a link to an approval asks for a token first; the person changes the data, approves, and sees the run go on', async () => {
+  const approval = await waitingApproval();
+  const page = await open(`#approval=${approval.id}`, { viewport: PHONE, isMobile: true, hasTouch: true });
+  await page.getByLabel('Token').fill('pao_a_wrong');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByText('This is no token of this pao').waitFor();
+  await page.getByLabel('Token').fill(pao.token);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('heading', { name: `Send it? ${HOSTILE}` }).waitFor();
+  expect(await nothingWasExecuted(page)).toBe(true);
+  const deadline = await page.locator('.deadline').textContent();
+  expect(deadline).toContain('08:00 (Europe/Berlin), in 1h; then it counts as a no.');
+  expect(await widthOf(page)).toBeLessThanOrEqual(PHONE.width);
+
+  await page.getByRole('button', { name: 'Change it first' }).click();
+  await page.getByLabel('copies').fill('two');
+  await page.getByText('copies is none yet').waitFor();
+  expect(await page.locator('#approve').isDisabled()).toBe(true);
+  await page.getByLabel('copies').fill('3');
+  await page.getByRole('button', { name: 'As JSON' }).click();
+  const editor = page.getByLabel('What is approved, as JSON');
+  expect(JSON.parse(await editor.inputValue())).toEqual({ text: 'draft', copies: 3 });
+  await editor.fill('{"text": "final",');
+  await page.getByText('This is not JSON yet').waitFor();
+  await editor.fill('{"text": "final", "copies": 3}');
+  await page.getByLabel('Comment').fill('shorter');
+  await page.getByRole('button', { name: 'Approve with the change' }).click();
+  await page.getByText('It was approved by you (admin)').waitFor();
+  await page.getByRole('link', { name: 'See what became of the run' }).click();
+  await page.locator('h1 .chip.good', { hasText: 'succeeded' }).waitFor();
+  expect((await runOf(approval)).output).toEqual({ text: 'final' });
+  const { body } = await pao.api<ApprovalObject>('GET', `/v1/approvals/${approval.id}`);
+  expect(body).toMatchObject({ state: 'approved', comment: 'shorter', data: { text: 'final', copies: 3 } });
+  await page.context().close();
+});
+
+test('who answers too late is told that it expired, and that this is not a no', async () => {
+  const approval = await waitingApproval();
+  const page = await open(`#token=${pao.token}&approval=${approval.id}`);
+  const approve = page.getByRole('button', { name: 'Approve' });
+  await approve.waitFor();
+  // The page is not told that time went by until the person has answered.
+  let answered = false;
+  await page.route('**/v1/approvals/*', async (route) => {
+    if (route.request().method() === 'POST') answered = true;
+    return answered ? route.continue() : route.fulfill({ json: approval });
+  });
+  await pao.advance(2 * HOUR);
+  await approve.click();
+  await page.locator('#said', { hasText: 'This approval expired at' }).waitFor();
+  await page.getByText('nobody had answered. It can not be answered any more.').waitFor();
+  await page.getByText('That is not a no').waitFor();
+  expect(await runOf(approval)).toMatchObject({ status: 'failed', reason: 'expired' });
+  await page.getByRole('link', { name: 'See what became of the run' }).click();
+  await page.locator('h1 .chip', { hasText: 'failed' }).waitFor();
+  await page.context().close();
+});
+
+test('what tools and people write is shown as it is written; a task is run, skipped and paused by its buttons', async () => {
+  const page = await open(`#token=${pao.token}&task=hostile`, { viewport: PHONE, isMobile: true });
+  await page.getByRole('heading', { name: HOSTILE }).waitFor();
+  await page.getByRole('button', { name: 'Skip next' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Leave it out' }).click();
+  await page.locator('#said', { hasText: /Left out: .* 09:00/ }).waitFor();
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.getByRole('button', { name: 'Resume' }).waitFor();
+  await page.getByText('paused by admin in the dashboard').waitFor();
+  await page.getByRole('button', { name: 'Run now' }).click();
+  await page.locator('h1 .chip.good', { hasText: 'succeeded' }).waitFor();
+  await page.getByText('Input and output').click();
+  await page.locator('pre', { hasText: 'onerror' }).first().waitFor();
+  expect(await nothingWasExecuted(page)).toBe(true);
+  expect(await widthOf(page)).toBeLessThanOrEqual(PHONE.width);
+  await page.context().close();
+});
+
+test('every page comes with its heading; the runs are chosen by their status', async () => {
+  const page = await open(`#token=${pao.token}`);
+  for (const name of ['Agenda', 'Tasks', 'Runs', 'Approvals', 'Spend']) {
+    await page.getByRole('link', { name, exact: name !== 'Approvals' }).click();
+    await page.getByRole('heading', { name, exact: true, level: 1 }).waitFor();
+  }
+  await page.goto(`${pao.url}/#runs`);
+  await page.getByLabel('Status').selectOption('failed');
+  const shown = () => page.locator('.rows .chip').allTextContents();
+  await expect.poll(shown, { timeout: 15_000 }).toEqual(['failed']);
+  expect(page.url()).toBe(`${pao.url}/#runs&status=failed`);
+  await page.context().close();
+});
+
+test('a token with fewer scopes sees what it may, and is told in words what it may not', async () => {
+  const { body } = await pao.api<{ token: { secret: string } }>('POST', '/v1/agents', {
+    name: 'reader',
+    scopes: ['tasks:read'],
+  });
+  const page = await open(`#token=${body.token.secret}`);
+  await page.getByText('This token may not do or see that').first().waitFor();
+  await page.getByText('Nothing is due in the next 24 hours.').waitFor();
+  await page.getByRole('link', { name: 'Runs' }).click();
+  await page.getByRole('heading', { name: 'Not for this token' }).waitFor();
+  await page.getByText('runs:read').waitFor();
+  await page.context().close();
+});
+
+test('when the server is away the page says so, keeps what it knows, and goes on when it is back', async () => {
+  const page = await open(`#token=${pao.token}`);
+  await page.getByRole('heading', { name: 'Due next' }).waitFor();
+  await page.context().setOffline(true);
+  await page.evaluate("dispatchEvent(new Event('online'))");
+  await page.getByText('pao does not answer. What you see is from').waitFor();
+  expect(await page.getByRole('heading', { name: 'Due next' }).isVisible()).toBe(true);
+  await page.context().setOffline(false);
+  await page.locator('#trouble').waitFor({ state: 'hidden' });
+  await page.context().close();
+});
+
+test('a page of another place gets nothing out of it: no frame, no script, no answer; a link to it works', async () => {
+  const other = createServer((_request, response) => {
+    response.setHeader('content-type', 'text/html');
+    response.end(`<iframe src="${pao.url}/"></iframe><a href="${pao.url}/#approval=apr_1">answer</a>`);
+  });
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    // By its name it is another site than 127.0.0.1.
+    await page.goto(`http://localhost:${(other.address() as AddressInfo).port}/`);
+    const asked = await page.evaluate(async (url) => {
+      const ask = async (path: string, init?: RequestInit) => {
+        try {
+          const { type, status } = await fetch(url + path, init);
+          return `${type} ${status}`;
+        } catch {
+          return 'refused';
+        }
+      };
+      return [await ask('/v1/health'), await ask('/'), await ask('/v1/runs', { mode: 'no-cors' })];
+    }, pao.url);
+    expect(asked).toEqual(['refused', 'refused', 'opaque 0']);
+    const frame = page.frames().find((one) => one !== page.mainFrame());
+    expect(
+      await frame
+        ?.locator('script')
+        .count()
+        .catch(() => 0),
+    ).toBe(0);
+    await page.getByRole('link', { name: 'answer' }).click();
+    await page.getByLabel('Token').waitFor();
+    expect(page.url()).toBe(`${pao.url}/#approval=apr_1`);
+  } finally {
+    await context.close();
+    await new Promise((resolve) => other.close(resolve));
+  }
+});
+
+test('nothing broke the policy of the page, and no script of it failed', () => {
+  expect(complaints).toEqual([]);
+});
