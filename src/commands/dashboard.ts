@@ -4,7 +4,7 @@ import { hasScreen, openBrowser } from '../cli/open-browser.js';
 import { PaoClient } from '../client/pao-client.js';
 import { ApiError } from '../client/problem-error.js';
 import { LINK_SECONDS, LINK_TOKEN } from '../domain/dashboard-token.js';
-import { EXIT, PaoError } from '../domain/errors.js';
+import { cut, EXIT, PaoError } from '../domain/errors.js';
 
 /** Where the dashboard is, and a way in. */
 interface DashboardDocument {
@@ -15,6 +15,16 @@ interface DashboardDocument {
   opened: boolean;
 }
 
+/** @throws PaoError (exit 2) for what is no address of a server. */
+function addressOf(text: string): string {
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol))
+    return text.replace(/[?#].*$/, '').replace(/\/+$/, '');
+  throw new PaoError('PAO_URL_INVALID', `"${cut(text, 80)}" is not the URL of a server.`, {
+    exitCode: EXIT.usage,
+    hints: ['pao dashboard --at https://pao.example.org'],
+  });
+}
+
 /** Opens the dashboard, signed in. */
 export default class Dashboard extends BaseCommand<typeof Dashboard> {
   static override summary = 'Open the dashboard in the browser, signed in';
@@ -23,9 +33,14 @@ export default class Dashboard extends BaseCommand<typeof Dashboard> {
   static override examples = [
     '<%= config.bin %> dashboard',
     '<%= config.bin %> dashboard --no-open',
-    '<%= config.bin %> dashboard --url https://pao.example.org',
+    '<%= config.bin %> dashboard --no-open --at https://pao.example.org',
   ];
   static override flags = {
+    at: Flags.custom<string>({
+      summary: 'Make the link for another address of this pao, such as the one your phone comes by',
+      helpValue: 'URL',
+      parse: async (text) => addressOf(text),
+    })(),
     open: Flags.boolean({
       summary: 'Open the browser; without it only at a terminal with a screen',
       allowNo: true,
@@ -34,7 +49,7 @@ export default class Dashboard extends BaseCommand<typeof Dashboard> {
 
   async run(): Promise<DashboardDocument> {
     const connection = this.connection();
-    const url = `${connection.url}/`;
+    const url = `${this.flags.at ?? connection.url}/`;
     const made = await this.#makeLink(new PaoClient(connection), url);
     const wanted = this.flags.open as boolean | undefined;
     const { env, stdout } = this.process;

@@ -67,6 +67,15 @@ test.each([
   expect(stdout).toContain(secret);
 });
 
+test('--at makes the link for another address, and takes no nonsense', async () => {
+  server = await serve(created);
+  const at = (text: string) => runCommand('dashboard', ['--at', text, '--url', (server as TestServer).url]);
+  expect((await at('https://pao.example.org/x/')).stdout).toBe(
+    `https://pao.example.org/x/#token=${secret}\n`,
+  );
+  expect((await at('javascript:1')).error).toMatchObject({ exitCode: 2 });
+});
+
 test('who may not make tokens is told to bring their own', async () => {
   server = await serve({
     'POST /v1/agents/me/tokens': () => ({
