@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { NANO_USD } from './money.js';
 
+// By itself, so that what only writes amounts needs no schema.
+export { NANO_USD };
+
 /** Fewest bytes one token was seen to stand for (dense JSON, agents.md B.3); an estimate must not be too low. */
 export const BYTES_PER_TOKEN = 2.3;
 

@@ -1,5 +1,4 @@
-import { BYTES_PER_TOKEN, type BudgetLimits } from '../../domain/budget.js';
-import { NANO_USD } from '../../domain/money.js';
+import { BYTES_PER_TOKEN, NANO_USD, type BudgetLimits } from '../../domain/budget.js';
 import { unitWords, usdWords } from '../../domain/budget-words.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
 import type { TaskSpec } from '../../domain/task.js';

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type BudgetAccount, NOTHING_SPENT, type Spend } from '../../../src/domain/budget.js';
-import { NANO_USD } from '../../../src/domain/money.js';
+import { type BudgetAccount, NANO_USD, NOTHING_SPENT, type Spend } from '../../../src/domain/budget.js';
 import { newId } from '../../../src/domain/ids.js';
 import type { BudgetReservation } from '../../../src/server/store/store.js';
 import { agentOf, leaseAs, runOf, T0, taskOf } from '../fixtures.js';
