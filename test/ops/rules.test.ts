@@ -46,6 +46,7 @@ describe('the alert rules', () => {
     ['OrchestratorDiskCritical', LIMITS.diskCriticalBytes],
     ['OrchestratorClockSkew', LIMITS.clockSkewWarnSeconds],
     ['OrchestratorBackupStale', LIMITS.backupStaleSeconds],
+    ['OrchestratorMessagesStuck', LIMITS.deliveryLagWarnSeconds],
     ['OrchestratorEventLoopBlocked', LIMITS.eventLoopWarnSeconds],
   ])('%s fires at the limit that health has', (alert, limit) => {
     expect(expressionOf(alert)).toMatch(new RegExp(`[<>] ${limit}(\\D|$)`));
@@ -73,8 +74,8 @@ describe('the runbooks', () => {
 });
 
 describe('the dashboards', () => {
-  it('are eight, and ask only for what is exposed', () => {
-    expect(shippedDashboards(root)).toHaveLength(8);
+  it('are nine, and ask only for what is exposed', () => {
+    expect(shippedDashboards(root)).toHaveLength(9);
     expect(dashboardProblems(root)).toEqual([]);
   });
 });

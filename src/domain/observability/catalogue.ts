@@ -482,6 +482,12 @@ export const METRICS: readonly MetricDefinition[] = [
     help: 'Notices of failing and recovered tasks handed to a webhook or tool, by outcome.',
   },
   {
+    name: 'hook_requests_total',
+    type: 'counter',
+    labels: { outcome: ['taken', 'duplicate', 'refused', 'limited'] },
+    help: 'Deliveries to inbound webhooks, by outcome (refused: no such hook, or not signed as it wants).',
+  },
+  {
     name: 'telegram_polls_total',
     type: 'counter',
     labels: { outcome: ['ok', 'conflict', 'error'] },

@@ -16,6 +16,8 @@ export const LIMITS = {
   heartbeatStaleSeconds: 60,
   /** A worker that died without a good-bye is missed this long, and given up then. */
   heartbeatForgottenSeconds: 3600,
+  /** A message may be due for this long before people are told: longer than any pause a busy outbox makes. */
+  deliveryLagWarnSeconds: 300,
   databaseSlowSeconds: 0.25,
   databaseTimeoutSeconds: 1,
   poolWaitingSeconds: 10,

@@ -58,7 +58,10 @@ export class HookReceiver {
     if (hook === null) return this.#refuse('unknown', request.ip, null);
     if (!verdict.ok) return this.#refuse(verdict.reason, request.ip, hook.id);
     if (agent === null || agent.disabledAt !== null) return this.#refuse('agent_ended', request.ip, hook.id);
-    if (!this.#deliveries.take(hook.id)) throw tooMany('Too many deliveries for this hook.');
+    if (!this.#deliveries.take(hook.id)) {
+      this.#count('limited');
+      throw tooMany('Too many deliveries for this hook.');
+    }
     const { event, duplicate } = await this.services.publishEvent({
       topic: hook.topic,
       payload: {
@@ -73,9 +76,14 @@ export class HookReceiver {
       traceId: storedTrace(trace),
       requestId: request.id,
     });
+    this.#count(duplicate ? 'duplicate' : 'taken');
     if (!duplicate) trace.spanId = spanIdFor(event.id, SPAN.request);
     if (now - (hook.lastReceivedAt ?? 0) > TOUCH_EVERY_MS) await store.touchHook(hook.id, now);
     return { event_id: event.id, topic: event.topic, duplicate };
+  }
+
+  #count(outcome: 'taken' | 'duplicate' | 'refused' | 'limited'): void {
+    this.services.metrics.observer.add('hook_requests_total', { outcome });
   }
 
   /** Writes what was only counted so far. */
@@ -85,6 +93,7 @@ export class HookReceiver {
 
   /** One answer for all reasons: which hooks there are is nobody's business. The audit log has the reason. */
   async #refuse(reason: string, address: string, target: string | null): Promise<never> {
+    this.#count('refused');
     await this.#ledger.note({ reason, address, target });
     if (!this.#refusals.take(address)) throw tooMany('Too many refused deliveries from this address.');
     throw new PaoError(

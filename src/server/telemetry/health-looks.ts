@@ -35,9 +35,6 @@ export interface LookOptions {
   metrics?: Pick<Metrics, 'largest'> | undefined;
 }
 
-/** A message may be due for this long before people are told: longer than any pause a busy outbox makes. */
-const DELIVERY_LAG_WARN_SECONDS = 300;
-
 type Looks = Record<string, () => Promise<Finding>>;
 
 /** One look for each component; the limits are those of the alert rules. */
@@ -286,9 +283,10 @@ function workLooks(
       const { pending, deferred, unknown } = stats.deliveries;
       const lag = Math.max(0, (clock.now() - (stats.oldestDeliveryDueAt ?? clock.now())) / 1000);
       const details = { ...stats.deliveries, lag_seconds: lag };
-      if (lag > DELIVERY_LAG_WARN_SECONDS) {
+      if (lag > LIMITS.deliveryLagWarnSeconds) {
         const message = `the oldest message has been due for ${formatDuration(lag * 1000)} and is not sent`;
-        return { status: 'warn', message, hint: 'pao delivery list --status pending', details };
+        const hint = 'pao delivery list --status pending';
+        return { status: 'warn', message, hint, runbook: 'OrchestratorMessagesStuck', details };
       }
       const asks = unknown === 0 ? '' : `; of ${unknown} nobody knows whether they arrived`;
       const hint = unknown === 0 ? {} : { hint: 'pao delivery list --status unknown' };

@@ -179,6 +179,9 @@ function tooLarge(): ToolError {
   return new ToolError('too_large', `The answer is larger than ${MAX_RESPONSE_BYTES / 1024 / 1024} MiB.`);
 }
 
+/** Whether the code of an error says that a certificate was not accepted. */
+export const isCertificateError = (code: string): boolean => CERTIFICATE_ERROR.test(code);
+
 const CERTIFICATE_ERROR = /^(ERR_TLS_|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_SSL_)/;
 
 /** What a failed connection or a broken answer means; used for undici errors of every connector. */

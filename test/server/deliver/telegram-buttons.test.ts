@@ -305,9 +305,9 @@ describe('listening', () => {
     telegram.tap(message.message_id, 'Approve', ANA);
     await system.until(runId, 'succeeded');
     await eventually(() => buttonsOf(message.message_id)).toEqual([]);
-    expect((await audited('approval.approved')).filter(({ target }) => target === approval.id)).toHaveLength(
-      1,
-    );
+    await eventually(async () =>
+      (await audited('approval.approved')).filter(({ target }) => target === approval.id),
+    ).toHaveLength(1);
   });
 
   it('hears a tap again that could not be handled, and one that was handled by a process that died', async () => {
@@ -336,9 +336,9 @@ describe('listening', () => {
       { text: expect.stringMatching(/^This was approved by Ana/) },
     ]);
     await eventually(() => telegram.taps.unconfirmed).toBe(0);
-    expect((await audited('approval.approved')).filter(({ target }) => target === approval.id)).toHaveLength(
-      1,
-    );
+    await eventually(async () =>
+      (await audited('approval.approved')).filter(({ target }) => target === approval.id),
+    ).toHaveLength(1);
   });
 
   it('says once that another program gets the updates, with what to do, and goes on by itself', async () => {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ChannelMessage } from '../../../domain/channel.js';
 import { ToolError } from '../../../domain/tool-error.js';
 import type { ConnectorAnswer, ConnectorCall, ConnectorServices } from '../connector.js';
+import { isCertificateError } from '../http-request.js';
 import { mailServer } from './target.js';
 
 /** Subjects are one line; the first of the text when there is no title. */
@@ -43,7 +44,6 @@ export async function sendEmail(
     // Never without encryption in silence.
     requireTLS: !secure && settings.tls,
     ignoreTLS: !settings.tls,
-    tls: { servername: host },
     ...(settings.user === undefined ? {} : { auth: { user: settings.user, pass: settings.password ?? '' } }),
     disableFileAccess: true,
     disableUrlAccess: true,
@@ -76,6 +76,10 @@ export async function sendEmail(
 
 interface SmtpError extends Error {
   code?: string;
+  /** What the socket said, where it was the socket. */
+  originalCode?: string;
+  /** OpenSSL's own words, without where in its source. */
+  reason?: string;
   responseCode?: number;
 }
 
@@ -99,8 +103,11 @@ function commandLog(onCommand: (command: string) => void) {
 
 /** RFC 5321 4.2.1: 4yz may be tried again, 5yz not. */
 function emailError(error: unknown, host: string, handedOver: boolean): ToolError {
-  const { message, code, responseCode } = error as SmtpError;
+  const { message, code, originalCode = '', reason, responseCode } = error as SmtpError;
   const text = `${host}: ${message}`;
+  const tls = tlsFault(reason ?? message, code, originalCode);
+  // Nothing was said in clear text; a certificate or a setting is to be put right first.
+  if (tls !== null) return new ToolError('transport', `${host}: ${tls}`, { retryable: false, cause: error });
   if (code === 'EAUTH' || responseCode === 535) return new ToolError('auth', text, { cause: error });
   if (responseCode !== undefined) {
     const details = { smtp: responseCode };
@@ -108,8 +115,18 @@ function emailError(error: unknown, host: string, handedOver: boolean): ToolErro
       return new ToolError('overloaded', text, { details, cause: error });
     return new ToolError('tool_error', text, { details, retryable: responseCode < 500, cause: error });
   }
-  if (code === 'ETLS') return new ToolError('transport', text, { retryable: false, cause: error });
   return new ToolError('transport', text, { outcomeKnown: !handedOver, cause: error });
+}
+
+/** What is wrong with the encryption, and what to do; null when it is something else. */
+function tlsFault(message: string, code: string | undefined, originalCode: string): string | null {
+  if (/^ERR_SSL_/.test(originalCode))
+    return `no encryption could be agreed on: ${message}. smtps:// is for port 465, smtp:// (STARTTLS) for 587.`;
+  if (isCertificateError(originalCode))
+    return `the certificate is not accepted: ${message}. Where a private authority signed it, start pao with NODE_EXTRA_CA_CERTS=FILE.pem.`;
+  if (code === 'ETLS')
+    return `the server offers no encryption (STARTTLS): ${message}. tls: false in the channel sends without.`;
+  return null;
 }
 
 function subjectOf(text: string): string {

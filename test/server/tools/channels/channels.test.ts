@@ -285,6 +285,16 @@ describe('e-mail', () => {
     expect(ids[0]).toBe(ids[1]);
     expect(output).toMatchObject({ message_id: ids[0] });
     expect(letters[0]?.text).toMatch(/^X-Priority: 1/im);
+    // RFC 3834: no out-of-office note answers it.
+    for (const header of [
+      'From: pao <pao@example.org>',
+      'To: ana@example.org, bob@example.org',
+      'Auto-Submitted: auto-generated',
+      'MIME-Version: 1.0',
+      'Content-Type: text/plain; charset=utf-8',
+    ])
+      expect(letters[1]?.text).toContain(`${header}\r\n`);
+    expect(letters[1]?.text).toMatch(/^Date: \w{3}, \d/m);
     expect(letters[0]?.text).toMatch(/^Subject: =\?UTF-8\?/im);
   });
 
@@ -303,7 +313,14 @@ describe('e-mail', () => {
       kind: 'auth',
       retryable: false,
     });
-    expect(await failure(settings({ tls: true }), { text: 'x' })).toMatchObject({ outcomeKnown: true });
+    const open = await failure(settings({ tls: true }), { text: 'x' });
+    expect(open).toMatchObject({ outcomeKnown: true, retryable: false });
+    expect(open.message).toMatch(/offers no encryption.*tls: false/);
+    const wrongKind = await failure(settings({ server: `smtps://127.0.0.1:${smtpPort}`, tls: true }), {
+      text: 'x',
+    });
+    expect(wrongKind).toMatchObject({ outcomeKnown: true, retryable: false });
+    expect(wrongKind.message).toMatch(/no encryption could be agreed on.*smtp:\/\/ \(STARTTLS\) for 587/);
     expect(letters).toEqual([]);
   });
 
