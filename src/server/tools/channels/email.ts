@@ -120,7 +120,7 @@ function emailError(error: unknown, host: string, handedOver: boolean): ToolErro
 
 /** What is wrong with the encryption, and what to do; null when it is something else. */
 function tlsFault(message: string, code: string | undefined, originalCode: string): string | null {
-  if (/^ERR_SSL_/.test(originalCode))
+  if (originalCode.startsWith('ERR_SSL_'))
     return `no encryption could be agreed on: ${message}. smtps:// is for port 465, smtp:// (STARTTLS) for 587.`;
   if (isCertificateError(originalCode))
     return `the certificate is not accepted: ${message}. Where a private authority signed it, start pao with NODE_EXTRA_CA_CERTS=FILE.pem.`;
