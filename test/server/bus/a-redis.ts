@@ -1,7 +1,8 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
+import { findProgram } from '../../find-program.js';
 import { freePort } from '../../free-port.js';
 
 /** A real Redis of a test's own. */
@@ -21,7 +22,7 @@ export interface RedisServer {
  * @throws Error that says how to get one.
  */
 export async function startRedis(options: { password?: string } = {}): Promise<RedisServer> {
-  const program = findRedis();
+  const program = findProgram('redis-server');
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'pao-redis-'));
   let child: ChildProcess | null = null;
@@ -74,27 +75,4 @@ export async function startRedis(options: { password?: string } = {}): Promise<R
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-function findRedis(): string {
-  const found = (process.env['PATH'] ?? '')
-    .split(delimiter)
-    .map((folder) => join(folder, 'redis-server'))
-    .find((path) => existsSync(path));
-  if (found !== undefined) return found;
-  if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
-    const install = () =>
-      execFileSync('apt-get', ['install', '-y', '--no-install-recommends', 'redis-server'], {
-        stdio: 'ignore',
-        env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-      });
-    try {
-      install();
-    } catch {
-      execFileSync('apt-get', ['update'], { stdio: 'ignore' });
-      install();
-    }
-    return '/usr/bin/redis-server';
-  }
-  throw new Error('redis-server is not installed: apt-get install redis-server, or put one on the PATH.');
 }
