@@ -225,6 +225,70 @@ test('a dry run calls what only reads, shows the rest with its input, and leaves
   expect(real.status).toBe('queued');
 });
 
+test('a dry run follows a foreach over what is not called where a schema says its shape, and says so where none does', async () => {
+  const { status } = await pao.api('PUT', '/v1/tools/other.listing', {
+    address: 'other.listing',
+    kind: 'http',
+    side_effect: 'once',
+    output_schema: {
+      type: 'object',
+      properties: {
+        items: { type: 'array', items: { type: 'object', properties: { name: { type: 'string' } } } },
+      },
+    },
+    http: { method: 'POST', url: 'http://127.0.0.1:9/' },
+  });
+  expect(status).toBe(201);
+  const each = (id: string, items: string) => ({
+    id,
+    uses: 'other.once',
+    foreach: { items, as: 'one' },
+    with: { name: '${one.name}' },
+  });
+  await pao.api('POST', '/v1/tasks', {
+    name: 'lists',
+    pipeline: [
+      { id: 'known', uses: 'other.listing' },
+      each('shown', 'steps.known.items'),
+      { id: 'unknown', uses: 'other.once' },
+      each('hidden', 'steps.unknown.items'),
+      { id: 'gate', if: 'steps.unknown.total > `3`', uses: 'debug.echo' },
+      { id: 'after', uses: 'debug.echo', with: { text: 'still shown' } },
+    ],
+  });
+  const { steps, ...run } = await pao.json<DryRunObject>(['task', 'run', 'lists', '--dry-run']);
+  expect(steps.map(({ id, action }) => [id, action])).toEqual([
+    ['known', 'not_called'],
+    ['shown[0]', 'not_called'],
+    ['shown', 'gathered'],
+    ['unknown', 'not_called'],
+    ['hidden', 'not_followed'],
+    ['gate', 'skipped'],
+    ['after', 'called'],
+  ]);
+  expect(steps[1]).toMatchObject({ input: { name: '' } });
+  expect(run.status).toBe('succeeded');
+  const { stdout, stderr } = await pao.cli(['task', 'run', 'lists', '--dry-run']);
+  expect(stdout).toContain('can not be followed: its list comes from what was not called');
+  expect(stderr + stdout).toContain('--outputs');
+  const outputs = JSON.stringify({ unknown: { total: 4, items: [{ name: 'ana' }, { name: 'ben' }] } });
+  const given = await pao.cli(['task', 'run', 'lists', '--dry-run', '--outputs', outputs, '--json']);
+  const followed = (JSON.parse(given.stdout) as DryRunObject).steps;
+  expect(followed.filter(({ id }) => id.startsWith('hidden[')).map(({ input }) => input)).toEqual([
+    { name: 'ana' },
+    { name: 'ben' },
+  ]);
+  expect(calls.filter(({ body }) => /ana|ben/.test(body))).toEqual([]);
+
+  // The same in reality names the step that has no list.
+  const bad = await runOf('no-list', [
+    { id: 'one', uses: 'other.read' },
+    { id: 'each', uses: 'other.once', foreach: { items: 'steps.one.items' }, with: {} },
+  ]);
+  expect(bad).toMatchObject({ status: 'failed', error: { kind: 'template', step: 'each' } });
+  expect(bad.steps?.find(({ id }) => id === 'each')).toMatchObject({ status: 'failed', reason: 'template' });
+});
+
 test('a dry run says what is wrong, and ends with 1', async () => {
   await pao.api('POST', '/v1/tasks', {
     name: 'wrong',

@@ -14,6 +14,7 @@ const WORDS: Record<string, string> = {
   not_delivered: 'not delivered',
   would_wait: 'would wait',
   not_shown: 'can not be shown: it needs what was not called',
+  not_followed: 'can not be followed: its list comes from what was not called',
   skipped: 'skipped',
   failed: 'failed',
   gathered: '',
@@ -24,7 +25,8 @@ export function showDryRun(run: DryRunObject, out: Output): void {
   const { paint } = out;
   for (const step of run.steps) {
     const word = WORDS[step.action] ?? step.action;
-    const why = step.reason === null ? '' : ` (${step.reason})`;
+    const isHidden = step.action === 'not_shown' || step.action === 'not_followed';
+    const why = step.reason === null || isHidden ? '' : ` (${step.reason})`;
     const painted = step.action === 'failed' ? paint.red(word + why) : paint.yellow(word + why);
     const isPlain = step.action === 'called' || step.action === 'given';
     out.line(
@@ -42,7 +44,8 @@ export function showDryRun(run: DryRunObject, out: Output): void {
   out.line();
   out.line(`It would end as ${run.status}${why}. Nothing was sent, and nothing of it is kept.`);
   const missing = run.steps.find(({ action }) => action === 'not_called');
-  if (run.error?.kind === 'template' && missing !== undefined)
+  const isHidden = run.steps.some(({ action }) => action === 'not_shown' || action === 'not_followed');
+  if ((isHidden || run.error?.kind === 'template') && missing !== undefined)
     out.hint(`--outputs '{"${missing.id}": …}' says what a step that is not called would give`);
 }
 

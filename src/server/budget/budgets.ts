@@ -99,6 +99,16 @@ export class Budgets {
     ];
   }
 
+  /**
+   * Whether any budget bounds runs or calls: where none does, as for most, a run costs no look at the zones of days.
+   * A run has no bound on runs.
+   */
+  #isBounded({ runId, task, agent }: Payer, unit: 'runs' | 'calls'): boolean {
+    const perDay = [task?.budget?.per_day, agent.budget?.per_day, this.options.global?.per_day];
+    if (perDay.some((limits) => limits?.[unit] !== undefined)) return true;
+    return unit === 'calls' && runId !== null && task?.budget?.per_run?.calls !== undefined;
+  }
+
   /** What the accounts of a payer have now, in their order. */
   async spent(payer: Payer): Promise<(PaidFrom & { used: Spend })[]> {
     return (await this.spentByEach([payer])).get(payer) ?? [];
@@ -118,20 +128,20 @@ export class Budgets {
    * @throws ToolError `budget` when there have been as many as there may be.
    */
   async beginRun(payer: Payer & { runId: string }, ask: Ask): Promise<void> {
-    const accounts = this.accountsOf(payer);
-    if (accounts.every(({ limits }) => limits.runs === undefined)) return;
+    if (!this.#isBounded(payer, 'runs')) return;
     const entry = { ...this.#entry(payer, null, null, null), id: `start/${payer.runId}` };
-    await this.#reserve(payer, { ...entry, amount: { ...NOTHING_SPENT, runs: 1 } }, accounts, ask, true);
+    const amount = { ...NOTHING_SPENT, runs: 1 };
+    await this.#reserve(payer, { ...entry, amount }, this.accountsOf(payer), ask, true);
   }
 
   /** The budget of the calls of one payer. @param stepId the step that makes them. */
   forCalls(payer: Payer, stepId: string | null, ask: Ask = once): CallBudget {
     return {
       count: async (tool) => {
-        const accounts = this.accountsOf(payer);
-        if (accounts.every(({ limits }) => limits.calls === undefined)) return;
+        if (!this.#isBounded(payer, 'calls')) return;
         const entry = this.#entry(payer, stepId, tool, null);
-        await this.#reserve(payer, { ...entry, amount: { ...NOTHING_SPENT, calls: 1 } }, accounts, ask, true);
+        const amount = { ...NOTHING_SPENT, calls: 1 };
+        await this.#reserve(payer, { ...entry, amount }, this.accountsOf(payer), ask, true);
       },
       reserve: (estimate) => this.#reserveTokens(payer, stepId, estimate, ask),
     };

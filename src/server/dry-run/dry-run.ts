@@ -15,7 +15,7 @@ import { callsTask } from '../worker/called-tasks.js';
 import { RunExecutor } from '../worker/run-executor.js';
 import { ToolCatalog } from '../worker/tool-catalog.js';
 import { dryStore } from './dry-store.js';
-import { exampleOf } from './example-output.js';
+import { exampleAnswer } from './example-output.js';
 
 /** What a dry run did about a step. */
 export type DryAction =
@@ -31,6 +31,8 @@ export type DryAction =
   | 'would_wait'
   /** It needs what a step gives that was not called. */
   | 'not_shown'
+  /** A foreach over what a step gives that was not called: its items are not known. */
+  | 'not_followed'
   | 'skipped'
   | 'failed'
   | 'gathered';
@@ -83,7 +85,7 @@ export async function dryRun(
     completion = await executor.execute(leased, request.signal, new ObservationBuffer(() => {}));
     if (completion === null) break;
     keep(completion.steps);
-    if (!stepOver(completion, steps, actions, clock.now())) break;
+    if (!stepOver(completion, request.task, steps, actions, clock.now())) break;
   }
   const ended: Run = {
     ...run,
@@ -132,7 +134,7 @@ function executorFor(
       }
       if (tool.side_effect !== 'read' || tool.kind === 'llm') {
         actions.set(id, 'not_called');
-        return { output: exampleOf(tool.output_schema), durationMs: 0 };
+        return { output: exampleAnswer(tool, input), durationMs: 0 };
       }
       actions.set(id, 'called');
       return services.callTool(tool, input, context);
@@ -146,6 +148,7 @@ function executorFor(
  */
 function stepOver(
   { status, error }: Completion,
+  task: Task,
   steps: Map<string, StepWrite>,
   actions: Map<string, DryAction>,
   now: number,
@@ -165,13 +168,19 @@ function stepOver(
   const isMadeUp = [...actions.values()].includes('not_called');
   if (status !== 'failed' || error?.kind !== 'template' || failed === undefined || !isMadeUp) return false;
   if (actions.has(failed.stepId)) return false;
-  pass(failed, 'not_shown', null);
+  pass(failed, isForeach(task, failed.stepId) ? 'not_followed' : 'not_shown', null);
   return true;
 
   function pass(step: StepWrite, action: DryAction, output: unknown): void {
     actions.set(step.stepId, action);
     steps.set(step.stepId, { ...step, status: 'succeeded', finishedAt: now, output });
   }
+}
+
+/** Whether a step is one that repeats itself; one of its items is not. */
+function isForeach({ spec }: Task, stepId: string): boolean {
+  const all = spec.pipeline.flatMap((step) => [step, ...('parallel' in step ? (step.parallel ?? []) : [])]);
+  return all.some((step) => step.id === stepId && 'foreach' in step && step.foreach !== undefined);
 }
 
 function approved(step: StepWrite) {

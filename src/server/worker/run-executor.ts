@@ -271,6 +271,25 @@ export class RunExecutor {
 
   /** @returns undefined when the pipeline goes on. */
   async #runStep(planned: PlannedStep, frame: CallFrame): Promise<Ending | null | undefined> {
+    try {
+      return await this.#tryStep(planned, frame);
+    } catch (error) {
+      if (!(error instanceof TemplateError)) throw error;
+      return this.#notRendered(planned, error, frame);
+    }
+  }
+
+  /** A condition, a list or a fallback could not be told: the step says so, and the run ends. */
+  #notRendered({ step, position, tool }: PlannedStep, error: TemplateError, { state }: CallFrame): Ending {
+    const { message, pointer } = error;
+    const record = state.get(step.id) ?? state.begin(step.id, position, tool);
+    const runError: RunError = { kind: 'template', message, pointer, step: step.id };
+    const finishedAt = this.options.clock.now();
+    const put = state.put({ ...record, status: 'failed', reason: 'template', finishedAt, error: runError });
+    return failed(put.error ?? runError);
+  }
+
+  async #tryStep(planned: PlannedStep, frame: CallFrame): Promise<Ending | null | undefined> {
     const { state } = frame;
     const { step } = planned;
     if (step.if !== undefined && state.get(step.id) === undefined && !this.#holds(step.if, planned, frame)) {
