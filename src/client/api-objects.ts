@@ -26,6 +26,8 @@ export interface WarningObject {
   code?: string;
   message: string;
   hint?: string;
+  /** The first instant it concerns. */
+  at?: string;
 }
 
 /** A task as the API shows it; times are RFC 3339 UTC. */
@@ -68,6 +70,8 @@ export interface TaskObject {
   created_by?: string;
   /** The run inside which it was created; null: from outside of any. */
   created_in_run?: string | null;
+  /** Of one task: what is due next. */
+  next_occurrences?: OccurrenceObject[];
   /** Of one task: what it may cost; null when it asks no model. */
   estimate?: EstimateObject | null;
   /** Of one task: what it has used since midnight in its zone. */
@@ -123,6 +127,8 @@ export interface EstimateObject {
   per_day: { runs: number; calls: number; tokens: number; usd: number | null } | null;
   /** What models are given is not all written in the task. */
   open_input: boolean;
+  /** Tokens that the smallest call sets aside. */
+  smallest_call: number;
   unknown_prices: string[];
   /** What each step that asks a model sets aside for one request. */
   requests?: {
@@ -167,6 +173,12 @@ export interface ChangedTaskObject extends TaskObject {
   /** What was due next before the change; only of a task that was there. */
   previous_occurrences?: OccurrenceObject[];
   warnings: WarningObject[];
+}
+
+/** The answer to creating a task. */
+export interface CreatedTaskObject extends ChangedTaskObject {
+  /** Tasks of this agent that are not canceled. */
+  active_tasks: number;
 }
 
 /** The answer to leaving out the next occurrence. */
@@ -236,6 +248,7 @@ export interface RunObject {
   params: Record<string, unknown>;
   event_id: string | null;
   parent_run_id: string | null;
+  dedupe_key: string | null;
   output: unknown;
   error: RunError | null;
   trace_id: string | null;
@@ -252,6 +265,12 @@ export interface RunObject {
   events?: { count: number; items: EventLink[] } | null;
   /** Events that it published. */
   published?: EventLink[];
+}
+
+/** A run that repeats another one. */
+export interface ReplayedRunObject extends RunObject {
+  /** Steps whose results are those of the run before. */
+  kept_steps: string[];
 }
 
 /** A message on its way to a channel. */
@@ -385,11 +404,8 @@ export interface TokenObject {
 }
 
 /** The answer that made a token: the only time its secret can be read. */
-export interface NewTokenObject {
-  id: string;
+export interface NewTokenObject extends TokenObject {
   secret: string;
-  prefix: string;
-  expires_at: string | null;
 }
 
 /** The answer to creating an agent, with its first token. */
@@ -452,7 +468,7 @@ export interface ToolCallObject {
 
 /** What an import brought; what could not be taken is a problem with a pointer into the document. */
 export interface ToolImportObject {
-  items: Pick<ToolObject, 'address' | 'kind' | 'side_effect'>[];
+  items: (Pick<ToolObject, 'address' | 'kind' | 'side_effect'> & { title: string | null })[];
   created: number;
   replaced: number;
   problems?: Problem[];

@@ -12,6 +12,7 @@ import type {
   AuditObject,
   ChangedTaskObject,
   CreatedAgentObject,
+  CreatedTaskObject,
   DeliveryObject,
   EventObject,
   HookObject,
@@ -20,6 +21,7 @@ import type {
   NewHookObject,
   NewTokenObject,
   OccurrencesObject,
+  ReplayedRunObject,
   RunObject,
   SchedulePreviewObject,
   SecretChange,
@@ -118,7 +120,7 @@ export class PaoClient {
     throw notFound('task', nameOrId, [...(near ? [`Did you mean ${near}?`] : []), 'pao task list']);
   }
 
-  createTask(task: TaskInput, options: CallOptions = {}): Promise<ChangedTaskObject> {
+  createTask(task: TaskInput, options: CallOptions = {}): Promise<CreatedTaskObject> {
     return this.#send('POST', '/v1/tasks', task, options);
   }
 
@@ -256,7 +258,7 @@ export class PaoClient {
     id: string,
     fromStep?: string,
     options: CallOptions & { again?: boolean | undefined } = {},
-  ): Promise<RunObject & { kept_steps?: string[] }> {
+  ): Promise<ReplayedRunObject> {
     const body = {
       ...(fromStep === undefined ? {} : { from_step: fromStep }),
       ...(options.again === true ? { again: true } : {}),

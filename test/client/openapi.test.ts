@@ -11,11 +11,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { PaoClient } from '../../src/client/index.js';
 import { operations } from '../../src/server/api/create-api.js';
 import { openapiDocument } from '../../src/server/api/openapi.js';
+import { checkAnswer } from '../answers.js';
+import './client-types.js';
 import { startTestApi } from '../server/api/an-api.js';
 
 interface OpenApiOperation {
   operationId: string;
   parameters: { name: string; in: string }[];
+  responses: Record<string, { content?: object }>;
   requestBody?: { required: boolean; content: Record<string, { schema: object }> };
 }
 
@@ -176,6 +179,30 @@ test('every operation of the document has a method, and every method an operatio
   const methods = Object.getOwnPropertyNames(PaoClient.prototype).filter((name) => name !== 'constructor');
   const made = [...Object.values(CALLS).map(([method]) => method), ...OTHERS];
   expect(methods.sort()).toEqual(made.sort());
+});
+
+test('every answer is in the document, under each status, and one that differs from it is noticed', () => {
+  for (const { operationId, responses } of documented)
+    for (const [status, { content }] of Object.entries(responses))
+      expect([operationId, status, content !== undefined]).toEqual([operationId, status, status !== '204']);
+  const given = { method: 'GET', path: '/v1/agenda?hours=3', status: 200, contentType: 'application/json' };
+  const body = {
+    from: '2026-11-24T06:30:00.000Z',
+    until: '2026-11-24T07:30:00.000Z',
+    items: [],
+    truncated: false,
+  };
+  checkAnswer({ ...given, body });
+  expect(() => checkAnswer({ ...given, body: { ...body, more: 1 } })).toThrow(/agenda answered 200.*"more"/s);
+  expect(() => checkAnswer({ ...given, body: { ...body, until: 'soon' } })).toThrow(/\/until .*date-time/s);
+  expect(() => checkAnswer({ ...given, body: { ...body, items: [{}] } })).toThrow(/\/items\/0 .*'at'/s);
+  expect(() => checkAnswer({ ...given, status: 201, body })).toThrow(/agenda answered 201, which/);
+  expect(() => checkAnswer({ ...given, status: 404, body })).toThrow(
+    /as application\/json, not as application\/problem/,
+  );
+  expect(() => checkAnswer({ ...given, method: 'DELETE', path: '/v1/hooks/x', status: 204, body })).toThrow(
+    /with a body/,
+  );
 });
 
 test.each(documented.map((one) => [one.operationId, one] as const))(

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { checkAnswer } from '../answers.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const bin = join(root, 'bin', 'run.cjs');
@@ -151,11 +152,14 @@ export async function startPao(options: StartPaoOptions = {}): Promise<Pao> {
       });
       const text = await response.text();
       const isJson = (response.headers.get('content-type') ?? '').includes('json');
-      return {
+      const answer = {
         status: response.status,
         headers: response.headers,
         body: isJson ? JSON.parse(text) : (text as never),
       };
+      const contentType = response.headers.get('content-type');
+      checkAnswer({ method, path, contentType, ...answer, body: text === '' ? null : answer.body });
+      return answer;
     },
     async advance(ms) {
       const { status, body } = await pao.api('POST', '/v1/clock/advance', { ms });

@@ -33,8 +33,7 @@ export default class RunReplay extends BaseCommand<typeof RunReplay> {
     const id = await findRunId(client, this.args.id, { signal: this.signal });
     const { again } = this.flags;
     const run = await client.replayRun(id, this.flags['from-step'], { again, signal: this.signal });
-    if (run.kept_steps !== undefined && run.kept_steps.length > 0)
-      this.out.note(`Keeps what was done: ${run.kept_steps.join(', ')}`);
+    if (run.kept_steps.length > 0) this.out.note(`Keeps what was done: ${run.kept_steps.join(', ')}`);
     if (this.flags.wait) {
       const { waitAndTell } = await import('../../cli/render/run-wait.js');
       const timeoutMs = this.flags.timeout ?? DEFAULT_TIMEOUT_MS;

@@ -11,7 +11,7 @@ import { countRefusal } from './count-refusal.js';
 import { streamEvents } from './event-stream.js';
 import { createMcpEndpoint } from './mcp/endpoint.js';
 import { serveDashboard } from './dashboard/serve-dashboard.js';
-import { docsPage, openapiDocument } from './openapi.js';
+import { docsPage } from './docs-page.js';
 import { OperationRunner } from './operation-runner.js';
 import type { ApiServices, Caller, Operation } from './operation.js';
 import { agentOperations } from './operations/agents.js';
@@ -203,8 +203,13 @@ export async function createApi(services: ApiServices): Promise<Api> {
       .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
       .type('text/html; charset=utf-8')
       .send(text);
-  const document = JSON.stringify(openapiDocument(operations, services.version));
-  app.get('/openapi.json', async (_request, reply) => reply.type('application/json').send(document));
+  let document: Promise<string> | null = null;
+  app.get('/openapi.json', async (_request, reply) => {
+    document ??= import('./openapi.js').then(({ openapiDocument }) =>
+      JSON.stringify(openapiDocument(operations, services.version)),
+    );
+    return reply.type('application/json').send(await document);
+  });
   app.get('/docs', async (_request, reply) => html(reply, docsPage(operations, services.version)));
   serveDashboard(app);
   app.get('/health/live', async () => ({ status: 'alive' }));

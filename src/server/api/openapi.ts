@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { writeShorthands } from '../../domain/schedule.js';
+import { type AnswerName, answers } from './answers/index.js';
+import { problem } from './answers/problem.js';
 import type { Operation } from './operation.js';
 
 /** The OpenAPI 3.1 document, made from the same table the routes are bound from. */
@@ -29,10 +31,7 @@ export function openapiDocument(operations: readonly Operation[], version: strin
             },
           }),
       responses: {
-        [String(one.status)]:
-          one.status === 204
-            ? { description: 'Done' }
-            : { description: 'Done', content: { 'application/json': { schema: { type: 'object' } } } },
+        ...responsesOf(one),
         default: {
           description: 'A problem',
           content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
@@ -53,34 +52,42 @@ export function openapiDocument(operations: readonly Operation[], version: strin
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
       schemas: {
-        Problem: {
-          type: 'object',
-          required: ['type', 'title', 'status', 'detail', 'errors', 'request_id'],
-          properties: {
-            type: { type: 'string' },
-            title: { type: 'string' },
-            status: { type: 'integer' },
-            detail: { type: 'string' },
-            code: { type: 'string' },
-            errors: {
-              type: 'array',
-              items: {
-                type: 'object',
-                required: ['pointer', 'message'],
-                properties: {
-                  pointer: { type: 'string' },
-                  message: { type: 'string' },
-                  hint: { type: 'string' },
-                },
-              },
-            },
-            hints: { type: 'array', items: { type: 'string' } },
-            request_id: { type: 'string' },
-          },
-        },
+        ...answerSchemas(),
       },
     },
   };
+}
+
+function responsesOf({ status, answer, otherAnswers = {} }: Operation): Record<string, unknown> {
+  const described: [string, AnswerName | undefined][] = [
+    [String(status), answer],
+    ...Object.entries(otherAnswers),
+  ];
+  return Object.fromEntries(
+    described.map(([code, name]) => [
+      code,
+      {
+        description: 'Done',
+        ...(name === undefined
+          ? {}
+          : { content: { 'application/json': { schema: { $ref: `#/components/schemas/${name}` } } } }),
+      },
+    ]),
+  );
+}
+
+/** The schemas of all answers, which refer to each other by name. */
+function answerSchemas(): Record<string, unknown> {
+  const named = z.registry<{ id: string }>();
+  for (const [id, schema] of Object.entries({ ...answers, Problem: problem })) named.add(schema, { id });
+  const { schemas } = z.toJSONSchema(named, {
+    io: 'input',
+    unrepresentable: 'any',
+    uri: (id) => `#/components/schemas/${id}`,
+  });
+  return Object.fromEntries(
+    Object.entries(schemas).map(([id, { $schema: _dialect, $id: _id, ...schema }]) => [id, schema]),
+  );
 }
 
 function schemaOf(schema: z.ZodType): Record<string, unknown> {
@@ -102,23 +109,3 @@ function queryParameters(query: z.ZodType | undefined): Record<string, unknown>[
     schema: property,
   }));
 }
-
-/** A page that lists every operation; it needs no other file and no network. */
-export function docsPage(operations: readonly Operation[], version: string): string {
-  const rows = operations
-    .map(
-      (one) =>
-        `<tr><td><code>${one.method}</code></td><td><code>${escapeHtml(one.path)}</code></td><td>${escapeHtml(one.summary)}</td><td><code>${escapeHtml(one.scope ?? 'any token')}</code></td></tr>`,
-    )
-    .join('\n');
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>pao API</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #ddd;vertical-align:top}code{font-size:.9em}@media(prefers-color-scheme:dark){body{color:#e6e6e6;background:#16181c}td,th{border-color:#333}a{color:#8ab4f8}}</style></head>
-<body><h1>pao API <small>${escapeHtml(version)}</small></h1>
-<p>Send <code>Authorization: Bearer pao_…</code>. Errors are <code>application/problem+json</code>. The whole contract: <a href="/openapi.json">/openapi.json</a> (OpenAPI 3.1). Health: <a href="/health">/health</a>.</p>
-<table><thead><tr><th>Method</th><th>Path</th><th>What</th><th>Scope</th></tr></thead><tbody>
-${rows}
-</tbody></table></body></html>`;
-}
-
-const escapeHtml = (text: string) =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');

@@ -7,6 +7,7 @@ import type { Redactor } from '../../domain/redact.js';
 import type { Run, StepRun } from '../../domain/run.js';
 import type { Task } from '../../domain/task.js';
 import type { Tool } from '../../domain/tool.js';
+import type { AnswerName } from './answers/index.js';
 import type { Budgets } from '../budget/budgets.js';
 import type { Bus } from '../bus/bus.js';
 import type { Config } from '../config.js';
@@ -107,6 +108,10 @@ export interface Operation {
   documentedBody?: z.ZodType;
   query?: z.ZodType;
   status: number;
+  /** What it answers with under that status: see answers/index.ts, which is not read for it. None for 204. */
+  answer?: AnswerName;
+  /** What it answers with under other statuses that are no error. */
+  otherAnswers?: Partial<Record<number, AnswerName>>;
   /** Longest body, bytes; 1 MiB when left out. */
   maxBytes?: number;
   /** The answer holds a secret: it is not kept for a repeat under the same Idempotency-Key. */

@@ -19,6 +19,7 @@ import type { ServiceInit } from '../../../src/server/supervisor/service-message
 import { createHealth } from '../../../src/server/telemetry/health.js';
 import { type Logger, silentLogger } from '../../../src/server/telemetry/logger.js';
 import { createMetrics } from '../../../src/server/telemetry/metrics.js';
+import { checkAnswer } from '../../answers.js';
 import { builtinTools } from '../../../src/server/tools/builtin-tools.js';
 
 export interface Answer {
@@ -100,11 +101,13 @@ export async function startTestApi(
       ...(body === undefined ? {} : { body }),
     });
     const text = await response.text();
-    return {
+    const answer = {
       status: response.status,
       headers: response.headers,
       body: text === '' ? null : JSON.parse(text),
     };
+    checkAnswer({ method, path, contentType: response.headers.get('content-type'), ...answer });
+    return answer;
   }
 
   return {

@@ -1,127 +1,100 @@
 import { z } from 'zod';
+import { agenda, changedTask, createdTask, schedulePreview, wholeTask } from '../answers/tasks.js';
+import { health, hook, newHook, secret, tool } from '../answers/others.js';
+import { approval, delivery, event, step, wholeRun } from '../answers/runs.js';
 
-// What tools answer with, as far as a model reads it. Loose: what the API adds later is no change of contract.
-const instant = z.string().describe('RFC 3339, UTC');
-const maybeInstant = instant.nullable();
+// What of the API's answers stands in the output schemas of tools: what a model needs to know beforehand, as each schema
+// is part of what it reads. The answers themselves have all of it.
 
-const occurrence = z.looseObject({ at: instant, local: z.string().describe('In the time zone of the task') });
-const warning = z.looseObject({ code: z.string(), message: z.string() });
+const task = {
+  id: true,
+  name: true,
+  title: true,
+  state: true,
+  state_reason: true,
+  words: true,
+  timezone: true,
+  next_due_at: true,
+  next_due_local: true,
+  last_run_at: true,
+} as const;
 
-export const taskAnswer = z.looseObject({
-  id: z.string(),
-  name: z.string(),
-  title: z.string().nullable(),
-  state: z.string().describe('active, paused, done or canceled'),
-  state_reason: z.string().nullable(),
-  words: z.string().describe('The schedule in words'),
-  timezone: z.string().nullable(),
-  next_due_at: maybeInstant,
-  next_due_local: z.string().nullable(),
-  last_run_at: maybeInstant,
-  next_occurrences: z.array(occurrence).optional(),
-  warnings: z.array(warning).optional(),
+export const taskAnswer = wholeTask
+  .pick({ ...task, next_occurrences: true })
+  .partial({ next_occurrences: true });
+
+export const changedTaskAnswer = changedTask.pick({
+  ...task,
+  next_occurrences: true,
+  previous_occurrences: true,
+  warnings: true,
+  outcome: true,
 });
 
-export const createdTaskAnswer = taskAnswer.extend({
-  outcome: z.string().describe('created, updated or unchanged'),
-  active_tasks: z.int().describe('Tasks of this agent that are not canceled'),
+export const createdTaskAnswer = createdTask.pick({
+  ...task,
+  next_occurrences: true,
+  warnings: true,
+  outcome: true,
+  active_tasks: true,
 });
 
-const stepAnswer = z.looseObject({
-  id: z.string(),
-  tool: z.string().nullable(),
-  status: z.string(),
-  reason: z.string().nullable(),
+const stepAnswer = step.pick({ id: true, tool: true, status: true, reason: true });
+
+export const runAnswer = wholeRun
+  .pick({
+    id: true,
+    task_id: true,
+    task_name: true,
+    status: true,
+    reason: true,
+    trigger: true,
+    scheduled_for: true,
+    started_at: true,
+    finished_at: true,
+    delivery: true,
+  })
+  .extend({ steps: z.array(stepAnswer) })
+  .partial({ steps: true, delivery: true });
+
+export const approvalAnswer = approval.pick({
+  id: true,
+  run_id: true,
+  task_name: true,
+  step: true,
+  message: true,
+  state: true,
+  expires_at: true,
 });
 
-export const runAnswer = z.looseObject({
-  id: z.string(),
-  task_id: z.string(),
-  task_name: z.string(),
-  status: z
-    .string()
-    .describe('queued, running, waiting, succeeded, partial, failed, dead, canceled, skipped or missed'),
-  reason: z.string().nullable().describe('Why, unless it plainly succeeded'),
-  trigger: z.string(),
-  scheduled_for: instant,
-  started_at: maybeInstant,
-  finished_at: maybeInstant,
-  steps: z.array(stepAnswer).optional(),
-  delivery: z.string().nullable().optional().describe('How its messages are doing, apart from the run'),
+export const deliveryAnswer = delivery.pick({
+  id: true,
+  run_id: true,
+  channel: true,
+  status: true,
+  reason: true,
+  due_at: true,
 });
 
-export const approvalAnswer = z.looseObject({
-  id: z.string(),
-  run_id: z.string(),
-  task_name: z.string(),
-  step: z.string(),
-  message: z.string().describe('What the person is asked'),
-  state: z.string().describe('pending, approved, denied, expired or canceled'),
-  expires_at: instant,
-});
+export const eventAnswer = event.pick({ id: true, topic: true, created_at: true });
 
-export const deliveryAnswer = z.looseObject({
-  id: z.string(),
-  run_id: z.string().nullable(),
-  channel: z.string(),
-  status: z
-    .string()
-    .describe('pending, sending, deferred, delivered, suppressed, failed or unknown (sent, answer lost)'),
-  reason: z.string().nullable(),
-  due_at: maybeInstant,
-});
+const hookFields = { id: true, name: true, topic: true, path: true, last_received_at: true } as const;
+export const hookAnswer = hook.pick(hookFields);
+export const newHookAnswer = newHook.pick({ ...hookFields, secret: true });
 
-export const eventAnswer = z.looseObject({ id: z.string(), topic: z.string(), created_at: instant });
+export const toolAnswer = tool.pick({ address: true, description: true });
 
-export const hookAnswer = z.looseObject({
-  id: z.string(),
-  name: z.string(),
-  topic: z.string(),
-  path: z.string().describe('Where to post, below the address of this server'),
-  last_received_at: maybeInstant,
-});
+export const secretAnswer = secret.pick({ name: true, source: true });
 
-export const newHookAnswer = hookAnswer.extend({ secret: z.string().describe('Shown this once') });
+export const agendaAnswer = agenda.omit({ often: true });
 
-export const toolAnswer = z.looseObject({ address: z.string(), description: z.string().nullish() });
+export const previewAnswer = schedulePreview.omit({ schedule: true });
 
-export const secretAnswer = z.looseObject({ name: z.string(), source: z.string() });
-
-export const agendaAnswer = z.looseObject({
-  from: instant,
-  until: instant,
-  items: z.array(
-    occurrence.extend({
-      task_id: z.string(),
-      task_name: z.string(),
-      timezone: z.string().nullable(),
-      quiet: z.string().nullable().describe('quiet_hours or vacation: messages wait then'),
-      skipped: z.boolean().optional().describe('It is left out, for the vacation'),
-    }),
-  ),
-  truncated: z.boolean().describe('More is due in this time than is listed'),
-});
-
-export const previewAnswer = z.looseObject({
-  valid: z.boolean(),
-  words: z.string(),
-  timezone: z.string(),
-  items: z.array(occurrence),
-  warnings: z.array(warning),
-});
-
-export const healthAnswer = z.looseObject({
-  status: z.string().describe('healthy, degraded or unhealthy'),
-  version: z.string(),
-  checks: z.array(z.looseObject({ name: z.string(), status: z.string(), message: z.string() })),
+export const healthAnswer = health.pick({ status: true, version: true }).extend({
+  checks: z.array(health.shape.checks.element.pick({ name: true, status: true, message: true })),
 });
 
 /** Of what has nothing to say. */
-export const nothing = z.looseObject({});
+export const nothing = z.object({});
 
-/** One page of a list. */
-export const pageOf = <T extends z.ZodType>(item: T) =>
-  z.looseObject({
-    items: z.array(item),
-    next_cursor: z.string().nullable().describe('Give it as cursor for the next page; null on the last one'),
-  });
+export { pageOf } from '../answers/parts.js';

@@ -302,7 +302,7 @@ export const toolDefinitions: readonly ToolDefinition[] = [
       'Changes what is named in changes and leaves the rest (JSON Merge Patch: null removes). Shows the next occurrences before and after.',
     input: z.object({ id: task, changes: z.record(z.string(), z.unknown()) }),
     bodyIn: 'changes',
-    answer: taskUpdateAnswer(),
+    answer: answers.changedTaskAnswer,
     isDestructive: true,
     isIdempotent: true,
   },
@@ -314,9 +314,3 @@ export const toolDefinitions: readonly ToolDefinition[] = [
     answer: answers.pageOf(answers.toolAnswer),
   },
 ];
-
-function taskUpdateAnswer() {
-  return answers.taskAnswer.extend({
-    previous_occurrences: z.array(z.looseObject({ at: z.string() })).optional(),
-  });
-}

@@ -87,6 +87,7 @@ export const agentOperations: Operation[] = [
     summary: 'Register an agent; its token is shown once',
     scope: 'admin',
     status: 201,
+    answer: 'CreatedAgent',
     holdsSecret: true,
     body: agentInputSchema.extend({ expires_in_seconds: expiry }),
     async handle({ body, services, caller }) {
@@ -119,6 +120,7 @@ export const agentOperations: Operation[] = [
     summary: 'List agents',
     scope: 'agents:read',
     status: 200,
+    answer: 'AgentPage',
     query: z.strictObject(pageQuery),
     async handle({ query, services }) {
       const page = await services.store.listAgents({ limit: query.limit, cursor: query.cursor });
@@ -132,6 +134,7 @@ export const agentOperations: Operation[] = [
     summary: 'Show an agent and its tokens (never their secrets); `me` is the caller',
     scope: null,
     status: 200,
+    answer: 'WholeAgent',
     async handle({ params, services, caller }) {
       const agent = await findAgent(params.id as string, services, caller);
       const tokens = await services.store.listTokens(agent.id);
@@ -146,6 +149,7 @@ export const agentOperations: Operation[] = [
     summary: "Change an agent's title, scopes, number of tasks or budget; at once effective",
     scope: 'admin',
     status: 200,
+    answer: 'Agent',
     body: z.strictObject({
       title: z.string().max(200).nullable().optional(),
       scopes: z.array(scopeSchema).max(100).optional(),
@@ -179,6 +183,7 @@ export const agentOperations: Operation[] = [
     summary: "An agent's quiet hours and vacations, in place of what it had; messages of its tasks wait then",
     scope: 'tasks:write',
     status: 200,
+    answer: 'QuietAgent',
     body: quietTimesSchema,
     async handle({ params, body, services, caller }) {
       const agent = await findAgent(params.id as string, services, caller);
@@ -218,6 +223,7 @@ export const agentOperations: Operation[] = [
     summary: 'Make a token; its secret is shown once',
     scope: 'admin',
     status: 201,
+    answer: 'NewToken',
     holdsSecret: true,
     body: tokenBody.optional(),
     async handle({ params, body, services, caller }) {

@@ -26,6 +26,7 @@ export const approvalOperations: Operation[] = [
     summary: 'What waits for a person, newest first; other states with ?state=',
     scope: 'runs:read',
     status: 200,
+    answer: 'ApprovalPage',
     query: z.strictObject({ ...pageQuery, state: z.string().default('pending') }),
     async handle({ query, services, caller }) {
       const page = await services.store.listApprovals({
@@ -47,6 +48,7 @@ export const approvalOperations: Operation[] = [
     summary: 'Show an approval',
     scope: 'runs:read',
     status: 200,
+    answer: 'Approval',
     async handle({ params, services, caller }) {
       const approval = await findApproval(params.id as string, services, caller);
       return { body: approvalView(approval, services.clock.now()) };
@@ -59,6 +61,7 @@ export const approvalOperations: Operation[] = [
     summary: 'Say yes or no; data changes what is approved',
     scope: SCOPE,
     status: 200,
+    answer: 'Approval',
     body: decisionBody,
     async handle({ params, body, services, caller }) {
       const approval = await findApproval(params.id as string, services, caller);
@@ -72,6 +75,7 @@ export const approvalOperations: Operation[] = [
     summary: 'Say yes or no to what a step of a run asks',
     scope: SCOPE,
     status: 200,
+    answer: 'Approval',
     body: decisionBody,
     async handle({ params, body, services, caller }) {
       const run = await findRun(params.id as string, services, caller);

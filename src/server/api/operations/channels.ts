@@ -11,6 +11,7 @@ export const channelOperations: Operation[] = [
     summary: 'List the channels of the configuration, and what keeps answers from coming in by them',
     scope: 'tools:read',
     status: 200,
+    answer: 'ChannelPage',
     async handle({ services }) {
       const problems = await listChannelProblems(services.store);
       const items = Object.entries(services.config.channels).map(([name, channel]) => {

@@ -18,6 +18,7 @@ export const deliveryOperations: Operation[] = [
     summary: 'List messages and what became of them, newest first',
     scope: 'runs:read',
     status: 200,
+    answer: 'DeliveryPage',
     query: z.strictObject({
       ...pageQuery,
       status: z.string().optional(),
@@ -43,6 +44,7 @@ export const deliveryOperations: Operation[] = [
     summary: 'Show a message, its attempts and its answer',
     scope: 'runs:read',
     status: 200,
+    answer: 'Delivery',
     async handle({ params, services, caller }) {
       return { body: deliveryView(await findDelivery(params.id as string, services, caller)) };
     },
@@ -54,6 +56,7 @@ export const deliveryOperations: Operation[] = [
     summary: 'Send a message now, or once more; it passes no quiet time by that',
     scope: SCOPE,
     status: 202,
+    answer: 'Delivery',
     async handle({ params, services, caller }) {
       const { store, bus, clock } = services;
       const { id, status } = await findDelivery(params.id as string, services, caller);
@@ -77,6 +80,7 @@ export const deliveryOperations: Operation[] = [
     summary: 'Say how a message of unknown outcome ended, or that a waiting one is not to be sent',
     scope: SCOPE,
     status: 200,
+    answer: 'Delivery',
     body: z.strictObject({
       /** `suppressed` for one that waits. */
       status: z.enum(['delivered', 'failed', 'suppressed']),

@@ -29,6 +29,8 @@ export const eventOperations: Operation[] = [
     summary: 'Publish an event',
     scope: 'events:write',
     status: 201,
+    answer: 'PublishedEvent',
+    otherAnswers: { 200: 'PublishedEvent' },
     body: eventInputSchema,
     maxBytes: 256 * 1024,
     async handle({ body, services, caller, trace, requestId }) {
@@ -53,6 +55,7 @@ export const eventOperations: Operation[] = [
     summary: 'Show an event with what led to it and what it led to',
     scope: 'events:read',
     status: 200,
+    answer: 'WholeEvent',
     async handle({ params, services, caller }) {
       const event = await services.store.getEvent(params.id as string);
       if (event === null) throw notFound('event', params.id as string, ['pao event tail --since 1h']);
@@ -75,6 +78,7 @@ export const eventOperations: Operation[] = [
     summary: 'List events, newest first',
     scope: 'events:read',
     status: 200,
+    answer: 'EventPage',
     query: z.strictObject({ ...pageQuery, topic: topicPatternSchema.optional() }),
     async handle({ query, services }) {
       const page = await services.store.listEvents(query);

@@ -33,6 +33,7 @@ export const hookOperations: Operation[] = [
       'Create an inbound webhook: what is posted to it, rightly signed, becomes an event; its secret is shown once',
     scope: 'events:write',
     status: 201,
+    answer: 'NewHook',
     holdsSecret: true,
     body: z.strictObject({
       name: taskNameSchema,
@@ -74,6 +75,7 @@ export const hookOperations: Operation[] = [
     summary: 'List inbound webhooks, newest first',
     scope: 'events:read',
     status: 200,
+    answer: 'HookPage',
     query: z.strictObject(pageQuery),
     async handle({ query, services, caller }) {
       const page = await services.store.listHooks({ agentId: ownOf(caller), ...query });
@@ -87,6 +89,7 @@ export const hookOperations: Operation[] = [
     summary: 'Show an inbound webhook, by id or name',
     scope: 'events:read',
     status: 200,
+    answer: 'Hook',
     async handle({ params, services, caller }) {
       return { body: hookView(await findHook(params.id as string, services, caller)) };
     },
@@ -98,6 +101,7 @@ export const hookOperations: Operation[] = [
     summary: 'Give an inbound webhook a new secret, shown once; the old one counts for a while',
     scope: 'events:write',
     status: 200,
+    answer: 'NewHook',
     holdsSecret: true,
     body: z
       .strictObject({

@@ -35,6 +35,7 @@ export const runSettlingOperations: Operation[] = [
       'Run it again for the same instant; from_step keeps the results before that step, and what a once tool did is kept unless again',
     scope: 'runs:write',
     status: 202,
+    answer: 'ReplayedRun',
     body: replayBody.optional(),
     async handle({ params, body, services, caller, trace, requestId }) {
       const original = await findRun(params.id as string, services, caller);
@@ -88,6 +89,7 @@ export const runSettlingOperations: Operation[] = [
     summary: 'Say whether a call whose outcome was lost did its work; it is not made again by that',
     scope: 'runs:write',
     status: 200,
+    answer: 'RunWithSteps',
     body: resolveBody,
     async handle({ params, body, services, caller }) {
       const run = await findRun(params.id as string, services, caller);

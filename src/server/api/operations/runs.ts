@@ -23,6 +23,7 @@ export const runOperations: Operation[] = [
     summary: 'List runs, newest first',
     scope: 'runs:read',
     status: 200,
+    answer: 'RunPage',
     query: z.strictObject({
       ...pageQuery,
       task_id: z.string().optional(),
@@ -53,6 +54,7 @@ export const runOperations: Operation[] = [
     summary: 'Show a run with its steps; with ?wait=20s wait until it has ended',
     scope: 'runs:read',
     status: 200,
+    answer: 'WholeRun',
     query: z.strictObject({ wait: waitQuery }),
     async handle({ params, query, services, caller, signal }) {
       const id = params.id as string;
@@ -79,6 +81,7 @@ export const runOperations: Operation[] = [
     summary: 'Cancel a run',
     scope: 'runs:write',
     status: 202,
+    answer: 'Run',
     body: z.strictObject({ reason: z.string().max(500).optional() }).optional(),
     async handle({ params, body, services, caller }) {
       const before = await findRun(params.id as string, services, caller);

@@ -18,6 +18,7 @@ export const secretOperations: Operation[] = [
       'Names of the secrets the caller may use, where they come from and when they were used; never a value',
     scope: null,
     status: 200,
+    answer: 'SecretPage',
     async handle({ services, caller }) {
       const all = await listSecrets(services);
       const mine = all.filter(({ name }) => hasScope(caller.scopes, `secrets:use:${name}`));

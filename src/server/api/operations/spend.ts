@@ -11,6 +11,7 @@ export const spendOperations: Operation[] = [
       'What agents and tasks have used since midnight in their zones, and what of their budgets there is',
     scope: 'tasks:read',
     status: 200,
+    answer: 'SpendToday',
     query: z.strictObject({}),
     async handle({ services, caller }) {
       return { body: await spentTodayView(services, caller) };

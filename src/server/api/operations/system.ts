@@ -14,6 +14,7 @@ export const systemOperations: Operation[] = [
     summary: 'What is due in the next hours',
     scope: 'tasks:read',
     status: 200,
+    answer: 'Agenda',
     query: z.strictObject({
       hours: z.coerce
         .number()
@@ -35,6 +36,7 @@ export const systemOperations: Operation[] = [
     summary: 'How each part of the system is',
     scope: null,
     status: 200,
+    answer: 'Health',
     async handle({ services }) {
       return { body: await services.health.report() };
     },
@@ -46,6 +48,7 @@ export const systemOperations: Operation[] = [
     summary: 'Who did what, newest first',
     scope: 'audit:read',
     status: 200,
+    answer: 'AuditPage',
     query: z.strictObject({
       ...pageQuery,
       actor: z.string().max(200).optional(),
@@ -79,6 +82,7 @@ export const systemOperations: Operation[] = [
     summary: 'The processes of the system and when they last gave a sign',
     scope: 'metrics:read',
     status: 200,
+    answer: 'ServicePage',
     async handle({ services }) {
       const workers = await services.store.listWorkers();
       return {

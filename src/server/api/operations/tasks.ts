@@ -76,6 +76,7 @@ const verb = (
     summary,
     scope: 'tasks:write',
     status: 200,
+    answer: 'Task',
     ...(body === undefined ? {} : { body }),
     async handle({ params, body: given, services, caller }) {
       const saved = await changeTask(params.id as string, name, services, caller, (task) =>
@@ -106,6 +107,8 @@ export const taskOperations: Operation[] = [
     summary: 'Create a task; with ?dry_run=true only check it and say what applying it would do',
     scope: 'tasks:write',
     status: 201,
+    answer: 'CreatedTask',
+    otherAnswers: { 200: 'TaskCheck' },
     body: anything,
     documentedBody: taskSpecSchema,
     query: z.strictObject({ dry_run: z.enum(['true', 'false']).optional() }),
@@ -145,6 +148,7 @@ export const taskOperations: Operation[] = [
     summary: 'List tasks',
     scope: 'tasks:read',
     status: 200,
+    answer: 'TaskPage',
     query: z.strictObject({
       ...pageQuery,
       state: z.string().optional(),
@@ -169,6 +173,7 @@ export const taskOperations: Operation[] = [
     summary: 'Show a task',
     scope: 'tasks:read',
     status: 200,
+    answer: 'WholeTask',
     async handle({ params, services, caller }) {
       const task = await findTask(params.id as string, services, caller);
       return { body: await wholeTask(task, services), etag: String(task.version) };
@@ -181,6 +186,7 @@ export const taskOperations: Operation[] = [
     summary: 'Show a task by its name',
     scope: 'tasks:read',
     status: 200,
+    answer: 'WholeTask',
     async handle({ params, services, caller }) {
       const task = await findTask(params.name as string, services, caller);
       return { body: await wholeTask(task, services), etag: String(task.version) };
@@ -193,6 +199,8 @@ export const taskOperations: Operation[] = [
     summary: 'Create the task of that name, or bring it to this form',
     scope: 'tasks:write',
     status: 200,
+    answer: 'ChangedTask',
+    otherAnswers: { 201: 'ChangedTask' },
     body: anything,
     documentedBody: taskSpecSchema,
     async handle({ params, body, services, caller, trace }) {
@@ -218,6 +226,7 @@ export const taskOperations: Operation[] = [
     summary: 'Change what is named, leave the rest (RFC 7396)',
     scope: 'tasks:write',
     status: 200,
+    answer: 'ChangedTask',
     body: z.record(z.string(), z.unknown()),
     async handle({ params, body, services, caller, ifMatch }) {
       const task = await findTask(params.id as string, services, caller);
@@ -248,6 +257,7 @@ export const taskOperations: Operation[] = [
     summary: 'Cancel a task and what is queued of it; its history stays',
     scope: 'tasks:write',
     status: 202,
+    answer: 'Task',
     body: z.strictObject({ reason: z.string().max(500).optional() }).optional(),
     async handle({ params, body, services, caller }) {
       const task = await cancelTask(
@@ -267,6 +277,8 @@ export const taskOperations: Operation[] = [
       'Run a task now; with ?wait=20s wait until it has ended; with dry_run only show what it would do',
     scope: 'runs:write',
     status: 202,
+    answer: 'StartedRun',
+    otherAnswers: { 200: 'DryRun' },
     body: runBodySchema.optional(),
     query: z.strictObject({ wait: waitQuery }),
     async handle({ params, query, body, services, caller, trace, requestId, signal }) {
@@ -338,6 +350,7 @@ export const taskOperations: Operation[] = [
     summary: 'Leave out the next occurrence; once more, and the one after it is left out as well',
     scope: 'tasks:write',
     status: 200,
+    answer: 'SkippedTask',
     async handle({ params, services, caller }) {
       let leftOut = 0;
       const saved = await changeTask(params.id as string, 'skip', services, caller, (task) => {
@@ -363,6 +376,7 @@ export const taskOperations: Operation[] = [
     summary: 'When a task is due next',
     scope: 'tasks:read',
     status: 200,
+    answer: 'Occurrences',
     query: z.strictObject({
       from: timeText.optional(),
       count: z.coerce.number().int().min(1).max(1000).default(10),
@@ -392,6 +406,7 @@ export const taskOperations: Operation[] = [
     summary: 'Why a task ran, or did not',
     scope: 'tasks:read',
     status: 200,
+    answer: 'Explanation',
     query: z.strictObject({ at: timeText.optional() }),
     async handle({ params, query, services, caller }) {
       const task = await findTask(params.id as string, services, caller);
@@ -407,6 +422,7 @@ export const taskOperations: Operation[] = [
     summary: 'Every form a task had',
     scope: 'tasks:read',
     status: 200,
+    answer: 'TaskVersionPage',
     async handle({ params, services, caller }) {
       const task = await findTask(params.id as string, services, caller);
       const versions = await services.store.listTaskVersions(task.id);
@@ -430,6 +446,7 @@ export const taskOperations: Operation[] = [
     summary: 'Bring a task back to a form it had; that is a new version',
     scope: 'tasks:write',
     status: 200,
+    answer: 'ChangedTask',
     body: z.strictObject({ to: z.int().min(1).optional() }).optional(),
     async handle({ params, body, services, caller }) {
       const task = await findTask(params.id as string, services, caller);
@@ -444,6 +461,7 @@ export const taskOperations: Operation[] = [
     summary: 'What a schedule means: next instants, words, warnings',
     scope: 'tasks:read',
     status: 200,
+    answer: 'SchedulePreview',
     body: anything,
     documentedBody: z.object({ schedule: scheduleSchema, count: z.int().min(1).max(100).default(10) }),
     async handle({ body, services }) {

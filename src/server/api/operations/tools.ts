@@ -66,6 +66,7 @@ export const toolOperations: Operation[] = [
     summary: 'List the catalog',
     scope: 'tools:read',
     status: 200,
+    answer: 'ToolPage',
     query: z.strictObject({ ...pageQuery, prefix: z.string().max(128).optional() }),
     async handle({ query, services }) {
       const page = await services.store.listTools(query);
@@ -83,6 +84,7 @@ export const toolOperations: Operation[] = [
     summary: 'Add a tool',
     scope: 'tools:write',
     status: 201,
+    answer: 'Tool',
     body: z.unknown(),
     documentedBody: toolSchema,
     async handle({ body, services, caller }) {
@@ -103,6 +105,7 @@ export const toolOperations: Operation[] = [
     summary: 'Import a catalog: tools, MCP servers, OpenAPI documents',
     scope: 'tools:write',
     status: 200,
+    answer: 'ImportedTools',
     body: z.strictObject({ document: z.unknown() }),
     async handle({ body, services, caller }) {
       // What is imported may start programs and reach private addresses before there is a tool to look at.
@@ -137,6 +140,7 @@ export const toolOperations: Operation[] = [
     summary: 'Show a tool',
     scope: 'tools:read',
     status: 200,
+    answer: 'Tool',
     async handle({ params, services }) {
       return { body: (await findTool(params.address as string, services)).view };
     },
@@ -148,6 +152,8 @@ export const toolOperations: Operation[] = [
     summary: 'Add or replace a tool',
     scope: 'tools:write',
     status: 200,
+    answer: 'Tool',
+    otherAnswers: { 201: 'Tool' },
     body: z.record(z.string(), z.unknown()),
     documentedBody: toolSchema,
     async handle({ params, body, services, caller }) {
@@ -185,6 +191,7 @@ export const toolOperations: Operation[] = [
     summary: 'Call a tool once, outside any task',
     scope: null,
     status: 200,
+    answer: 'ToolCall',
     body: z
       .strictObject({ input: z.unknown().optional(), timeout_ms: z.int().min(1).max(300_000).optional() })
       .optional(),
