@@ -29,6 +29,7 @@ type Fits<Server, Client> = [Server] extends [Client]
   : { server: Server; client: Client };
 type All<Proofs extends true[]> = Proofs;
 
+/** @public Read by nobody but the type checker. */
 export type Proved = All<
   [
     Agree<Answer<'Task' | 'WholeTask'>, client.TaskObject>,
