@@ -7,6 +7,8 @@ export type Edited = { ok: true; data: unknown } | { ok: false };
 /** Lets a person change what is to be approved: field by field where it is that simple, as JSON otherwise. */
 export interface DataEditor {
   element: HTMLElement;
+  /** Changes between fields and JSON; there where both are possible, while it is shown. */
+  toggle: HTMLElement;
   read(): Edited;
   /** Begins anew with what was asked. */
   reset(): void;
@@ -32,31 +34,25 @@ export function dataEditor(data: unknown, onChange: (edited: Edited) => void): D
     }
   };
   const changed = () => onChange(read());
+  const turn = () => {
+    const edited = read();
+    if (!edited.ok || !isFlat(edited.data)) return;
+    isJson = !isJson;
+    show(edited.data);
+    form.focus();
+  };
+  const toggle = h('button', { type: 'button', class: 'quiet', hidden: true, click: turn });
   const show = (value: unknown) => {
     const { body, ...rest } = isJson ? asJson(value, changed) : asFields(value as object, changed);
     form = rest;
-    const other = isJson ? 'As fields' : 'As JSON';
-    const turn = () => {
-      const edited = read();
-      if (!edited.ok || !isFlat(edited.data)) return;
-      isJson = !isJson;
-      show(edited.data);
-      form.focus();
-    };
-    element.replaceChildren(
-      h(
-        'div',
-        null,
-        body,
-        problem,
-        isFlat(data) && h('button', { type: 'button', class: 'quiet', click: turn }, other),
-      ),
-    );
+    toggle.textContent = isJson ? 'As fields' : 'As JSON';
+    element.replaceChildren(h('div', null, body, problem));
     changed();
   };
   show(data);
   return {
     element,
+    toggle,
     read,
     reset: () => show(data),
     focus: () => form.focus(),

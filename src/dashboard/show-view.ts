@@ -1,7 +1,7 @@
 import { Refused, Unreachable } from './api.js';
 import { byId, h, refill } from './dom.js';
 import type { SignedIn } from './sign-in.js';
-import { moment } from './time.js';
+import { inText } from './time.js';
 import { errorWords } from './ui.js';
 import type { Context, View } from './view.js';
 
@@ -48,7 +48,7 @@ export function showView<Data>(
       if (error instanceof Refused && error.refusal.status === 401) return onSignedOut();
       if (error instanceof Refused && error.refusal.status < 429) return refuse(error);
       wait = RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)] as number;
-      const since = lastAt === null ? '' : ` What you see is from ${moment(lastAt)}.`;
+      const since = lastAt === null ? '' : ` What you see is from ${inText(lastAt)}.`;
       say(
         error instanceof Unreachable
           ? `pao does not answer.${since} Trying again…`

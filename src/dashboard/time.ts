@@ -62,7 +62,7 @@ const midnight = (date: Date) => new Date(date.getFullYear(), date.getMonth(), d
 export const moment = (at: string): string => `${dayName(at)} ${clockTime(at)}`;
 
 /** As {@link moment}, in the middle of a sentence: `today 14:30`. */
-const inText = (at: string): string => moment(at).replace(/^(To|Ye)/, (start) => start.toLowerCase());
+export const inText = (at: string): string => moment(at).replace(/^(To|Ye)/, (start) => start.toLowerCase());
 
 /** `Thu 26 Nov 14:30 (Europe/Berlin)`: for what somebody must not get wrong. */
 export const momentWithZone = (at: string): string => `${inText(at)} (${ZONE})`;

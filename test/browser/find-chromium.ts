@@ -3,7 +3,15 @@ import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];
+/** The one without a window starts in half the time. */
+const NAMES = [
+  'chromium-headless-shell',
+  'chromium',
+  'chromium-browser',
+  'google-chrome',
+  'google-chrome-stable',
+  'chrome',
+];
 /** Inside a folder of Playwright's own downloads. */
 const IN_DOWNLOAD = [
   'chrome-linux/chrome',
@@ -25,31 +33,34 @@ export function findChromium(): string {
   const tried = ['none in PATH or among Playwright’s downloads'];
   if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
     try {
-      install();
+      installDebians();
       const installed = onMachine();
       if (installed !== null) return installed;
     } catch (error) {
       const { stderr, message } = error as { stderr?: Buffer; message: string };
-      tried.push(`apt-get install chromium: ${(stderr?.toString() || message).trim().split('\n')[0]}`);
+      tried.push(
+        `apt-get install chromium-headless-shell: ${(stderr?.toString() || message).trim().split('\n')[0]}`,
+      );
     }
   } else tried.push('it can be installed by root alone');
   throw new Error(
-    `There is no Chromium (${tried.join('; ')}): the dashboard was not tried in a browser. As root: apt-get install chromium; or set PAO_TEST_CHROMIUM to one.`,
+    `There is no Chromium (${tried.join('; ')}): the dashboard was not tried in a browser. As root: apt-get install chromium-headless-shell; or set PAO_TEST_CHROMIUM to one.`,
   );
 }
 
-function install(): void {
+function installDebians(): void {
   const apt = (...args: string[]) =>
     execFileSync('apt-get', args, {
       stdio: 'pipe',
       env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
     });
+  const install = () => apt('install', '-y', '--no-install-recommends', 'chromium-headless-shell');
   try {
-    apt('install', '-y', '--no-install-recommends', 'chromium');
+    install();
   } catch {
     // The package lists may be old, or not there yet.
     apt('update');
-    apt('install', '-y', '--no-install-recommends', 'chromium');
+    install();
   }
 }
 

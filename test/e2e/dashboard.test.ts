@@ -1,6 +1,12 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+} from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AgentObject, ApprovalObject, ListPage, RunObject } from '../../src/client/api-objects.js';
 import { findChromium } from '../browser/find-chromium.js';
@@ -9,8 +15,10 @@ import { type Pao, startPao, until } from './start-pao.js';
 const HOUR = 3_600_000;
 const HOSTILE =
   '<img src=x onerror="document.body.dataset.hit=1"><script>document.body.dataset.hit=1</script>';
-const DESK = { width: 1100, height: 800 };
-const PHONE = { width: 360, height: 740 };
+const WIDTH = 360;
+const DESK = { viewport: { width: 1100, height: 800 } };
+const PHONE = { viewport: { width: WIDTH, height: 740 }, isMobile: true, hasTouch: true };
+const OFFLINE = { ...DESK };
 let pao: Pao;
 let browser: Browser;
 const complaints: string[] = [];
@@ -50,10 +58,14 @@ afterAll(async () => {
   pao?.cleanUp();
 });
 
-/** A tab of its own, with nothing kept from another. What the browser complains about fails the test that looks. */
-async function open(place: string, options: BrowserContextOptions = {}): Promise<Page> {
-  const context = await browser.newContext({ viewport: DESK, timezoneId: 'Europe/Berlin', ...options });
-  const page = await context.newPage();
+/** One after the other, as they are asked for: to make them costs more than to use them. */
+const contexts = new Map<object, Promise<BrowserContext>>();
+
+/** A tab of its own, with nothing kept from another. What the browser complains about fails the test at the end. */
+async function open(place: string, device: BrowserContextOptions = DESK): Promise<Page> {
+  const made = contexts.get(device) ?? browser.newContext({ timezoneId: 'Europe/Berlin', ...device });
+  contexts.set(device, made);
+  const page = await (await made).newPage();
   page.setDefaultTimeout(15_000);
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('console', (message) => {
@@ -91,7 +103,7 @@ test('pao dashboard signs in once; the token of the link is ended, and none is i
   expect(used?.revoked_at).not.toBeNull();
   const secondTime = await open(new URL(link).hash);
   await secondTime.getByText('That link or token is good no more').waitFor();
-  await secondTime.context().close();
+  await secondTime.close();
 
   await page.getByRole('link', { name: 'Tasks' }).click();
   await page.getByText(HOSTILE).waitFor();
@@ -103,12 +115,12 @@ test('pao dashboard signs in once; the token of the link is ended, and none is i
     const one = (await tokens()).find(({ id }) => id === tab?.id);
     return one?.revoked_at !== null;
   });
-  await page.context().close();
+  await page.close();
 });
 
 test('a link to an approval asks for a token first; the person changes the data, approves, and sees the run go on', async () => {
   const approval = await waitingApproval();
-  const page = await open(`#approval=${approval.id}`, { viewport: PHONE, isMobile: true, hasTouch: true });
+  const page = await open(`#approval=${approval.id}`, PHONE);
   await page.getByLabel('Token').fill('pao_a_wrong');
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByText('This is no token of this pao').waitFor();
@@ -118,7 +130,7 @@ test('a link to an approval asks for a token first; the person changes the data,
   expect(await nothingWasExecuted(page)).toBe(true);
   const deadline = await page.locator('.deadline').textContent();
   expect(deadline).toContain('08:00 (Europe/Berlin), in 1h; then it counts as a no.');
-  expect(await widthOf(page)).toBeLessThanOrEqual(PHONE.width);
+  expect(await widthOf(page)).toBeLessThanOrEqual(WIDTH);
 
   await page.getByRole('button', { name: 'Change it first' }).click();
   await page.getByLabel('copies').fill('two');
@@ -139,7 +151,7 @@ test('a link to an approval asks for a token first; the person changes the data,
   expect((await runOf(approval)).output).toEqual({ text: 'final' });
   const { body } = await pao.api<ApprovalObject>('GET', `/v1/approvals/${approval.id}`);
   expect(body).toMatchObject({ state: 'approved', comment: 'shorter', data: { text: 'final', copies: 3 } });
-  await page.context().close();
+  await page.close();
 });
 
 test('who answers too late is told that it expired, and that this is not a no', async () => {
@@ -161,11 +173,11 @@ test('who answers too late is told that it expired, and that this is not a no', 
   expect(await runOf(approval)).toMatchObject({ status: 'failed', reason: 'expired' });
   await page.getByRole('link', { name: 'See what became of the run' }).click();
   await page.locator('h1 .chip', { hasText: 'failed' }).waitFor();
-  await page.context().close();
+  await page.close();
 });
 
 test('what tools and people write is shown as it is written; a task is run, skipped and paused by its buttons', async () => {
-  const page = await open(`#token=${pao.token}&task=hostile`, { viewport: PHONE, isMobile: true });
+  const page = await open(`#token=${pao.token}&task=hostile`, PHONE);
   await page.getByRole('heading', { name: HOSTILE }).waitFor();
   await page.getByRole('button', { name: 'Skip next' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Leave it out' }).click();
@@ -178,8 +190,8 @@ test('what tools and people write is shown as it is written; a task is run, skip
   await page.getByText('Input and output').click();
   await page.locator('pre', { hasText: 'onerror' }).first().waitFor();
   expect(await nothingWasExecuted(page)).toBe(true);
-  expect(await widthOf(page)).toBeLessThanOrEqual(PHONE.width);
-  await page.context().close();
+  expect(await widthOf(page)).toBeLessThanOrEqual(WIDTH);
+  await page.close();
 });
 
 test('every page comes with its heading; the runs are chosen by their status', async () => {
@@ -193,7 +205,7 @@ test('every page comes with its heading; the runs are chosen by their status', a
   const shown = () => page.locator('.rows .chip').allTextContents();
   await expect.poll(shown, { timeout: 15_000 }).toEqual(['failed']);
   expect(page.url()).toBe(`${pao.url}/#runs&status=failed`);
-  await page.context().close();
+  await page.close();
 });
 
 test('a token with fewer scopes sees what it may, and is told in words what it may not', async () => {
@@ -207,11 +219,11 @@ test('a token with fewer scopes sees what it may, and is told in words what it m
   await page.getByRole('link', { name: 'Runs' }).click();
   await page.getByRole('heading', { name: 'Not for this token' }).waitFor();
   await page.getByText('runs:read').waitFor();
-  await page.context().close();
+  await page.close();
 });
 
 test('when the server is away the page says so, keeps what it knows, and goes on when it is back', async () => {
-  const page = await open(`#token=${pao.token}`);
+  const page = await open(`#token=${pao.token}`, OFFLINE);
   await page.getByRole('heading', { name: 'Due next' }).waitFor();
   await page.context().setOffline(true);
   await page.evaluate("dispatchEvent(new Event('online'))");
@@ -219,7 +231,7 @@ test('when the server is away the page says so, keeps what it knows, and goes on
   expect(await page.getByRole('heading', { name: 'Due next' }).isVisible()).toBe(true);
   await page.context().setOffline(false);
   await page.locator('#trouble').waitFor({ state: 'hidden' });
-  await page.context().close();
+  await page.close();
 });
 
 test('a page of another place gets nothing out of it: no frame, no script, no answer; a link to it works', async () => {

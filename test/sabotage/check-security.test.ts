@@ -62,6 +62,11 @@ sabotage(checkSecurity, 'exposure.wall', 'a server that answers pages of others'
   await fails(place.look(), /answers a foreign Host and a foreign Origin and a request from another site/);
 });
 
+sabotage(checkSecurity, 'exposure.dashboard', 'a dashboard without a policy', async (fails) => {
+  await credulous();
+  await fails(place.look(), /is not closed: its policy lacks default-src 'none'; .*frame-ancestors 'none'/);
+});
+
 sabotage(checkSecurity, 'exposure.auth', 'a server that wants no token', async (fails) => {
   await credulous();
   await fails(place.look(), /answers 200 without a token/);

@@ -1,4 +1,4 @@
-import { request } from 'node:http';
+import { type IncomingHttpHeaders, request } from 'node:http';
 import { createToken } from '../../server/api/tokens.js';
 import { readDatabaseUrl, shownDatabase } from '../../server/store/database-url.js';
 import { CheckSkipped } from '../check.js';
@@ -11,6 +11,16 @@ const FOREIGN: readonly [what: string, headers: Record<string, string>][] = [
   ['a foreign Host', { host: 'attacker.example' }],
   ['a foreign Origin', { origin: 'https://attacker.example' }],
   ['a request from another site', { 'sec-fetch-site': 'cross-site' }],
+];
+
+/** What the policy of the dashboard must say at least. */
+const PAGE_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "connect-src 'self'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
 ];
 
 export const exposureChecks: readonly DoctorCheck[] = [
@@ -51,6 +61,30 @@ export const exposureChecks: readonly DoctorCheck[] = [
         why: 'A page that somebody here opens could read and write tasks (DNS rebinding).',
         command: 'pao stop && pao start local --detach',
         evidence: { passed },
+      });
+    },
+  },
+  {
+    id: 'exposure.dashboard',
+    title: 'The dashboard runs nothing but its own script, and is in no frame',
+    group: 'Exposure',
+    timeoutMs: 15_000,
+    async run(context, { signal }) {
+      const { url } = context.server();
+      const { headers } = await ask(`${url}/`, {}, signal);
+      const policy = (headers['content-security-policy'] ?? '').toString();
+      const missing = PAGE_POLICY.filter((rule) => !policy.split(/; */).includes(rule));
+      const wrong = [
+        ...missing.map((rule) => `its policy lacks ${rule}`),
+        ...(headers['set-cookie'] === undefined ? [] : ['it sets a cookie']),
+        ...(headers['x-content-type-options'] === 'nosniff' ? [] : ['X-Content-Type-Options is not nosniff']),
+      ];
+      if (wrong.length === 0) return { policy };
+      throw broken({
+        what: `${url}/ is not closed: ${wrong.join('; ')}.`,
+        why: 'What a tool or a page elsewhere wrote could act in the name of whoever has the dashboard open.',
+        command: 'pao stop && pao start local --detach',
+        evidence: { policy },
       });
     },
   },
@@ -114,12 +148,19 @@ function isOpenLine(url: string): boolean {
   return !/^(require|verify-ca|verify-full)$/.test(searchParams.get('sslmode') ?? '');
 }
 
+const statusOf = async (url: string, headers: Record<string, string>, signal: AbortSignal) =>
+  (await ask(url, headers, signal)).status;
+
 /** fetch would not send these headers. */
-function statusOf(url: string, headers: Record<string, string>, signal: AbortSignal): Promise<number> {
+function ask(
+  url: string,
+  headers: Record<string, string>,
+  signal: AbortSignal,
+): Promise<{ status: number; headers: IncomingHttpHeaders }> {
   return new Promise((resolve, reject) => {
     const sent = request(url, { headers, signal, timeout: TIMEOUT_MS }, (response) => {
       response.resume();
-      resolve(response.statusCode ?? 0);
+      resolve({ status: response.statusCode ?? 0, headers: response.headers });
     });
     sent.once('timeout', () => sent.destroy(new Error('no answer in time')));
     sent.once('error', (error) =>

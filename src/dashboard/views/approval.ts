@@ -3,7 +3,7 @@ import { TIMEOUT_WORDS } from '../../domain/approval.js';
 import { Refused } from '../api.js';
 import { type Child, h } from '../dom.js';
 import { dataEditor, type Edited } from '../edit-data.js';
-import { shownData } from '../show-data.js';
+import { isFlat, shownData } from '../show-data.js';
 import { momentWithZone, timeOf } from '../time.js';
 import { chip, confirmed, errorWords, facts, say } from '../ui.js';
 import { type Context, LATER, SOON, type View } from '../view.js';
@@ -78,6 +78,7 @@ function form(approval: ApprovalObject, { api, me, refresh }: Context): Child {
     const opens = editor.element.hidden;
     editor.element.hidden = !opens;
     view.hidden = opens;
+    editor.toggle.hidden = !opens || !isFlat(data);
     edit.setAttribute('aria-expanded', String(opens));
     edit.textContent = opens ? 'Leave it as it was' : 'Change it first';
     if (opens) editor.focus();
@@ -115,7 +116,7 @@ function form(approval: ApprovalObject, { api, me, refresh }: Context): Child {
   }
 
   return [
-    data !== null && [view, editor.element, mayDecide && h('p', null, edit)],
+    data !== null && [view, editor.element, mayDecide && h('p', null, edit, ' ', editor.toggle)],
     h('label', { for: 'comment' }, 'Comment ', h('span', { class: 'faint' }, '(kept with the answer)')),
     comment,
     h('div', { class: 'actions' }, approve, deny),

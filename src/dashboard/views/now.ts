@@ -49,7 +49,7 @@ export const nowView: View<Now> = {
       ),
       due(),
     ]);
-    return { health, open, runs, wrong, next };
+    return { health, open, runs, wrong: withoutNo(wrong), next };
   },
   title: () => 'Now',
   render(data) {
@@ -83,6 +83,12 @@ export const nowView: View<Now> = {
     ];
   },
 };
+
+/** A no of a person is what was asked for: nothing went wrong. */
+const withoutNo = (part: Now['wrong']): Now['wrong'] =>
+  'value' in part
+    ? { value: { ...part.value, items: part.value.items.filter(({ reason }) => reason !== 'denied') } }
+    : part;
 
 function headline({ health, open, wrong }: Now): string {
   if (health.status === 'unhealthy') {
