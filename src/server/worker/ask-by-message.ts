@@ -1,3 +1,4 @@
+import { TIMEOUT_WORDS } from '../../domain/approval.js';
 import { approvalLink, isOnThisMachine } from '../../domain/approval-link.js';
 import { CHANNEL_PREFIX } from '../../domain/channel.js';
 import type { NewDelivery } from '../../domain/delivery.js';
@@ -9,11 +10,6 @@ import type { LeasedRun, NewApproval, Store } from '../store/store.js';
 
 /** More of what is to be approved is looked up with pao. */
 const MAX_DATA = 1500;
-const THEN = {
-  deny: 'then it counts as a no',
-  approve: 'then it counts as a yes',
-  skip: 'then the step is skipped',
-};
 
 /** Where questions are asked. */
 export interface AskSettings {
@@ -73,7 +69,7 @@ function textOf(
     publicUrl === undefined ? '' : linkLine(publicUrl, id),
     `Yes: pao run approve ${run.id} ${stepId}\nNo:  pao run reject ${run.id} ${stepId}`,
     `Or ${api} {"decision": "approve"}`,
-    `Open until ${formatInZone(zone, expiresAt)} (${zone}); ${THEN[onTimeout]}.`,
+    `Open until ${formatInZone(zone, expiresAt)} (${zone}); ${TIMEOUT_WORDS[onTimeout]}.`,
   ]
     .filter((part) => part !== '')
     .join('\n\n');
