@@ -66,11 +66,26 @@ interface UsageError {
 const isWords = (value: unknown): value is string[] =>
   Array.isArray(value) && value.length > 0 && value.every((word) => typeof word === 'string');
 
+/** What a word too many was most likely meant to be; a value of a secret is never said again. */
+const FLAG_OF_EXTRA: Readonly<Record<string, string>> = {
+  'agent create': '--scope',
+  'event publish': '--payload',
+  'secret grant': '--agent',
+  'secret revoke': '--agent',
+  'task pause': '--reason',
+  'task run': '--param',
+  'task snooze': '--for',
+};
+
+const shellWord = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+
 function describeUsage(error: unknown, { command }: ErrorSituation): ErrorDescription | null {
   if (!(error instanceof Error) || !('oclif' in error)) return null;
   const usage = error as Error & UsageError;
   const known = Object.keys(usage.parse?.input?.flags ?? {});
   const help = command ? `pao ${command} --help` : 'pao --help';
+  const hints = [help];
   const { flags, args } = usage;
   let message = plainUsage(usage.message);
   if (isWords(flags)) {
@@ -79,11 +94,13 @@ function describeUsage(error: unknown, { command }: ErrorSituation): ErrorDescri
     message = `There is no flag ${flags.join(', ')} here.${question}`;
   } else if (isWords(args)) {
     message = `Nothing is expected after the arguments, but there is "${args.join(' ')}".`;
+    const meant = command === undefined ? undefined : FLAG_OF_EXTRA[command];
+    if (meant !== undefined) hints.unshift(`pao ${command} … ${meant} ${shellWord(args.join(' '))}`);
   } else if (Array.isArray(args) && args.length > 0) {
     const names = (args as { name: string }[]).map(({ name }) => name.toUpperCase());
     message = `${names.join(' and ')} ${names.length === 1 ? 'is' : 'are'} missing.`;
   }
-  return { code: 'PAO_USAGE', message, hints: [help], problems: [], exitCode: EXIT.usage };
+  return { code: 'PAO_USAGE', message, hints, problems: [], exitCode: EXIT.usage };
 }
 
 /** What the parser says, in one plain line: it puts the flag, tabs and a reference to its own help around the message. */

@@ -1,4 +1,4 @@
-import { Help } from '@oclif/core/help';
+import { CommandHelp, Help } from '@oclif/core/help';
 import { EXIT_CODES } from './exit-codes.js';
 import { HELP_GROUPS } from './help-groups.js';
 import type { CliConfig } from './cli-config.js';
@@ -9,8 +9,32 @@ const FIRST_STEPS = [
   ['doctor', 'pao doctor', 'find out what is wrong, and how to mend it'],
 ] as const;
 
+/** The page of a command. oclif's usage line lists every flag once more, in brackets that groups of flags leave empty. */
+class PaoCommandHelp extends CommandHelp {
+  protected override defaultUsage(): string {
+    const args = Object.values(this.command.args ?? {}).filter(({ hidden }) => !hidden);
+    const flags = Object.values(this.command.flags ?? {}).filter(({ required }) => required);
+    const value = (flag: (typeof flags)[number]) =>
+      flag.type === 'option' ? ` ${[flag.helpValue ?? flag.name.toUpperCase()].flat()[0]}` : '';
+    return [
+      this.command.id,
+      ...args.map((arg) => this.arg(arg)),
+      ...flags.map((flag) => `--${flag.name}${value(flag)}`),
+      '[FLAGS]',
+    ].join(' ');
+  }
+
+  /** oclif trims the whole list, and with it what puts a flag without a letter under those that have one. */
+  override renderList(...given: Parameters<CommandHelp['renderList']>): string {
+    const list = super.renderList(...given);
+    const lead = /^ */.exec(given[0][0]?.[0] ?? '')?.[0] ?? '';
+    return list.includes('\n\n') ? list : `${lead}${list}`;
+  }
+}
+
 /** Help whose first page is grouped by what a person wants to do. */
 export class PaoHelp extends Help {
+  protected override CommandHelpClass = PaoCommandHelp;
   readonly #cli: CliConfig;
   readonly #write: (text: string) => void;
 

@@ -14,7 +14,7 @@ export interface SecretRight {
 
 /**
  * Grants or revokes: an agent by its scope, which the server keeps; a tool in the encrypted store, which keeps the limit.
- * @returns whether the audit log has it.
+ * @returns whether the audit log has it, and whether the agent had the right already, by the scope admin.
  * @throws PaoError when there is no such agent or stored secret, or the tool was not among those it is limited to.
  */
 export async function changeSecretRights(
@@ -22,8 +22,9 @@ export async function changeSecretRights(
   { name, agent, tool }: SecretRight,
   connection: () => Connection,
   place: Pick<CliProcess, 'env' | 'signal'> & { home: string; out: Output },
-): Promise<boolean> {
+): Promise<{ audited: boolean; already: boolean }> {
   let isRecorded = true;
+  let already = false;
   if (tool !== undefined) {
     const store = await openLocalSecrets(place.home, place);
     const found = await store.limit(
@@ -51,11 +52,14 @@ export async function changeSecretRights(
     const { signal } = place;
     const { id, scopes } = await client.findAgent(agent, { signal });
     const others = scopes.filter((scope) => scope !== `secrets:use:${name}`);
-    await client.updateAgent(
-      id,
-      { scopes: change === 'grant' ? [...others, `secrets:use:${name}`] : others },
-      { signal },
-    );
+    // An administrator uses every secret, with this scope or without it.
+    already = scopes.includes('admin');
+    if (!already || change === 'revoke')
+      await client.updateAgent(
+        id,
+        { scopes: change === 'grant' ? [...others, `secrets:use:${name}`] : others },
+        { signal },
+      );
   }
-  return isRecorded;
+  return { audited: isRecorded, already };
 }

@@ -39,10 +39,20 @@ export function problemsFromZod(error: z.ZodError, source?: unknown, schema?: z.
   ];
 }
 
+/** A path without the places in lists that were not written as such: one object stands for a list of one. */
+function asWritten(path: readonly PropertyKey[], source: unknown): PropertyKey[] {
+  const written: PropertyKey[] = [];
+  for (const part of path) {
+    const value = valueAt(source, written);
+    if (typeof part !== 'number' || value === undefined || Array.isArray(value)) written.push(part);
+  }
+  return written;
+}
+
 function fromIssue(issue: Issue, base: PropertyKey[], source: unknown, schema?: z.ZodType): Problem[] {
   const path = [...base, ...issue.path];
-  const pointer = jsonPointer(path);
-  const written = valueAt(source, path);
+  const pointer = jsonPointer(asWritten(path, source));
+  const written = valueAt(source, asWritten(path, source));
   switch (issue.code) {
     case 'unrecognized_keys': {
       const known = schema === undefined ? [] : keysAt(schema, path, source);
@@ -54,7 +64,7 @@ function fromIssue(issue: Issue, base: PropertyKey[], source: unknown, schema?: 
             : known.length > 0
               ? `Known: ${known.slice(0, 30).join(', ')}`
               : 'Remove it';
-        return { pointer: jsonPointer([...path, key]), message: `unknown key "${cut(key, 60)}"`, hint };
+        return { pointer: `${pointer}${jsonPointer([key])}`, message: `unknown key "${cut(key, 60)}"`, hint };
       });
     }
     case 'invalid_type':

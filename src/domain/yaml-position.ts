@@ -13,8 +13,11 @@ export interface TextPosition {
 /** One document of a YAML (or JSON) file. */
 export interface YamlDocument {
   value: unknown;
-  /** Where the value at a JSON Pointer is written; of something that is not there, the nearest place above it. */
-  locate(pointer: string): TextPosition;
+  /**
+   * Where the value at a JSON Pointer is written; of something that is not there, the nearest place above it.
+   * @param part `key` for the name of the value; also the place of a value that begins on a line of its own.
+   */
+  locate(pointer: string, part?: 'value' | 'key'): TextPosition;
 }
 
 /** YAML that can not be read or is not taken, with line and column. */
@@ -78,7 +81,7 @@ export async function parseYamlDocuments(
     const reader = new ValueReader(yaml, document, file, at, budget, limits.maxDepth ?? 32);
     found.push({
       value: reader.value(contents as Node, 0),
-      locate: (pointer) => locate(yaml, document, lines, pointer),
+      locate: (pointer, part = 'value') => locate(yaml, document, lines, pointer, part),
     });
   }
   return found;
@@ -87,7 +90,8 @@ export async function parseYamlDocuments(
 /** Puts `file:line:column` before the message of each problem. */
 export function withPositions(problems: readonly Problem[], file: string, document: YamlDocument): Problem[] {
   return problems.map((problem) => {
-    const { line, column } = document.locate(problem.pointer);
+    const isKey = problem.message.startsWith('unknown key');
+    const { line, column } = document.locate(problem.pointer, isKey ? 'key' : 'value');
     return { ...problem, message: `${file}:${line}:${column} ${problem.pointer || '/'} ${problem.message}` };
   });
 }
@@ -260,11 +264,17 @@ class ValueReader {
   }
 }
 
-function locate(yaml: Yaml, document: Document, lines: LineCounter, pointer: string): TextPosition {
+function locate(
+  yaml: Yaml,
+  document: Document,
+  lines: LineCounter,
+  pointer: string,
+  part: 'value' | 'key',
+): TextPosition {
   let node = document.contents as Node | null;
   let offset = node?.range?.[0] ?? 0;
-  for (const part of pointer.split('/').slice(1)) {
-    const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
+  for (const token of pointer.split('/').slice(1)) {
+    const name = token.replaceAll('~1', '/').replaceAll('~0', '~');
     if (yaml.isAlias(node)) node = (node.resolve(document) as Node | undefined) ?? null;
     if (yaml.isMap(node)) {
       const pair = node.items.find((item) => yaml.isScalar(item.key) && String(item.key.value) === name) as
@@ -273,6 +283,7 @@ function locate(yaml: Yaml, document: Document, lines: LineCounter, pointer: str
       if (pair === undefined) break;
       offset = pair.key.range?.[0] ?? offset;
       node = pair.value;
+      if (part === 'value' && node !== null && isInline(yaml, node)) offset = node.range?.[0] ?? offset;
     } else if (yaml.isSeq(node)) {
       const item = node.items[Number(name)] as Node | undefined;
       if (item === undefined) break;
@@ -282,3 +293,7 @@ function locate(yaml: Yaml, document: Document, lines: LineCounter, pointer: str
   }
   return positionOf(lines, offset);
 }
+
+/** Whether a value stands beside its key: a block of its own is found by the key. */
+const isInline = (yaml: Yaml, node: Node): boolean =>
+  yaml.isCollection(node) ? node.flow === true : node.range !== null && node.range !== undefined;

@@ -35,6 +35,15 @@ describe('pao', () => {
     expect(other.stdout.trimEnd()).toBe(one.stdout.trimEnd());
   });
 
+  it('puts flags with a letter and without one under one another, and a word too many behind its flag', async () => {
+    const { stdout } = await runPao(['agent', 'quiet', '--help']);
+    expect(stdout).toContain('$ pao agent quiet NAME [FLAGS]\n');
+    expect(stdout).toMatch(/\n {6}--json {2,}Print.*\n {2}-q, --quiet {2,}Print/);
+    const { code, stderr } = await runPao(['event', 'publish', 'mail.received', '{"from": "ana"}']);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`→ pao event publish … --payload '{"from": "ana"}'\n`);
+  });
+
   it('lists every exit code there is', async () => {
     const { stdout } = await runPao(['help', 'exit-codes']);
     expect(EXIT_CODES.map(([code]) => code)).toEqual(Object.values(EXIT));

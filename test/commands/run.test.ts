@@ -118,6 +118,7 @@ test('run cancel ends a run, and its watcher ends with 1', async () => {
   expect(await api.run('run:cancel', [id])).toMatchObject({ error: null, exitCode: 0 });
   // Whether it was queued or cut off in its step, it ends; the store says so.
   const row = await api.system.until(id, 'canceled');
+  expect((await api.run('run:cancel', [id])).stderr).toContain('has ended already: canceled');
   expect(row.status).toBe('canceled');
   expect((await api.run('run:watch', [id])).exitCode).toBe(1);
 });

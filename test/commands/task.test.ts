@@ -58,8 +58,36 @@ describe('task apply', () => {
     write('bad.yaml', `${daily('good-one')}---\n${daily('bad-one').replace('debug.echo', 'debug.ecko')}`);
     const { error, exitCode } = await api.run('task:apply', ['bad.yaml']);
     expect(exitCode).toBe(2);
-    expect(error?.problems[0]?.message).toMatch(/^bad\.yaml:20:5 \/pipeline\/0\/uses /);
+    expect(error?.problems[0]?.message).toMatch(/^bad\.yaml:20:11 \/pipeline\/0\/uses /);
     expect((await api.run('task:show', ['good-one'])).exitCode).toBe(5);
+  });
+
+  test('points at what is wrong: the value, the name that is not known, and as it was written', async () => {
+    write(
+      'bad.yaml',
+      [
+        'name: bad',
+        'quiet_hours: { from: "22:00", to: "7", timezone: UTC }',
+        'schedule: { kind: rrule, expr: "FREQ=WEEKLY;BYDAY=FRY", timezone: UTC }',
+        'pipeline:',
+        '  - { id: one, uses: debug.echo, wiht: {} }',
+      ].join('\n'),
+    );
+    const { error } = await api.run('task:apply', ['bad.yaml']);
+    expect(error?.problems).toEqual([
+      {
+        pointer: expect.any(String),
+        message: expect.stringMatching(/^bad\.yaml:2:35 \/quiet_hours\/to must be/),
+      },
+      expect.objectContaining({
+        message: expect.stringMatching(/^bad\.yaml:5:34 \/pipeline\/0\/wiht unknown key/),
+        hint: 'Did you mean "with"?',
+      }),
+      expect.objectContaining({
+        message: expect.stringMatching(/^bad\.yaml:3:32 \/schedule\/expr BYDAY has "FRY"/),
+        hint: 'Did you mean FR?',
+      }),
+    ]);
   });
 
   test('refuses YAML that is none, a task without a name, a name that is there twice, and no file', async () => {
@@ -163,7 +191,7 @@ test('task history names who changed what', async () => {
   await applied('changed');
   await applied('changed', daily('changed', 'priority: 1\n'));
   const { stdout } = await api.run('task:history', ['changed']);
-  expect(stdout).toMatch(/ 2 .*agent:.*priority/);
+  expect(stdout).toMatch(/ 2 .* admin +.*priority/);
   expect(stdout).toMatch(/ 1 .*created/);
 });
 

@@ -14,8 +14,9 @@ describe('YAML', () => {
       'f.yaml',
     );
     expect(first?.value).toEqual({ name: 'a', pipeline: [{ id: 'x', with: { count: 'five' } }] });
-    expect(first?.locate('/pipeline/0/with/count')).toEqual({ line: 3, column: 22 });
-    expect(first?.locate('/pipeline/0/with/nothing/there')).toEqual({ line: 3, column: 14 });
+    expect(first?.locate('/pipeline/0/with/count')).toEqual({ line: 3, column: 29 });
+    expect(first?.locate('/pipeline/0/with/count', 'key')).toEqual({ line: 3, column: 22 });
+    expect(first?.locate('/pipeline/0/with/nothing/there')).toEqual({ line: 3, column: 20 });
     expect(first?.locate('/pipeline/0')).toEqual({ line: 3, column: 5 });
     expect(second?.value).toEqual({ name: 'b' });
     expect(second?.locate('/name')).toEqual({ line: 6, column: 1 });
@@ -24,8 +25,10 @@ describe('YAML', () => {
   it('puts places before problems', async () => {
     const [document] = await parseYamlDocuments('a:\n  b/c: 1\n', 'f.yaml');
     if (document === undefined) throw new Error('no document');
+    // A block is found by its name.
+    expect(document.locate('/a')).toEqual({ line: 1, column: 1 });
     expect(withPositions([{ pointer: '/a/b~1c', message: 'is wrong' }], 'f.yaml', document)[0]?.message).toBe(
-      'f.yaml:2:3 /a/b~1c is wrong',
+      'f.yaml:2:8 /a/b~1c is wrong',
     );
   });
 
@@ -34,7 +37,7 @@ describe('YAML', () => {
     expect(json?.value).toEqual({ a: [1, true, null, 'x'] });
     const [alias] = await parseYamlDocuments('x: &r { max: 2 }\ny: *r\n', 'f.yaml');
     expect(alias?.value).toEqual({ x: { max: 2 }, y: { max: 2 } });
-    expect(alias?.locate('/y/max')).toEqual({ line: 1, column: 9 });
+    expect(alias?.locate('/y/max')).toEqual({ line: 1, column: 14 });
   });
 
   const bomb = [

@@ -130,7 +130,10 @@ test('a value on the command line, none at all, and a wrong name are refused in 
     code: 5,
     stderr: expect.stringMatching(/Did you mean STORED\?/),
   });
-  expect((await pao.cli(['secret', 'delete', 'STORED'])).code).toBe(0);
+  expect(await pao.cli(['secret', 'delete', 'STORED'])).toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(/still named by task uses-stored: /),
+  });
   const gone = await pao.cli(['task', 'run', 'uses-stored', '--wait', '--json']);
   expect(JSON.parse(gone.stdout)).toMatchObject({ status: 'failed', reason: 'config_error' });
 });

@@ -111,7 +111,7 @@ function withoutUnknownKeys(raw: Record<string, unknown>, error: z.ZodError): Ta
 }
 
 function spanAt(document: YamlDocument, pointer: string, source: SourceText): { start: number; end: number } {
-  const { line, column } = document.locate(pointer);
+  const { line, column } = document.locate(pointer, 'key');
   const start = source.offset(line, column);
   const word = /^("[^"\n]*"|'[^'\n]*'|[\w.$/-]+)/.exec(source.text.slice(start, start + 200));
   return { start, end: start + (word?.[0].length ?? 1) };

@@ -4,22 +4,26 @@ import { unitWords } from '../../domain/budget-words.js';
 import type { Output } from '../output.js';
 import type { Column } from '../table.js';
 import { visible } from '../visible.js';
+import { machineTime } from './task-time.js';
 
 /** Columns of a list of agents. */
 export const AGENT_COLUMNS: readonly Column<AgentObject>[] = [
   { header: 'NAME', value: (agent) => agent.name },
   { header: 'ID', value: (agent) => agent.id },
   { header: 'SCOPES', value: (agent) => agent.scopes.join(' '), shrink: true },
-  { header: 'CREATED', value: (agent) => agent.created_at },
+  { header: 'CREATED', value: (agent) => machineTime(agent.created_at), drop: true },
 ];
 
 const TOKEN_COLUMNS: readonly Column<TokenObject>[] = [
   { header: 'TOKEN', value: (token) => token.id },
   { header: 'BEGINS WITH', value: (token) => token.prefix },
   { header: 'LABEL', value: (token) => token.label, shrink: true },
-  { header: 'LAST USED', value: (token) => token.last_used_at },
-  { header: 'EXPIRES', value: (token) => token.expires_at ?? 'never' },
-  { header: 'REVOKED', value: (token) => token.revoked_at },
+  { header: 'LAST USED', value: (token) => machineTime(token.last_used_at) },
+  {
+    header: 'EXPIRES',
+    value: (token) => (token.expires_at === null ? 'never' : machineTime(token.expires_at)),
+  },
+  { header: 'REVOKED', value: (token) => machineTime(token.revoked_at) },
 ];
 
 function budgetPairs({ budget = null, spent_today: spent }: AgentObject): (readonly [string, string])[] {
@@ -69,8 +73,8 @@ export function showAgent(out: Output, agent: AgentObject): void {
     ['Scopes', agent.scopes.join(' ') || 'none'],
     ...budgetPairs(agent),
     ...quietPairs(agent),
-    ['Created', agent.created_at],
-    ...(agent.disabled_at === null ? [] : [['Revoked', agent.disabled_at] as const]),
+    ['Created', machineTime(agent.created_at)],
+    ...(agent.disabled_at === null ? [] : [['Revoked', machineTime(agent.disabled_at)] as const]),
   ]);
   out.line();
   out.table(agent.tokens ?? [], TOKEN_COLUMNS, 'It has no token.');

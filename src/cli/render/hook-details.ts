@@ -1,6 +1,7 @@
 import type { HookObject, NewHookObject } from '../../client/api-objects.js';
 import type { Output } from '../output.js';
 import type { Column } from '../table.js';
+import { machineTime } from './task-time.js';
 
 /** Columns of a list of hooks. */
 export const HOOK_COLUMNS: readonly Column<HookObject>[] = [
@@ -8,7 +9,10 @@ export const HOOK_COLUMNS: readonly Column<HookObject>[] = [
   { header: 'TOPIC', value: (hook) => hook.topic },
   { header: 'SIGNED AS', value: (hook) => hook.scheme },
   { header: 'PATH', value: (hook) => hook.path },
-  { header: 'LAST RECEIVED', value: (hook) => hook.last_received_at ?? 'never' },
+  {
+    header: 'LAST RECEIVED',
+    value: (hook) => (hook.last_received_at === null ? 'never' : machineTime(hook.last_received_at)),
+  },
 ];
 
 const SIGNED: Record<HookObject['scheme'], string> = {
@@ -24,9 +28,11 @@ export function showHook(out: Output, hook: HookObject, url: string): void {
     ['Topic', hook.topic],
     ['URL', urlOf(hook, url)],
     ['Signed as', SIGNED[hook.scheme]],
-    ['Created', hook.created_at],
-    ['Last received', hook.last_received_at ?? 'never'],
-    ...(hook.old_secret_until === null ? [] : [['Old secret until', hook.old_secret_until] as const]),
+    ['Created', machineTime(hook.created_at)],
+    ['Last received', hook.last_received_at === null ? 'never' : machineTime(hook.last_received_at)],
+    ...(hook.old_secret_until === null
+      ? []
+      : [['Old secret until', machineTime(hook.old_secret_until)] as const]),
   ]);
 }
 

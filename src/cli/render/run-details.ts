@@ -43,13 +43,21 @@ export function showRun(run: RunObject, out: Output, isFull: boolean): void {
   }
   let isCut = false;
   for (const step of steps) isCut = showStep(step, out, isFull) || isCut;
-  if (run.output !== null && run.output !== undefined) {
+  const last = steps.at(-1);
+  if (last !== undefined && isSame(run.output, last.output)) {
+    out.line();
+    out.line(`${paint.dim('output')}  that of ${visible(last.id)}`);
+  } else if (run.output !== null && run.output !== undefined) {
     out.line();
     isCut = showValue('output', run.output, out, isFull, '') || isCut;
   }
   sayWhatNeedsAPerson(messages, out);
   if (isCut) out.hint(`pao run show ${run.id} --full`);
 }
+
+/** Whether a run's output is what its last step gave, and is shown there. */
+const isSame = (output: unknown, step: unknown): boolean =>
+  output !== null && output !== undefined && JSON.stringify(output) === JSON.stringify(step);
 
 function pairsOf(run: RunObject): (readonly [string, string])[] {
   const late =

@@ -54,7 +54,12 @@ export function dueText(task: TaskObject, now: number): string {
 }
 
 /** A whole task for people: what it is, when it runs, and its steps. */
-export function showTask(task: TaskObject, out: Output, now: number): void {
+export function showTask(
+  task: TaskObject,
+  out: Output,
+  now: number,
+  named: (text: string) => string = (text) => text,
+): void {
   const { paint } = out;
   out.line(`${paint.bold(task.name)}${task.title === null ? '' : `  ${visible(task.title)}`}`);
   if (task.description !== null) out.line(visible(task.description, true).trimEnd());
@@ -72,8 +77,8 @@ export function showTask(task: TaskObject, out: Output, now: number): void {
         : [['snoozed', `until ${machineTime(task.snoozed_until)}`] as const]),
       ['last run', `${machineTime(task.last_run_at)}${agoText(task.last_run_at, now)}`],
       ['version', String(task.version)],
-      ['agent', task.agent_id],
-      ['created', createdText(task)],
+      ['agent', visible(named(task.agent_id))],
+      ['created', visible(named(createdText(task)))],
       ...(task.tags?.length ? [['tags', visible(task.tags.join(', '))] as const] : []),
       ...(task.runs_on?.length ? [['runs on', visible(task.runs_on.join(', '))] as const] : []),
       ...costPairs(task),

@@ -14,8 +14,10 @@ export default class RunCancel extends BaseCommand<typeof RunCancel> {
   async run(): Promise<RunObject> {
     const client = new PaoClient(this.connection());
     const id = await findRunId(client, this.args.id, { signal: this.signal });
+    const before = await client.getRun(id, { signal: this.signal });
     const run = await client.cancelRun(id, { signal: this.signal });
-    if (run.status === 'canceled') this.out.success(`${run.task_name}: canceled`);
+    if (isFinal(before.status)) this.out.note(`${run.task_name} has ended already: ${run.status}`);
+    else if (run.status === 'canceled') this.out.success(`${run.task_name}: canceled`);
     else if (isFinal(run.status)) this.out.note(`${run.task_name} has ended already: ${run.status}`);
     else this.out.note(`${run.task_name}: ${run.status}; it is being stopped`);
     this.out.hint(`pao run show ${run.id}`);

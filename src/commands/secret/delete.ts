@@ -2,6 +2,7 @@ import { BaseCommand, LOCAL_FLAGS } from '../../cli/base-command.js';
 import { Args } from '../../cli/flags.js';
 import { noSuchSecret, openLocalSecrets } from '../../cli/local-secrets.js';
 import { recordSecretChange } from '../../cli/record-secret-change.js';
+import { type SecretUsers, usersOfSecret } from '../../cli/secret-users.js';
 
 /** Takes a secret out of the encrypted store. */
 export default class SecretDelete extends BaseCommand<typeof SecretDelete> {
@@ -12,7 +13,7 @@ export default class SecretDelete extends BaseCommand<typeof SecretDelete> {
   static override baseFlags = LOCAL_FLAGS as typeof BaseCommand.baseFlags;
   static override args = { name: Args.string({ description: 'Its name', required: true }) };
 
-  async run(): Promise<{ name: string; deleted: true; audited: boolean }> {
+  async run(): Promise<{ name: string; deleted: true; audited: boolean; used_by: SecretUsers | null }> {
     const { name } = this.args;
     const store = await openLocalSecrets(this.dataDirectory(), this.process);
     if (!(await store.delete(name))) throw await noSuchSecret(store, name);
@@ -21,6 +22,15 @@ export default class SecretDelete extends BaseCommand<typeof SecretDelete> {
       out: this.out,
       signal: this.signal,
     });
-    return { name, deleted: true, audited };
+    const users = await usersOfSecret(name, () => this.connection(), this.signal);
+    const words = [
+      ...(users?.tools ?? []).map((tool) => `tool ${tool}`),
+      ...(users?.tasks ?? []).map((task) => `task ${task}`),
+    ];
+    if (words.length > 0) {
+      this.out.warn(`It is still named by ${words.join(', ')}: their next call fails`);
+      this.out.hint(`pao secret set ${name}   puts it back`);
+    }
+    return { name, deleted: true, audited, used_by: users };
   }
 }

@@ -27,12 +27,19 @@ export default class SecretGrant extends BaseCommand<typeof SecretGrant> {
     const { name } = this.args;
     requireSecretName(name);
     const { agent, tool } = this.flags;
-    const audited = await changeSecretRights('grant', { name, agent, tool }, () => this.connection(), {
-      ...this.process,
-      home: this.dataDirectory(),
-      out: this.out,
-    });
-    if (agent !== undefined) {
+    const { audited, already } = await changeSecretRights(
+      'grant',
+      { name, agent, tool },
+      () => this.connection(),
+      {
+        ...this.process,
+        home: this.dataDirectory(),
+        out: this.out,
+      },
+    );
+    if (already)
+      this.out.note(`${agent} has the scope admin, so it may use every secret; nothing was changed`);
+    else if (agent !== undefined) {
       this.out.success(`${agent} has the scope secrets:use:${name}`);
       this.out.hint(`pao agent rotate ${agent}   for a token that has it too`);
     }

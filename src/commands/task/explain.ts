@@ -1,5 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.js';
 import { Args, Flags } from '../../cli/flags.js';
+import { instantBefore } from '../../cli/render/run-since.js';
 import { machineTime } from '../../cli/render/task-time.js';
 import { visible } from '../../cli/visible.js';
 import type { ExplanationObject } from '../../client/api-objects.js';
@@ -14,15 +15,24 @@ export default class TaskExplain extends BaseCommand<typeof TaskExplain> {
   ];
   static override args = { name: Args.string({ summary: 'Name or id of the task', required: true }) };
   static override flags = {
-    at: Flags.string({ summary: 'Around this instant, such as 2026-11-24T06:30:00Z', helpValue: 'TIME' }),
+    at: Flags.string({
+      summary: 'Around this instant: 2026-11-24T06:30:00Z, a date, or how long ago (2h)',
+      helpValue: 'TIME',
+    }),
   };
 
   async run(): Promise<ExplanationObject> {
     const client = new PaoClient(this.connection());
     const { id } = await client.findTask(this.args.name, { signal: this.signal });
-    const explanation = await client.explainTask(id, this.flags.at, { signal: this.signal });
+    const { at: asked } = this.flags;
+    const around =
+      asked === undefined
+        ? undefined
+        : instantBefore(asked, Date.now(), ['--at 2h', '--at 2026-11-24T06:30:00Z']);
+    const explanation = await client.explainTask(id, around, { signal: this.signal });
     const { task, lines, runs } = explanation;
     this.out.note(`${task.name}: ${task.words}`);
+    if (task.timezone !== null) this.out.note(this.out.paintNote.dim(`Times are those of ${task.timezone}.`));
     // Each sentence names the time in the zone of the task; --verbose adds the instant on this machine's clock.
     for (const { at, text, run_id: run } of lines) {
       this.out.line(`${run === undefined ? this.out.symbols.bullet : '   '} ${visible(text)}`);

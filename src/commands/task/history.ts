@@ -1,5 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.js';
 import { Args, Flags } from '../../cli/flags.js';
+import { agentNames } from '../../cli/render/agent-names.js';
 import { machineTime } from '../../cli/render/task-time.js';
 import type { ListPage, TaskVersionObject } from '../../client/api-objects.js';
 import { PaoClient } from '../../client/pao-client.js';
@@ -18,12 +19,13 @@ export default class TaskHistory extends BaseCommand<typeof TaskHistory> {
     const client = new PaoClient(this.connection());
     const { id } = await client.findTask(this.args.name, { signal: this.signal });
     const all = await client.taskVersions(id, { signal: this.signal });
+    const named = await agentNames(client, this.signal);
     const changes = changedKeys(all.items);
     const page = { ...all, items: all.items.slice(0, this.flags.limit) };
     this.out.table<TaskVersionObject>(page.items, [
       { header: 'VERSION', value: ({ version }) => version, align: 'right' },
       { header: 'CHANGED', value: ({ changed_at: at }) => machineTime(at) },
-      { header: 'BY', value: ({ changed_by: by }) => by },
+      { header: 'BY', value: ({ changed_by: by }) => named(by) },
       { header: 'WHAT', value: ({ version }) => changes.get(version) ?? null, shrink: true },
     ]);
     return page;

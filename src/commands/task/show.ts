@@ -1,5 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.js';
 import { Args } from '../../cli/flags.js';
+import { agentNames } from '../../cli/render/agent-names.js';
 import { showTask } from '../../cli/render/task-lines.js';
 import type { TaskObject } from '../../client/api-objects.js';
 import { PaoClient } from '../../client/pao-client.js';
@@ -16,7 +17,8 @@ export default class TaskShow extends BaseCommand<typeof TaskShow> {
   async run(): Promise<TaskObject> {
     const client = new PaoClient(this.connection());
     const task = await client.findTask(this.args.name, { signal: this.signal });
-    showTask(task, this.out, Date.now());
+    const named = await agentNames(client, this.signal);
+    showTask(task, this.out, Date.now(), named);
     return task;
   }
 }

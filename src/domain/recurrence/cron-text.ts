@@ -1,4 +1,5 @@
 import type { Problem } from '../errors.js';
+import { nearest } from '../nearest.js';
 import { quote } from './schedule-problem.js';
 
 /** A cron expression as it is written. */
@@ -193,8 +194,10 @@ function value(field: Field, text: string, item: string): number {
   const number =
     named >= 0 ? named + (field === MONTH ? 1 : 0) : /^[0-9]+$/.test(text) ? Number(text) : Number.NaN;
   if (number >= field.least && number <= field.most) return number;
+  const near = /^[A-Za-z]/.test(text) ? nearest(text, field.names ?? []) : null;
   throw new FieldProblem(
     `The ${field.name} field has ${quote(item)}; its values are ${field.least} to ${field.most}.`,
+    near === null ? undefined : `Did you mean ${near}?`,
   );
 }
 

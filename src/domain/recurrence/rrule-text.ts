@@ -1,5 +1,6 @@
 import type { Problem } from '../errors.js';
 import { DAY, dayNumber, isCivilDate } from './civil.js';
+import { nearest } from '../nearest.js';
 import { quote } from './schedule-problem.js';
 
 /** FREQ of RFC 5545 section 3.3.10, from the shortest. */
@@ -194,6 +195,14 @@ function readNumbers(
   return [...numbers].sort((a, b) => a - b);
 }
 
+/** The weekday that a misspelt one was meant to be. */
+function meant(item: string): string | null {
+  const [, ordinal = '', letters = ''] = /^([+-]?[0-9]{1,2})?([A-Za-z]+)$/.exec(item) ?? [];
+  const day =
+    nearest(letters, WEEKDAY_CODES) ?? WEEKDAY_CODES.find((code) => letters.toUpperCase().startsWith(code));
+  return day === undefined ? null : `Did you mean ${ordinal}${day}?`;
+}
+
 function readByDay(text: string, report: Report): ByDay[] {
   const days = new Map<string, ByDay>();
   for (const item of text.split(',')) {
@@ -202,7 +211,7 @@ function readByDay(text: string, report: Report): ByDay[] {
     if (!match || (match[1] !== undefined && (ordinal === 0 || Math.abs(ordinal) > 53))) {
       report(
         `BYDAY has ${quote(item)}, which is not a weekday.`,
-        'Write MO, TU, …, or with a number: 1MO (first), -1FR (last).',
+        meant(item) ?? 'Write MO, TU, …, or with a number: 1MO (first), -1FR (last).',
       );
       return [];
     }

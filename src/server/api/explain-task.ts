@@ -81,7 +81,7 @@ export async function explainTask(task: Task, at: number | null, { store, clock 
     lines.push({
       kind: 'note',
       at: instant(task.snoozedUntil),
-      text: `Occurrences up to ${localTime(lastSecond(task.snoozedUntil), zone)} are left out (snoozed).`,
+      text: `Occurrences up to ${localTime(lastSecond(task.snoozedUntil), zone)} ${zone} are left out (snoozed).`,
     });
   }
   const next = nextNotLeftOut(task);
@@ -89,7 +89,7 @@ export async function explainTask(task: Task, at: number | null, { store, clock 
     lines.push({
       kind: 'next',
       at: instant(next),
-      text: `Next: ${localTime(next, zone)}, in ${formatDuration(Math.max(0, next - now))}.`,
+      text: `Next: ${localTime(next, zone)} ${zone}, in ${formatDuration(Math.max(0, next - now))}.`,
     });
   }
   if (lines.length === 0)

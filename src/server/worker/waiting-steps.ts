@@ -150,7 +150,14 @@ export class WaitingSteps {
     return later(frame, { ...record, input: { message, data }, output }, 'approval', expiresAt);
   }
 
-  #conclude(frame: CallFrame, record: StepWrite, approval: Approval): CallOutcome {
+  /** Who decided, by name where it is an agent. */
+  async #nameOf(decidedBy: string | null): Promise<string> {
+    const id = /^agent:(agt_.+)$/.exec(decidedBy ?? '')?.[1];
+    const agent = id === undefined ? null : await this.options.store.getAgent(id);
+    return agent?.name ?? decidedBy ?? 'Somebody';
+  }
+
+  async #conclude(frame: CallFrame, record: StepWrite, approval: Approval): Promise<CallOutcome> {
     const output = {
       decision: approval.state,
       data: approval.data,
@@ -174,7 +181,7 @@ export class WaitingSteps {
     if (approval.state === 'canceled') return { type: 'stopped', cause: 'canceled' };
     const said = approval.comment === null ? '' : `: ${approval.comment}`;
     return approval.state === 'denied'
-      ? this.#fail(frame, record, 'denied', `${approval.decidedBy} said no${said}`)
+      ? this.#fail(frame, record, 'denied', `${await this.#nameOf(approval.decidedBy)} said no${said}`)
       : this.#fail(frame, record, 'expired', 'Nobody answered in time.');
   }
 
