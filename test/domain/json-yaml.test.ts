@@ -19,7 +19,7 @@ describe('YAML', () => {
     expect(first?.locate('/pipeline/0/with/nothing/there')).toEqual({ line: 3, column: 20 });
     expect(first?.locate('/pipeline/0')).toEqual({ line: 3, column: 5 });
     expect(second?.value).toEqual({ name: 'b' });
-    expect(second?.locate('/name')).toEqual({ line: 6, column: 1 });
+    expect(second?.locate('/name')).toEqual({ line: 6, column: 7 });
   });
 
   it('puts places before problems', async () => {

@@ -27,11 +27,16 @@ export default class SecretRevoke extends BaseCommand<typeof SecretRevoke> {
     const { name } = this.args;
     requireSecretName(name);
     const { agent, tool } = this.flags;
-    const { audited, already } = await changeSecretRights('revoke', { name, agent, tool }, () => this.connection(), {
-      ...this.process,
-      home: this.dataDirectory(),
-      out: this.out,
-    });
+    const { audited, already } = await changeSecretRights(
+      'revoke',
+      { name, agent, tool },
+      () => this.connection(),
+      {
+        ...this.process,
+        home: this.dataDirectory(),
+        out: this.out,
+      },
+    );
     if (already) this.out.warn(`${agent} has the scope admin, so it may still use every secret`);
     else if (agent !== undefined) this.out.success(`${agent} may no longer use ${name}`);
     if (tool !== undefined) this.out.success(`${name} may no longer go to ${tool}`);
