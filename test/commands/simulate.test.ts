@@ -164,6 +164,28 @@ pipeline: [{ id: ask, uses: llm.chat, with: { prompt: hello, max_output_tokens: 
     expect(shown.stdout).toMatch(/agent admin +2027-02-0\d +1 run of 1 run/);
   });
 
+  test('tells tasks of the same name apart by their agents', async () => {
+    const input = `name: twin
+schedule: { kind: cron, expr: 0 12 * * *, timezone: UTC }
+pipeline: [{ id: say, uses: debug.echo }]
+`;
+    const created = await api.run('agent:create', ['simulation', '--scope', 'admin', '--json']);
+    const { token } = JSON.parse(created.stdout) as { token: string | { secret: string } };
+    const env = { PAO_TOKEN: typeof token === 'string' ? token : token.secret };
+    for (const more of [{}, { env }])
+      expect(await api.run('task:apply', ['-'], { input, ...more })).toMatchObject({ exitCode: 0 });
+    const { tasks } = await simulated('--from', '2027-03-01T00:00:00Z', '--to', '2d');
+    expect(
+      tasks
+        .filter(({ name }) => name.includes('twin'))
+        .map(({ name, due }) => [name, due])
+        .sort(),
+    ).toEqual([
+      ['admin/twin', 2],
+      ['simulation/twin', 2],
+    ]);
+  });
+
   test('offline, takes tools, prices, the agent and events from files', async () => {
     writeFileSync(
       join(api.folder, 'asking.yaml'),

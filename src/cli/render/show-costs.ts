@@ -31,7 +31,7 @@ export function showCosts(costs: SimulationCosts, out: Output, limit: number): v
     out.line(`In all ${unitWords('tokens', costs.tokens)}${total}.`);
     if (unknown.length > 0)
       out.note(
-        `Tokens only: the price of ${unknown.join(', ')} is not known (prices.yaml in the data directory, or --prices FILE).`,
+        `Tokens only: the price of ${unknown.join(', ')} is not known (prices.yaml in the data directory; with --file also --prices).`,
       );
   }
   if (budgets.length > 0) {

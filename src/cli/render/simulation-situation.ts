@@ -83,7 +83,7 @@ export async function situationOf(
     const { tasks, agents, unread } = await tasksOfSystem(connection(), signal);
     return {
       ...common,
-      tasks: tasks.map((found) => toTask(found, found.requests ?? [], read(found))),
+      tasks: distinct(tasks.map((found) => toTask(found, found.requests ?? [], read(found)))),
       agents: flags.from === undefined ? agents : agents.map((one) => ({ ...one, spentToday: undefined })),
       notes: unread.map((id) => `Budget and quiet hours of agent ${id} may not be read with this token.`),
     };
@@ -108,6 +108,17 @@ export async function situationOf(
     agents: agent === null ? [] : [agent],
     notes: problem === null ? [] : [problem],
   };
+}
+
+/** Agents may have tasks of the same name: these are told apart by their agent. */
+function distinct(tasks: readonly SimulatedTask[]): SimulatedTask[] {
+  const counts = new Map<string, number>();
+  for (const { spec } of tasks) counts.set(spec.name, (counts.get(spec.name) ?? 0) + 1);
+  return tasks.map((task) => {
+    const { id, agent, spec } = task;
+    if (counts.get(spec.name) === 1) return task;
+    return { ...task, spec: { ...spec, name: `${agent ?? id}/${spec.name}` } };
+  });
 }
 
 async function agentOf(path: string | undefined, process: CliProcess): Promise<SimulatedAgent | null> {

@@ -250,7 +250,7 @@ export function showSimulation(document: SimulationDocument, out: Output, limit:
   for (const { name, tools } of assumed)
     out.note(`${name}: its runs are taken to succeed; --mock says what ${tools.join(', ')} would answer.`);
   if (document.truncated) out.warn('There is more than a simulation takes: choose a shorter time.');
-  out.note(`${runs.length} occurrences in ${formatDuration(document.took_ms)}.`);
+  out.note(`${counted(runs.length, 'occurrence')} in ${formatDuration(document.took_ms)}.`);
 }
 
 function personal(local: string): string {

@@ -19,8 +19,8 @@ export interface World {
   notes: Pick<Simulation, 'assumed' | 'leftOut'>;
 }
 
-/** Whose tasks are they, when nobody says. */
-const NOBODY: SimulatedAgent = { name: 'simulation', budget: null, quiet: {} };
+/** Whose tasks they are when nobody says; no agent can have this name. */
+const NOBODY: SimulatedAgent = { name: '(nobody)', budget: null, quiet: {} };
 
 /** Puts agents and tasks into an empty store, as they would be handed in at `from`. */
 export async function populate(
