@@ -441,6 +441,8 @@ export interface HookObject {
   topic: string;
   /** How its sender signs. */
   scheme: 'standard' | 'github';
+  /** With `github`: an equal body under a new id is an event of its own. */
+  allow_repeats: boolean;
   /** Where to post, below the address of the server. */
   path: string;
   agent_id: string;

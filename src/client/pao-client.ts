@@ -429,7 +429,13 @@ export class PaoClient {
 
   /** @param hook.secret where the sender makes it; one is made when left out. */
   createHook(
-    hook: { name: string; topic: string; scheme?: 'standard' | 'github'; secret?: string | undefined },
+    hook: {
+      name: string;
+      topic: string;
+      scheme?: 'standard' | 'github';
+      allow_repeats?: boolean;
+      secret?: string | undefined;
+    },
     options: CallOptions = {},
   ): Promise<NewHookObject> {
     return this.#send('POST', '/v1/hooks', hook, options);

@@ -32,6 +32,8 @@ export interface EventToPublish {
   topic: string;
   payload: unknown;
   dedupeKey: string | null;
+  /** How long that key counts, milliseconds; 24 hours when left out. */
+  dedupeMs?: number;
   /** In whose name. */
   agentId: string;
   /** The run it is published from. */

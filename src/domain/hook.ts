@@ -17,6 +17,8 @@ export interface Hook {
   /** The one before a rotation, and until when it counts as well, epoch milliseconds. */
   oldSecret: string | null;
   oldSecretUntil: number | null;
+  /** With `github`: a delivery whose body was sent before is an event of its own, if its id is new. */
+  allowRepeats: boolean;
   createdAt: number;
   updatedAt: number;
   lastReceivedAt: number | null;

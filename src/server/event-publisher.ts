@@ -17,13 +17,14 @@ export function createEventPublisher(services: {
   logger: Logger;
 }): PublishEvent {
   const { store, bus, clock, logger } = services;
-  return async ({ topic, payload, dedupeKey, agentId, run, traceId, requestId }) => {
+  return async ({ topic, payload, dedupeKey, dedupeMs, agentId, run, traceId, requestId }) => {
     const now = clock.now();
     const published = await store.publishEvent({
       id: newId('evt', now),
       topic,
       payload: payload ?? null,
       dedupeKey,
+      ...(dedupeMs === undefined ? {} : { dedupeMs }),
       agentId,
       createdAt: now,
       traceId,

@@ -83,7 +83,14 @@ const CALLS: Record<string, [method: keyof PaoClient, call: (client: PaoClient) 
   health: ['health', (pao) => pao.health()],
   hook_create: [
     'createHook',
-    (pao) => pao.createHook({ name: 'a', topic: 'a', scheme: 'github', secret: 'x'.repeat(16) }),
+    (pao) =>
+      pao.createHook({
+        name: 'a',
+        topic: 'a',
+        scheme: 'github',
+        allow_repeats: true,
+        secret: 'x'.repeat(16),
+      }),
   ],
   hook_delete: ['deleteHook', (pao) => pao.deleteHook('x')],
   hook_get: ['getHook', (pao) => pao.getHook('x')],

@@ -28,6 +28,7 @@ export function showHook(out: Output, hook: HookObject, url: string): void {
     ['Topic', hook.topic],
     ['URL', urlOf(hook, url)],
     ['Signed as', SIGNED[hook.scheme]],
+    ...(hook.allow_repeats ? [['Equal bodies', 'are events of their own'] as const] : []),
     ['Created', machineTime(hook.created_at)],
     ['Last received', hook.last_received_at === null ? 'never' : machineTime(hook.last_received_at)],
     ...(hook.old_secret_until === null

@@ -23,6 +23,9 @@ export default class HookCreate extends BaseCommand<typeof HookCreate> {
       options: ['standard', 'github'] as const,
       default: 'standard' as const,
     })(),
+    'allow-repeats': Flags.boolean({
+      summary: 'With --scheme github: an equal body under a new id is an event of its own',
+    }),
     'secret-file': Flags.string({
       summary: 'A secret that the sender made: a file, or - for stdin; one is made when left out',
       helpValue: 'FILE',
@@ -30,13 +33,14 @@ export default class HookCreate extends BaseCommand<typeof HookCreate> {
   };
 
   async run(): Promise<NewHookObject> {
-    const { topic, scheme, 'secret-file': file } = this.flags;
+    const { topic, scheme, 'secret-file': file, 'allow-repeats': allowRepeats } = this.flags;
     const connection = this.connection();
     const hook = await new PaoClient(connection).createHook(
       {
         name: this.args.name,
         topic,
         scheme,
+        ...(allowRepeats ? { allow_repeats: true } : {}),
         secret: file === undefined ? undefined : (await readTextInput(file, this.process)).trim(),
       },
       { signal: this.signal },

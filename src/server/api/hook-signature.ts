@@ -7,13 +7,19 @@ const TOLERANCE_MS = 5 * 60_000;
 
 /** What a delivery says of itself, or why it is refused. */
 export type Verdict =
-  | { ok: true; deliveryId: string; event: string | null }
+  | {
+      ok: true;
+      deliveryId: string;
+      event: string | null;
+      /** What the signature was made of, where that is the body alone: an equal one is an equal body. */
+      bodyMac: string | null;
+    }
   | { ok: false; reason: 'unsigned' | 'malformed' | 'too_old' | 'too_new' | 'wrong_signature' };
 
 /**
  * Checks the signature of a delivery over its body as it came, byte by byte, in constant time.
  * `standard`: Standard Webhooks 1.0, HMAC-SHA256 over `id.timestamp.body`. `github`: `X-Hub-Signature-256` over the body
- * alone; so the id of the delivery, and that it is not an old one, is the sender's word.
+ * alone; so the id of the delivery, and that it is not an old one, is the sender's word, and the body is what it is known by.
  */
 export function checkSignature(hook: Hook, headers: IncomingHttpHeaders, body: Buffer, now: number): Verdict {
   const secrets = [hook.secret];
@@ -40,7 +46,9 @@ function checkStandard(secrets: string[], headers: IncomingHttpHeaders, body: Bu
     const mac = createHmac('sha256', keyOf(secret)).update(`${id}.${timestamp}.`).update(body).digest();
     return given.some((one) => isSame(one, mac));
   });
-  return isRight ? { ok: true, deliveryId: id, event: null } : { ok: false, reason: 'wrong_signature' };
+  return isRight
+    ? { ok: true, deliveryId: id, event: null, bodyMac: null }
+    : { ok: false, reason: 'wrong_signature' };
 }
 
 function checkGithub(secrets: string[], headers: IncomingHttpHeaders, body: Buffer): Verdict {
@@ -55,7 +63,7 @@ function checkGithub(secrets: string[], headers: IncomingHttpHeaders, body: Buff
   if (!isRight) return { ok: false, reason: 'wrong_signature' };
   // A sender of this style that names no delivery is known by what it sent.
   const deliveryId = text(headers, 'x-github-delivery') ?? hex.toLowerCase();
-  return { ok: true, deliveryId, event: text(headers, 'x-github-event') };
+  return { ok: true, deliveryId, event: text(headers, 'x-github-event'), bodyMac: hex.toLowerCase() };
 }
 
 /** `whsec_` and base64, or any text, whose UTF-8 bytes are then the key. */

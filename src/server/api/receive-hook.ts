@@ -4,7 +4,7 @@ import type { Hook } from '../../domain/hook.js';
 import { EXIT, invalidInput, PaoError } from '../../domain/errors.js';
 import { JsonSyntaxError, parseJsonStrict } from '../../domain/json.js';
 import { SPAN, spanIdFor, storedTrace, type TraceContext } from '../../domain/observability/trace.js';
-import { checkSignature } from './hook-signature.js';
+import { checkSignature, type Verdict } from './hook-signature.js';
 import type { ApiServices } from './operation.js';
 import { RefusalLedger } from './refusal-ledger.js';
 import { TokenBuckets } from './token-buckets.js';
@@ -12,6 +12,8 @@ import { TokenBuckets } from './token-buckets.js';
 /** Longest body of a delivery, bytes: that of an event. */
 export const HOOK_BODY_LIMIT = 256 * 1024;
 const REFUSALS_PER_MINUTE = 100;
+/** How long an equal body, signed as GitHub does, is the same delivery, milliseconds (30 days; no longer than events are kept). */
+const SAME_BODY_MS = 30 * 86_400_000;
 /** last_received_at is written at most this often, milliseconds. */
 const TOUCH_EVERY_MS = 60_000;
 /** Checked when there is no such hook, so that an answer does not tell by its time. */
@@ -24,6 +26,7 @@ const NOBODY: Hook = {
   secret: 'nobody',
   oldSecret: null,
   oldSecretUntil: null,
+  allowRepeats: false,
   createdAt: 0,
   updatedAt: 0,
   lastReceivedAt: null,
@@ -70,7 +73,7 @@ export class HookReceiver {
         event: verdict.event,
         body: readBody(body, request.headers['content-type']),
       },
-      dedupeKey: `hook:${createHash('sha256').update(`${hook.id} ${verdict.deliveryId}`).digest('hex')}`,
+      ...knownBy(hook, verdict),
       agentId: hook.agentId,
       run: null,
       traceId: storedTrace(trace),
@@ -106,6 +109,19 @@ export class HookReceiver {
       },
     );
   }
+}
+
+/**
+ * What a delivery is known by when it comes again. A signature over the body alone stays right for ever, under any id of a
+ * delivery: there the body counts, for longer, unless the hook takes equal ones.
+ */
+function knownBy(hook: Hook, { deliveryId, bodyMac }: Extract<Verdict, { ok: true }>) {
+  const isByBody = bodyMac !== null && !hook.allowRepeats;
+  const name = isByBody ? `body ${bodyMac}` : deliveryId;
+  return {
+    dedupeKey: `hook:${createHash('sha256').update(`${hook.id} ${name}`).digest('hex')}`,
+    ...(isByBody ? { dedupeMs: SAME_BODY_MS } : {}),
+  };
 }
 
 /** JSON when it says so or is; else the text. */

@@ -271,6 +271,7 @@ export function hookView(hook: Hook, secret?: string): Record<string, unknown> {
     name: hook.name,
     topic: hook.topic,
     scheme: hook.scheme,
+    allow_repeats: hook.allowRepeats,
     path: `/hooks/${hook.id}`,
     agent_id: hook.agentId,
     created_at: instant(hook.createdAt),

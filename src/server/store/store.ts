@@ -567,10 +567,10 @@ export interface AgentStore {
 // ------------------------------------------------------------------ events and tools
 
 export interface EventStore {
-  /** With a dedupe key that this agent used on this topic within 24 hours: nothing is written and the first event is returned, `duplicate` true. */
+  /** With a dedupe key that this agent used on this topic within 24 hours, or `dedupeMs`: nothing is written and the first event is returned, `duplicate` true. */
   publishEvent(
     event: Omit<PublishedEvent, 'sequence' | 'dispatchedAt' | 'traceId' | 'causeRunId' | 'depth'> &
-      Partial<Pick<PublishedEvent, 'traceId' | 'causeRunId' | 'depth'>>,
+      Partial<Pick<PublishedEvent, 'traceId' | 'causeRunId' | 'depth'>> & { dedupeMs?: number },
   ): Promise<{ event: PublishedEvent; duplicate: boolean }>;
   getEvent(id: string): Promise<PublishedEvent | null>;
   /** Events that a run published, oldest first. */

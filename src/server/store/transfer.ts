@@ -105,7 +105,7 @@ export const TRANSFER_TABLES: readonly TransferTable[] = [
   table(
     'hook',
     1,
-    'seq:int, id, agent_seq:int, name, topic, scheme, secret, old_secret, old_secret_until:time, created_at:time, updated_at:time, last_received_at:time',
+    'seq:int, id, agent_seq:int, name, topic, scheme, secret, old_secret, old_secret_until:time, created_at:time, updated_at:time, last_received_at:time, allow_repeats:flag',
   ),
   table('event_wait', 2, 'run_seq:int, step_id, event_key'),
   table(

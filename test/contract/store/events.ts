@@ -40,7 +40,7 @@ export function exerciseEvents(subject: Subject): void {
       expect(await store.getEvent('evt_none')).toBeNull();
     });
 
-    test('a dedupe key counts for a day, for one agent and topic', async () => {
+    test('a dedupe key counts for a day or as long as the event says, for one agent and topic', async () => {
       const { store } = subject();
       const first = await publish(store, 'a', { dedupeKey: 'k' });
       const again = await publish(store, 'a', { dedupeKey: 'k', createdAt: T0 + 86_399_999 });
@@ -51,7 +51,12 @@ export function exerciseEvents(subject: Subject): void {
         publish(store, 'b', { dedupeKey: 'k' }),
       ]);
       expect(others.map(({ duplicate }) => duplicate)).toEqual([false, false, false]);
-      expect((await store.listEvents({ limit: 10 })).items).toHaveLength(4);
+      const longer = { dedupeKey: 'k', dedupeMs: 3 * 86_400_000, createdAt: T0 + 3 * 86_400_000 };
+      const late = await publish(store, 'a', longer);
+      expect(late).toEqual({ event: others[0]?.event, duplicate: true });
+      const kept = await publish(store, 'c', longer);
+      expect(kept.event).toEqual(await store.getEvent(kept.event.id));
+      expect((await store.listEvents({ limit: 10 })).items).toHaveLength(5);
     });
 
     test('the same key at the same time is one event', async () => {

@@ -15,6 +15,7 @@ export function exerciseHooks(subject: Subject): void {
       secret: 'whsec_MTIz',
       oldSecret: null,
       oldSecretUntil: null,
+      allowRepeats: false,
       createdAt: T0,
       updatedAt: T0,
       lastReceivedAt: null,
@@ -25,7 +26,7 @@ export function exerciseHooks(subject: Subject): void {
       const mine = await seed(store);
       const other = await seed(store);
       const first = hookOf(mine.agent.id, 'ci');
-      const second = { ...hookOf(mine.agent.id, 'shop'), scheme: 'github' as const };
+      const second = { ...hookOf(mine.agent.id, 'shop'), scheme: 'github' as const, allowRepeats: true };
       const third = hookOf(other.agent.id, 'ci');
       for (const hook of [first, second, third]) await store.createHook(hook);
       expect(await store.getHook(second.id)).toEqual(second);

@@ -85,26 +85,41 @@ describe('a hook', () => {
     );
   });
 
-  it('takes deliveries as GitHub signs them, known by their id, or by what they say', async () => {
+  it('takes deliveries as GitHub signs them, known by what they say: one that was captured is none under a new id', async () => {
     const secret = 'the secret of the repository';
     const { path } = await create({ name: 'ci', topic: 'ci.push', scheme: 'github', secret });
     const body = '{"ref":"refs/heads/main"}';
-    const named = github(secret, body, { 'x-github-delivery': 'd1', 'x-github-event': 'push' });
-    const outcomes = [
-      await deliver(path, body, named),
-      await deliver(path, body, named),
-      await deliver(path, body, github(secret, body)),
-      await deliver(path, body, github(secret, body)),
-    ];
-    expect(outcomes.map(({ status, body: answer }) => [status, answer.duplicate])).toEqual([
-      [202, false],
-      [202, true],
-      [202, false],
-      [202, true],
-    ]);
+    const named = (id: string) => github(secret, body, { 'x-github-delivery': id, 'x-github-event': 'push' });
+    const duplicate = async (headers: Record<string, string>, text = body) => {
+      const answer = await deliver(path, text, headers);
+      return answer.status === 202 ? answer.body.duplicate : answer.status;
+    };
+    expect(await duplicate(named('d1'))).toBe(false);
+    expect(await duplicate(named('d1'))).toBe(true);
+    expect(await duplicate(named('d2'))).toBe(true);
+    expect(await duplicate(github(secret, body))).toBe(true);
+    clock.advance(29 * 86_400_000);
+    expect(await duplicate(named('d3'))).toBe(true);
+    expect(await duplicate(github(secret, '{}', { 'x-github-delivery': 'd4' }), '{}')).toBe(false);
     expect((await events('ci.push')).at(-1).payload).toMatchObject({ event: 'push', delivery_id: 'd1' });
-    expect((await deliver(path, '{"ref":"x"}', named)).status).toBe(401);
-    expect((await deliver(path, body, signed(secret, body))).status).toBe(401);
+    expect(await duplicate(named('d1'), '{"ref":"x"}')).toBe(401);
+    expect(await duplicate(signed(secret, body))).toBe(401);
+    clock.advance(2 * 86_400_000);
+    expect(await duplicate(named('d5'))).toBe(false);
+  });
+
+  it('takes equal bodies as GitHub signs them where it was made to, under each id once', async () => {
+    const secret = 'the secret of the doorbell';
+    const asked = { name: 'bell', topic: 'bell.rang', scheme: 'github', secret, allow_repeats: true };
+    const { path, allow_repeats: allows } = await create(asked);
+    expect(allows).toBe(true);
+    const ring = async (id: string) =>
+      (await deliver(path, '{}', github(secret, '{}', { 'x-github-delivery': id }))).body.duplicate;
+    expect([await ring('d1'), await ring('d2'), await ring('d1')]).toEqual([false, false, true]);
+    const refused = await api.send('POST', '/v1/hooks', {
+      body: { ...asked, name: 'x', scheme: 'standard' },
+    });
+    expect([refused.status, refused.body.errors[0].pointer]).toEqual([422, '/allow_repeats']);
   });
 
   it('takes any name of this machine and nothing from a browser', async () => {

@@ -49,6 +49,7 @@ export const hook = z.object({
   name: text,
   topic: text,
   scheme: z.enum(HOOK_SCHEMES).describe('How its sender signs'),
+  allow_repeats: z.boolean().describe('An equal body under a new id is an event of its own'),
   path: text.describe('Where to post, below the address of this server'),
   agent_id: text,
   created_at: instant,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { hasScope } from '../../../domain/agent.js';
-import { conflict, notFound } from '../../../domain/errors.js';
+import { conflict, invalidInput, notFound } from '../../../domain/errors.js';
 import { topicSchema } from '../../../domain/event.js';
 import { HOOK_SCHEMES, type Hook, type HookScheme } from '../../../domain/hook.js';
 import { newId } from '../../../domain/ids.js';
@@ -40,10 +40,19 @@ export const hookOperations: Operation[] = [
       topic: topicSchema,
       /** How the sender signs. */
       scheme: z.enum(HOOK_SCHEMES).default('standard'),
+      /** With github: a body that was sent before, under a new id, is an event of its own. */
+      allow_repeats: z.boolean().default(false),
       /** Where the sender makes the secret; one is made when left out. */
       secret: secretSchema,
     }),
     async handle({ body, services, caller }) {
+      if (body.allow_repeats && body.scheme !== 'github')
+        throw invalidInput('The hook is not valid.', [
+          {
+            pointer: '/allow_repeats',
+            message: 'is for scheme github: with standard each delivery has its own signature',
+          },
+        ]);
       const { items } = await services.store.listHooks({ agentId: caller.agent.id, limit: MAX_HOOKS });
       if (items.length >= MAX_HOOKS)
         throw conflict(`This agent has ${MAX_HOOKS} hooks, which is the most it may have.`, [
@@ -59,6 +68,7 @@ export const hookOperations: Operation[] = [
         secret: body.secret ?? newSecret(body.scheme),
         oldSecret: null,
         oldSecretUntil: null,
+        allowRepeats: body.allow_repeats,
         createdAt: now,
         updatedAt: now,
         lastReceivedAt: null,

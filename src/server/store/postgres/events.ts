@@ -9,7 +9,7 @@ import type { PostgresDatabase, Sql } from './database.js';
 type NewEvent = Parameters<EventStore['publishEvent']>[0];
 type Published = { event: PublishedEvent; duplicate: boolean };
 
-/** How long a dedupe key of an event counts, milliseconds (24 hours). */
+/** How long a dedupe key of an event counts unless it says so itself, milliseconds (24 hours). */
 const DEDUPE_MS = 86_400_000;
 /** Rows read in one go while looking for topics that fit a pattern. */
 const SCAN_ROWS = 1000;
@@ -72,7 +72,7 @@ async function publish(sql: Sql, events: readonly NewEvent[]): Promise<Published
   const fresh: PublishedEvent[] = [];
   for (const event of events) {
     const key = event.dedupeKey === null ? null : keyOf(event);
-    const before = key === null ? undefined : first.get(key)?.find((one) => isWithinDay(one, event));
+    const before = key === null ? undefined : first.get(key)?.find((one) => isWithinWindow(one, event));
     if (before !== undefined) {
       published.push({ event: before, duplicate: true });
       continue;
@@ -109,8 +109,8 @@ async function publish(sql: Sql, events: readonly NewEvent[]): Promise<Published
 
 const keyOf = (event: NewEvent) => JSON.stringify([event.agentId, event.topic, event.dedupeKey]);
 
-const isWithinDay = (before: PublishedEvent, event: NewEvent) =>
-  before.createdAt > event.createdAt - DEDUPE_MS;
+const isWithinWindow = (before: PublishedEvent, event: NewEvent) =>
+  before.createdAt > event.createdAt - (event.dedupeMs ?? DEDUPE_MS);
 
 /** The newest events that the dedupe keys of a batch were used for, by key. */
 async function findFirst(sql: Sql, events: readonly NewEvent[]): Promise<Map<string, PublishedEvent[]>> {

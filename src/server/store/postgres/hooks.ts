@@ -12,8 +12,9 @@ export function hookMethods(database: PostgresDatabase): HookStore {
       let written: number;
       try {
         written = await database.run(
-          `INSERT INTO hook (id, agent_seq, name, topic, scheme, secret, old_secret, old_secret_until, created_at, updated_at)
-            SELECT $1, seq, $2, $3, $4, $5, $6, pao_at($7), pao_at($8), pao_at($9) FROM agent WHERE id = $10`,
+          `INSERT INTO hook (id, agent_seq, name, topic, scheme, secret, old_secret, old_secret_until, created_at, updated_at,
+              allow_repeats)
+            SELECT $1, seq, $2, $3, $4, $5, $6, pao_at($7), pao_at($8), pao_at($9), $11 FROM agent WHERE id = $10`,
           [
             hook.id,
             hook.name,
@@ -25,6 +26,7 @@ export function hookMethods(database: PostgresDatabase): HookStore {
             hook.createdAt,
             hook.updatedAt,
             hook.agentId,
+            hook.allowRepeats,
           ],
         );
       } catch (error) {

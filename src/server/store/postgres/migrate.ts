@@ -6,6 +6,7 @@ import outbox from '../migrations/postgres/0004_outbox.sql';
 import provenance from '../migrations/postgres/0005_provenance_and_called_tasks.sql';
 import eventWindows from '../migrations/postgres/0006_event_windows.sql';
 import findRunsById from '../migrations/postgres/0007_find_runs_by_id.sql';
+import hookRepeats from '../migrations/postgres/0008_hook_repeats.sql';
 import type { Migration } from '../sqlite/migrate.js';
 import type { PostgresDatabase, Sql } from './database.js';
 
@@ -18,6 +19,7 @@ export const POSTGRES_MIGRATIONS: readonly Migration[] = [
   { name: '0005_provenance_and_called_tasks', sql: provenance },
   { name: '0006_event_windows', sql: eventWindows },
   { name: '0007_find_runs_by_id', sql: findRunsById },
+  { name: '0008_hook_repeats', sql: hookRepeats },
 ];
 
 /** Taken for the length of a transaction by who migrates. Any number that is ours alone. */

@@ -36,6 +36,6 @@ export function toEvent(row: EventRow): PublishedEvent {
 
 /** An event as it is to be written; what only some have is filled in. */
 export function newEvent(event: Parameters<EventStore['publishEvent']>[0], sequence: number): PublishedEvent {
-  const { payload = null, traceId = null, causeRunId = null, depth = 0 } = event;
-  return { ...event, payload, traceId, causeRunId, depth, sequence, dispatchedAt: null };
+  const { dedupeMs: _window, payload = null, traceId = null, causeRunId = null, depth = 0, ...rest } = event;
+  return { ...rest, payload, traceId, causeRunId, depth, sequence, dispatchedAt: null };
 }

@@ -5,7 +5,7 @@ import type { Connection, SqliteDatabase } from './database.js';
 import { type EventRow, newEvent, toEvent } from './event-rows.js';
 import { toJson } from './json-column.js';
 
-/** How long a dedupe key of an event counts, milliseconds (24 hours). */
+/** How long a dedupe key of an event counts unless it says so itself, milliseconds (24 hours). */
 const DEDUPE_MS = 86_400_000;
 /** Rows read in one go while looking for topics that fit a pattern. */
 const SCAN_ROWS = 1000;
@@ -83,12 +83,14 @@ export function eventMethods(database: SqliteDatabase): EventStore {
 
 function findFirst(
   connection: Connection,
-  event: { agentId: string; topic: string; dedupeKey: string; createdAt: number },
+  event: { agentId: string; topic: string; dedupeKey: string; createdAt: number; dedupeMs?: number },
 ): EventRow | undefined {
   return connection
     .sql(`SELECT * FROM event WHERE agent_id = ? AND topic = ? AND dedupe_key = ? AND created_at > ?
       ORDER BY created_at DESC LIMIT 1`)
-    .get(event.agentId, event.topic, event.dedupeKey, event.createdAt - DEDUPE_MS) as EventRow | undefined;
+    .get(event.agentId, event.topic, event.dedupeKey, event.createdAt - (event.dedupeMs ?? DEDUPE_MS)) as
+    | EventRow
+    | undefined;
 }
 
 function readFrom(

@@ -16,6 +16,7 @@ export interface HookRow {
   secret: string;
   old_secret: string | null;
   old_secret_until: number | null;
+  allow_repeats: number | boolean;
   created_at: number;
   updated_at: number;
   last_received_at: number | null;
@@ -36,6 +37,7 @@ export function toHook(row: HookRow): Hook {
     secret: row.secret,
     oldSecret: row.old_secret,
     oldSecretUntil: row.old_secret_until,
+    allowRepeats: Boolean(row.allow_repeats),
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     lastReceivedAt: row.last_received_at,
@@ -54,7 +56,7 @@ export function hookMethods(database: SqliteDatabase): HookStore {
         await database.write((connection) => {
           const written = connection
             .sql(`INSERT INTO hook (id, agent_seq, name, topic, scheme, secret, old_secret, old_secret_until, created_at,
-                updated_at) SELECT ?, seq, ?, ?, ?, ?, ?, ?, ?, ? FROM agent WHERE id = ?`)
+                updated_at, allow_repeats) SELECT ?, seq, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM agent WHERE id = ?`)
             .run(
               hook.id,
               hook.name,
@@ -65,6 +67,7 @@ export function hookMethods(database: SqliteDatabase): HookStore {
               hook.oldSecretUntil,
               hook.createdAt,
               hook.updatedAt,
+              hook.allowRepeats ? 1 : 0,
               hook.agentId,
             );
           if (written.changes === 0) throw notFound('agent', hook.agentId, ['pao agent list']);
