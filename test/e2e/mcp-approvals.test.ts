@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
@@ -5,6 +6,7 @@ import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport as OldStdioTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport as OldHttpTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Pao, startPao } from './start-pao.js';
 
@@ -139,6 +141,38 @@ describe.each(clients)('%s that can ask its person', (_title, connect) => {
     expect(body['state']).toBe('pending');
     await pao.api('POST', `/v1/runs/${run}/cancel`, {});
   });
+});
+
+test('where several processes serve the API, a client of 2025 is told the approval instead of being asked', async () => {
+  const database = new Database(join(pao.home, 'orchestrator.db'));
+  // The sign of life that another API on this database gives.
+  database
+    .prepare(
+      `INSERT INTO worker_heartbeat SELECT 'elsewhere', 'api', 'a2', 1, 'other', version, tags, started_at,
+        last_seen_at + 600000, 0, 0 FROM worker_heartbeat WHERE kind = 'api' LIMIT 1`,
+    )
+    .run();
+  try {
+    for (const [connect, asked] of [
+      [() => old('http'), 0],
+      [() => modern('http'), 1],
+    ] as const) {
+      const client = await connect();
+      const { approval, run } = await waitingRun();
+      questions = [];
+      says = { action: 'accept', content: { decision: 'deny' } };
+      const answer = await call(client, 'approval_decide', { id: approval });
+      expect(questions).toHaveLength(asked);
+      if (asked === 0) {
+        expect(answer.isError).toBe(true);
+        expect(answer.content[0]?.text).toContain(`call approval_decide with id ${approval}`);
+        await pao.api('POST', `/v1/runs/${run}/cancel`, {});
+      }
+    }
+  } finally {
+    database.prepare("DELETE FROM worker_heartbeat WHERE id = 'elsewhere'").run();
+    database.close();
+  }
 });
 
 describe.each([

@@ -31,6 +31,8 @@ export interface PersonsAnswer {
 export interface Person {
   /** What the question of the round before carried. */
   state: string | null;
+  /** The answer comes as a request of its own, which must reach this very process. */
+  isBoundHere: boolean;
   /** @returns the answer, or what the client must be answered with so that it asks and calls again (2026-07-28). */
   ask(question: Question): Promise<PersonsAnswer | InputRequiredResult>;
 }
@@ -84,6 +86,7 @@ export class Persons {
     if (http?.req?.headers.get('mcp-session-id')?.startsWith(SESSION) !== true) return null;
     return {
       state: null,
+      isBoundHere: true,
       ask: async ({ message, requestedSchema }) => {
         const id = `pao-${randomUUID()}`;
         const params = { message, requestedSchema };
@@ -118,6 +121,7 @@ const KEY = 'answer';
 function byCallingAgain(mcpReq: ServerContext['mcpReq']): Person {
   return {
     state: mcpReq.requestState<string>() ?? null,
+    isBoundHere: false,
     async ask({ message, requestedSchema, state }) {
       const given = inputResponse(mcpReq.inputResponses, KEY);
       if (given.kind === 'elicit') return { action: given.action, content: given.content ?? {} };

@@ -6,6 +6,8 @@ import {
 import { hasScope } from '../../../domain/agent.js';
 import type { Approval } from '../../../domain/approval.js';
 import { cut } from '../../../domain/errors.js';
+import { LIMITS } from '../../../domain/observability/limits.js';
+import type { ApiServices } from '../operation.js';
 import { approvalView, instant } from '../views.js';
 import type { BoundTool } from './bound-tools.js';
 import { callTool, type CallMeans } from './call-tool.js';
@@ -46,7 +48,7 @@ export async function callWithPerson(tool: BoundTool, given: Given, means: Perso
   const open = await openApprovals(run.id, means);
   const [first] = open;
   if (first === undefined) return result;
-  if (tool.name === 'task_run_now' && given['wait'] !== undefined && mayAsk(means)) {
+  if (tool.name === 'task_run_now' && given['wait'] !== undefined && (await mayAsk(means))) {
     const decided = await ask(first, {}, means, run.id);
     if (decided !== null) {
       if (isInputRequiredResult(decided) || decided.isError === true) return decided;
@@ -72,7 +74,7 @@ async function decide(tool: BoundTool, given: Given, means: PersonMeans): Promis
   const isOpen = isOwn && approval.state === 'pending' && approval.expiresAt > services.clock.now();
   // What is not open is told so by the operation, whatever the answer is.
   if (!isOpen) return callTool(tool, { decision: 'deny', ...given }, means);
-  if (mayAsk(means)) {
+  if (await mayAsk(means)) {
     const decided = await ask(approval, given, means);
     return decided ?? failure(`The person did not answer. ${whatToDo(approval)}`);
   }
@@ -80,8 +82,19 @@ async function decide(tool: BoundTool, given: Given, means: PersonMeans): Promis
   return callTool(tool, given, means);
 }
 
-const mayAsk = ({ person, caller }: PersonMeans): boolean =>
-  person !== null && hasScope(caller.scopes, DECIDE);
+/** Where several processes serve the API, an answer that comes by itself may reach another one: then nobody is asked here. */
+async function mayAsk({ person, caller, services }: PersonMeans): Promise<boolean> {
+  if (person === null || !hasScope(caller.scopes, DECIDE)) return false;
+  return !person.isBoundHere || !(await isOneOfSeveral(services));
+}
+
+async function isOneOfSeveral({ store, clock }: ApiServices): Promise<boolean> {
+  const since = clock.now() - LIMITS.heartbeatTimeoutSeconds * 1000;
+  const alive = (await store.listWorkers()).filter(
+    ({ kind, lastSeenAt }) => kind === 'api' && lastSeenAt > since,
+  );
+  return alive.length > 1;
+}
 
 /** @returns null when the person closed the question without an answer. */
 async function ask(
