@@ -90,6 +90,10 @@ export abstract class InitTemplateCommand extends BaseCommand<typeof InitTemplat
     const stopped = await maker.stopDemo(directory);
     if (stopped.length === 0) this.out.note(`No demo servers run for ${directory}.`);
     for (const { name, pid } of stopped) this.out.success(`Stopped ${name} (process ${pid})`);
+    if (stopped.length > 0)
+      this.out.warn(
+        `Tools that were imported from ${join(directory, 'tools.yaml')} point at them: calls fail until other servers are imported`,
+      );
     return { stopped };
   }
 
@@ -123,6 +127,9 @@ export abstract class InitTemplateCommand extends BaseCommand<typeof InitTemplat
         `Nothing was started. tools.yaml points at the demo servers: pao init ${this.template} --demo starts them.`,
       );
     }
+    this.out.note(
+      'Importing tools.yaml replaces tools of the same names, also for the tasks of another demo.',
+    );
     this.out.hint('pao tool import tools.yaml');
     this.out.hint(`pao task apply ${this.template}.yaml`);
     this.out.hint(`pao task run ${task} --wait`);

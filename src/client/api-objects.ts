@@ -49,6 +49,8 @@ export interface TaskObject {
   timeout: string;
   params: Record<string, unknown>;
   runs_on: string[] | null;
+  /** What is watched about it, as it was written. */
+  monitor?: TaskInput['monitor'] | null;
   /** What its runs may use, as it was written. */
   budget?: TaskInput['budget'] | null;
   quiet_hours: unknown;

@@ -20,7 +20,10 @@ export default class Simulate extends BaseCommand<typeof Simulate> {
     '<%= config.bin %> simulate --to 30d --file tasks.yaml --ics > plan.ics',
   ];
   static override flags = {
-    from: Flags.string({ summary: 'Where it begins: a date or an instant; now', helpValue: 'TIME' }),
+    from: Flags.string({
+      summary: 'Where it begins: a date (midnight of PAO_TIMEZONE, else of this machine) or an instant; now',
+      helpValue: 'TIME',
+    }),
     to: Flags.string({ summary: 'Where it ends, or how long it lasts', default: '7d', helpValue: 'TIME' }),
     file: Flags.string({
       char: 'f',
@@ -59,10 +62,15 @@ export default class Simulate extends BaseCommand<typeof Simulate> {
   };
 
   async run(): Promise<SimulationDocument | { ics: string }> {
-    const { momentOf } = await import('../cli/render/simulation-input.js');
+    const { isLocal, momentOf } = await import('../cli/render/simulation-input.js');
+    const { loadConfig } = await import('../server/config.js');
     const { simulate } = await import('../server/simulate/simulate.js');
-    const from = this.flags.from === undefined ? Date.now() : momentOf(this.flags.from, Date.now());
-    const to = momentOf(this.flags.to, from);
+    const { config } = await loadConfig({ env: this.process.env, cwd: this.process.cwd });
+    const zone = config.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const { from: begin, to: end } = this.flags;
+    const from = begin === undefined ? Date.now() : momentOf(begin, Date.now(), zone);
+    const to = momentOf(end, from, zone);
+    if (isLocal(begin ?? '') || isLocal(end)) this.out.note(`--from and --to are on the clock of ${zone}.`);
     if (to <= from || to - from > LONGEST_MS)
       throw invalidInput(
         'The time must end after it begins, within a year.',

@@ -43,6 +43,7 @@ export default class Status extends BaseCommand<typeof Status> {
       home: running?.home ?? null,
       database: running?.database ?? null,
       log_file: running?.log_file ?? null,
+      config_file: running?.config_file ?? null,
     };
   }
 
@@ -91,6 +92,7 @@ export default class Status extends BaseCommand<typeof Status> {
         ['dashboard', `${url}/`],
         ['database', running.database],
         ['log', running.log_file],
+        ...(running.config_file ? [['configuration', running.config_file] as const] : []),
       ]);
     }
   }

@@ -35,6 +35,19 @@ const simulated = async (...argv: string[]) => {
 };
 
 describe('simulate', () => {
+  test('reads a date on the clock that PAO_TIMEZONE names, and says so', async () => {
+    const day = ['--from', '2027-10-30', '--to', '2027-10-31', '-f', 'tasks.yaml'];
+    const { exitCode, stdout, stderr } = await api.run('simulate', [...day, '--json'], {
+      env: { PAO_TIMEZONE: 'America/New_York' },
+    });
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      from: '2027-10-30T04:00:00.000Z',
+      to: '2027-10-31T04:00:00.000Z',
+    });
+    expect(stderr).toContain('--from and --to are on the clock of America/New_York.');
+  });
+
   test('says when messages would be sent, and which wait for the end of quiet hours', async () => {
     writeFileSync(
       join(api.folder, 'quiet.yaml'),

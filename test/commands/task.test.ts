@@ -187,6 +187,19 @@ test('an exported task is taken back unchanged, and a file is not overwritten by
   );
 });
 
+test('an export has what is watched, and that no quiet hours count: they are not lost on the way', async () => {
+  const more = 'monitor: { max_age: 26h, pause_after: 3 }\nquiet_hours: none\non_vacation: skip\n';
+  await applied('watched', daily('watched', more));
+  await api.run('task:export', ['watched', '-o', 'watched.yaml']);
+  const text = readFileSync(join(api.folder, 'watched.yaml'), 'utf8');
+  expect(text).toMatch(/^monitor:\n {2}max_age: 26h\n {2}pause_after: 3$/m);
+  expect(text).toMatch(/^quiet_hours: none$/m);
+  expect((await api.run('task:apply', ['watched.yaml'])).stdout).toMatch(/^watched {2}unchanged/);
+  expect((await api.run('task:show', ['watched'])).stdout).toContain(
+    'watched   a success every 26h, paused after 3 failures in a row',
+  );
+});
+
 test('task history names who changed what', async () => {
   await applied('changed');
   await applied('changed', daily('changed', 'priority: 1\n'));

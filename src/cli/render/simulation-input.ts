@@ -1,3 +1,4 @@
+import { DateTime } from 'luxon';
 import { tryParseDuration } from '../../domain/duration.js';
 import { invalidInput } from '../../domain/errors.js';
 import { parseYamlDocuments } from '../../domain/json.js';
@@ -75,9 +76,19 @@ export async function readOneDocument(path: string, process: CliProcess): Promis
   return second === undefined ? document?.value : null;
 }
 
-/** An instant: how long after `base` (`7d`), a date or time on this machine's clock, or RFC 3339. */
-export function momentOf(text: string, base: number): number {
+/**
+ * An instant: how long after `base` (`7d`), a date (its midnight) or time on the clock of a zone, or RFC 3339.
+ * @param zone IANA; the one of this machine when left out.
+ */
+export function momentOf(text: string, base: number, zone: string | undefined): number {
   const later = tryParseDuration(text);
   if (later !== null) return base + later;
+  if (zone !== undefined && isLocal(text)) {
+    const at = DateTime.fromISO(text, { zone });
+    if (at.isValid) return at.toMillis();
+  }
   return Date.parse(instantBefore(text, base, ['--from 2027-03-27 --to 7d', '--from 2027-03-27T06:30:00Z']));
 }
+
+/** Whether a time is on some clock, and does not say on which. */
+export const isLocal = (text: string): boolean => /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?)?$/.test(text);

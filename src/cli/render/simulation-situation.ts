@@ -56,8 +56,8 @@ export async function situationOf(
 ): Promise<Situation> {
   const durations = readDurations(flags.duration ?? []);
   const mocks = await readMocks(flags.mock, process);
-  const events = await eventsOf(flags, from, process);
   const { config } = await loadConfig({ env: process.env, cwd: process.cwd });
+  const events = await eventsOf(flags, from, { process, zone: config.timezone });
   const { readSimulatedTask } = await import('../../server/simulate/read-simulated-task.js');
   const common = { events, budget: config.budget, timezone: config.timezone ?? 'UTC' };
   const toTask = (found: TaskToSimulate, requests: SimulatedRequest[], spec: TaskSpec): SimulatedTask => ({
@@ -131,7 +131,7 @@ async function agentOf(path: string | undefined, process: CliProcess): Promise<S
 async function eventsOf(
   { events: path, event: single = [] }: SimulationFlags,
   from: number,
-  process: CliProcess,
+  { process, zone }: { process: CliProcess; zone: string | undefined },
 ): Promise<SimulatedEvent[]> {
   const { readSimulatedEvents } = await import('../../server/simulate/read-simulated-inputs.js');
   const written = single.map((text) => {
@@ -140,7 +140,7 @@ async function eventsOf(
       throw invalidInput(`--event ${text.slice(0, 60)} has no time.`, [], ['--event mail.received@2h']);
     return { topic: text.slice(0, at), at: text.slice(at + 1) };
   });
-  const moment = (at: string) => momentOf(at, from);
+  const moment = (at: string) => momentOf(at, from, zone);
   return [
     ...(path === undefined ? [] : readSimulatedEvents(await readOneDocument(path, process), moment)),
     ...readSimulatedEvents(written, moment),

@@ -81,6 +81,7 @@ export function showTask(
       ['created', visible(named(createdText(task)))],
       ...(task.tags?.length ? [['tags', visible(task.tags.join(', '))] as const] : []),
       ...(task.runs_on?.length ? [['runs on', visible(task.runs_on.join(', '))] as const] : []),
+      ...monitorPairs(task),
       ...costPairs(task),
       ...(Object.keys(task.params).length === 0
         ? []
@@ -109,6 +110,20 @@ function windowPairs({ open_windows: open }: TaskObject): (readonly [string, str
     ...shown.map(({ kind, words }) => [kind, visible(words)] as const),
     ...(more === 0 ? [] : [['', `${counted(more, 'more window')} open`] as const]),
   ];
+}
+
+/** What is watched about it, in words. */
+function monitorPairs({ monitor }: TaskObject): (readonly [string, string])[] {
+  if (monitor == null) return [];
+  const words = [
+    monitor.max_age && `a success every ${monitor.max_age}`,
+    monitor.notify_after && `people are told after ${counted(monitor.notify_after, 'failure')} in a row`,
+    monitor.cooldown && `not again for ${monitor.cooldown}`,
+    monitor.pause_after && `paused after ${counted(monitor.pause_after, 'failure')} in a row`,
+    monitor.ping_url && 'each success is pinged',
+    monitor.notify && 'notices go a way of their own',
+  ];
+  return [['watched', visible(words.filter(Boolean).join(', '))]];
 }
 
 /** What it may cost and has cost; nothing for a task that asks no model and has no budget. */

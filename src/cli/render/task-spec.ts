@@ -18,6 +18,7 @@ const KEYS = [
   'timeout',
   'params',
   'runs_on',
+  'monitor',
   'budget',
   'quiet_hours',
   'vacation',
@@ -29,6 +30,10 @@ export function specOf(task: TaskObject): Record<string, unknown> {
   return Object.fromEntries(
     [
       ...KEYS.map((key) => [key, task[key]] as const),
+      // No quiet hours are none, whatever its agent has; to leave them out would be to take over those.
+      ...(Array.isArray(task.quiet_hours) && task.quiet_hours.length === 0
+        ? [['quiet_hours', 'none'] as const]
+        : []),
       ...(task.on_vacation === 'skip' ? [['on_vacation', 'skip'] as const] : []),
     ].filter(([, value]) => !isEmpty(value)),
   );

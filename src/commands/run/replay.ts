@@ -10,7 +10,7 @@ const DEFAULT_TIMEOUT_MS = 5 * 60_000;
 export default class RunReplay extends BaseCommand<typeof RunReplay> {
   static override summary = 'Run a run again with what it was given, from the start or from a step on';
   static override description =
-    'Steps that did their work with a tool whose side effect is once (sending, paying) are kept, not called again, unless --again.';
+    'Steps that did their work with a tool whose side effect is once (sending, paying) are kept, not called again, unless --again. A message that has an idempotency_key of its own stays one message also then: pao delivery resend ID sends it once more.';
   static override examples = [
     '<%= config.bin %> run replay latest --wait',
     '<%= config.bin %> run replay run_019ab3f2c5d87c2e9a4b1d3e5f607182 --from-step plan',

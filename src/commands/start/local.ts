@@ -59,12 +59,16 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
     if (readRunFile(home) !== null) return this.#tellRunning(home);
     const { loadConfig } = await import('../../server/config.js');
     const settings = this.#settings();
-    const { config } = await loadConfig({ flags: settings, env: this.process.env, cwd: this.process.cwd });
+    const { config, file } = await loadConfig({
+      flags: settings,
+      env: this.process.env,
+      cwd: this.process.cwd,
+    });
     if (this.flags.detach) return this.#detach(home, settings);
     const { reportToParent } = await import('../../cli/start-detached.js');
     const report = reportToParent(this.process.env);
     try {
-      return await this.#runHere(home, config, report.ready);
+      return await this.#runHere(home, { config, configFile: file }, report.ready);
     } catch (error) {
       if ((error as { code?: unknown }).code === 'PAO_ALREADY_RUNNING') return this.#tellRunning(home, error);
       await report.failed(error);
@@ -82,7 +86,7 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
 
   async #runHere(
     home: string,
-    config: Config,
+    configured: { config: Config; configFile: string | null },
     onReady: (document: StartedDocument) => Promise<void>,
   ): Promise<void> {
     const [{ Supervisor }, { showStages }] = await Promise.all([
@@ -91,9 +95,10 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
     ]);
     const { formatLogLine, readLogLine } = await import('../../cli/log-line.js');
     const { testClockStart } = await import('../../cli/test-clock.js');
+    const { config } = configured;
     const supervisor = new Supervisor({
       home,
-      config,
+      ...configured,
       version: this.config.version,
       serviceEntry: join(this.packageRoot, 'dist', 'service.cjs'),
       env: this.process.env,

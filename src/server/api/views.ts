@@ -43,6 +43,7 @@ export function taskView(task: Task, now: number): Record<string, unknown> {
     timeout: spec.timeout,
     params: spec.params,
     runs_on: spec.runs_on ?? [],
+    monitor: spec.monitor ?? null,
     budget: spec.budget ?? null,
     quiet_hours: spec.quiet_hours ?? null,
     vacation: spec.vacation ?? null,

@@ -12,6 +12,8 @@ export interface RunFile {
   home: string;
   database: string;
   log_file: string;
+  /** The pao.config.yaml that was read; null: none. Not there in what an older pao wrote. */
+  config_file?: string | null;
 }
 
 const pathOf = (home: string) => join(home, 'run', 'server.json');

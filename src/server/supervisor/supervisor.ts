@@ -27,6 +27,8 @@ import { lastSignOfLife, readWhileDown, type WhileDown } from './while-down.js';
 export interface SupervisorOptions {
   home: string;
   config: Config;
+  /** The file its settings were read from, if any. */
+  configFile?: string | null;
   version: string;
   /** The built entry point of services (`dist/service.cjs`). */
   serviceEntry: string;
@@ -126,6 +128,7 @@ export class Supervisor {
         home,
         database: (this.#store as Store).location,
         log_file: (this.#log as unknown as RotatingLog).file,
+        config_file: this.#options.configFile ?? null,
       });
       return {
         url: url as string,

@@ -35,6 +35,7 @@ export const task = z.object({
   timeout: text,
   params: anyObject,
   runs_on: z.array(text),
+  monitor: anyObject.nullable().describe('What is watched about it, as it was written'),
   budget: anyObject.nullable().describe('What its runs may use, as it was written'),
   quiet_hours: z.array(anyObject).nullable(),
   vacation: z.array(anyObject).nullable(),
