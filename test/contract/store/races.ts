@@ -4,6 +4,13 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { verifyAudit } from '../../../src/domain/audit-chain.js';
+import { MemoryBus } from '../../../src/server/bus/memory-bus.js';
+import { decideApproval } from '../../../src/server/deliver/questions/decide.js';
+import {
+  leavePollLeases,
+  POLL_LEASE_MS,
+  takePollLease,
+} from '../../../src/server/deliver/questions/poll-lease.js';
 import { CRON, endOf, leaseAs, runOf, seed, T0 } from '../fixtures.js';
 import type { Subject } from '../store-contract.js';
 
@@ -73,6 +80,66 @@ export function exerciseRaces(subject: Subject): void {
         other.complete([endOf(quick!)], T0),
       ]);
       expect(outcomes).toEqual([{ fenced: [slow!.run.id] }, { fenced: [] }]);
+    });
+
+    test('of several that would ask Telegram for one bot, one may, until it lets go or is silent', async () => {
+      const { store, reopen } = subject();
+      const other = await reopen();
+      const take = (owner: number, now: number) =>
+        takePollLease(owner % 2 ? store : other, 'bot', `w${owner}`, now);
+      const owners = Array.from({ length: 10 }, (_, n) => n);
+      const first = await Promise.all(owners.map((owner) => take(owner, T0)));
+      expect(first.filter(Boolean)).toHaveLength(1);
+      const holder = first.indexOf(true);
+      expect(await take(holder, T0 + 10_000)).toBe(true);
+      expect(await take(holder + 1, T0 + POLL_LEASE_MS)).toBe(false);
+      // It was silent for too long: one of the others has it, and it sees that.
+      const late = T0 + 10_000 + POLL_LEASE_MS;
+      const next = await Promise.all(owners.map((owner) => (owner === holder ? false : take(owner, late))));
+      expect(next.filter(Boolean)).toHaveLength(1);
+      expect(await take(holder, late)).toBe(false);
+      expect(await leavePollLeases(store, `w${holder}`)).toBe(0);
+      expect(await leavePollLeases(other, `w${next.indexOf(true)}`)).toBe(1);
+      expect(await take(holder, late)).toBe(true);
+    });
+
+    test('of several taps, one decides, whichever store hears it', async () => {
+      const { store, reopen } = subject();
+      const other = await reopen();
+      const { task } = await seed(store);
+      await store.createRun({ taskId: task.id, run: runOf(), now: T0 });
+      const [leased] = await leaseAs(store);
+      const approval = {
+        id: 'apr_tap',
+        stepId: 'ask',
+        message: 'Yes?',
+        data: null,
+        onTimeout: 'deny' as const,
+        requestedAt: T0,
+        expiresAt: T0 + 60_000,
+      };
+      await store.complete(
+        [
+          endOf(leased!, {
+            status: 'waiting',
+            reason: 'approval',
+            runAt: T0 + 60_000,
+            approvals: [approval],
+          }),
+        ],
+        T0,
+      );
+      const bus = new MemoryBus();
+      const taps = Array.from({ length: 10 }, (_, n) =>
+        decideApproval({ store: n % 2 ? store : other, bus, now: T0 + n }, approval, {
+          decision: n % 3 === 0 ? 'approve' : 'deny',
+          by: `telegram:${n}`,
+        }),
+      );
+      const decided = (await Promise.all(taps)).filter((result) => result?.decided === true);
+      expect(decided).toHaveLength(1);
+      const { items } = await store.listAudit({ limit: 20 });
+      expect(items.map(({ actor }) => actor)).toEqual([decided[0]?.approval.decidedBy]);
     });
 
     test('several processes work off a queue: each run once, with its step', async () => {

@@ -69,6 +69,9 @@ describe('a hook', () => {
     ];
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 401));
     expect(new Set(answers.map(({ body: problem }) => problem.detail)).size).toBe(1);
+    const metrics = await fetch(`${api.url}/metrics`, { headers: { authorization: `Bearer ${api.admin}` } });
+    const refused = /hook_requests_total\{outcome="refused"\} (\d+)/.exec(await metrics.text())?.[1];
+    expect(Number(refused)).toBeGreaterThanOrEqual(answers.length);
     expect(await events('strict.in')).toEqual([]);
     // A sender that rotates its own keys signs with several; one that is right is enough.
     const several = { ...signed(secret, body), 'webhook-signature': `v1,AAAA v2,x ${signature}` };
