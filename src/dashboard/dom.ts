@@ -23,7 +23,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
     if (typeof value === 'function') element.addEventListener(name, value);
     else if (value === null || value === undefined || value === false) continue;
     else if (name === 'href' && !SAFE_LINK.test(String(value))) throw new Error(`No link to ${value}.`);
-    else element.setAttribute(name, value === true ? '' : String(value));
+    else element.setAttribute(name, value === true && !name.startsWith('aria-') ? '' : String(value));
   }
   append(element, children);
   return element;
@@ -37,9 +37,9 @@ function append(parent: Node, children: readonly Child[]): void {
   }
 }
 
-/** Fills an element anew; what had the focus and which details were open stays so (by `id` and `data-key`). */
+/** Fills an element anew; what had the focus and which details were open stays so (by `id`, link and `data-key`). */
 export function refill(element: Element, children: readonly Child[]): void {
-  const focused = element.contains(document.activeElement) ? document.activeElement?.id : undefined;
+  const had = element.contains(document.activeElement) ? (document.activeElement as HTMLElement) : null;
   const open = new Set(
     [...element.querySelectorAll<HTMLElement>('details[open][data-key]')].map((one) => one.dataset['key']),
   );
@@ -48,7 +48,21 @@ export function refill(element: Element, children: readonly Child[]): void {
   element.replaceChildren(fragment);
   for (const one of element.querySelectorAll<HTMLDetailsElement>('details[data-key]'))
     if (open.has(one.dataset['key'])) one.open = true;
-  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  if (had !== null) sameAs(had, element)?.focus({ preventScroll: true });
+}
+
+function sameAs(had: HTMLElement, element: Element): HTMLElement | null {
+  if (had === element) return had;
+  if (had.id !== '') return document.getElementById(had.id);
+  const link = had.getAttribute('href');
+  const key = had.closest('details')?.dataset['key'];
+  return (
+    [...element.querySelectorAll<HTMLElement>('a, summary')].find((one) =>
+      link === null
+        ? key !== undefined && one.closest('details')?.dataset['key'] === key
+        : one.getAttribute('href') === link,
+    ) ?? null
+  );
 }
 
 /** The element of the page with that id. */

@@ -70,7 +70,7 @@ function area(id: string, text: string, changed: () => void, isCode: boolean): H
     id,
     rows: Math.min(16, text.split('\n').length + (isCode ? 1 : Math.floor(text.length / 60))),
     class: isCode ? 'code' : null,
-    spellcheck: !isCode,
+    spellcheck: String(!isCode),
     autocapitalize: isCode ? 'off' : 'sentences',
     'aria-describedby': 'data-problem',
     input: changed,

@@ -11,8 +11,18 @@ import { approvalRow } from './approvals.js';
 const DAY_MS = 86_400_000;
 const AGENDA_EVERY_MS = 60_000;
 
+/** Of the health what is shown: the rest changes with each look. */
+interface Health {
+  status: HealthReport['status'];
+  version: string;
+  /** To the minute: the second wanders. */
+  since: string;
+  parts: number;
+  doubtful: Pick<HealthReport['checks'][number], 'name' | 'status' | 'message' | 'hint' | 'since'>[];
+}
+
 interface Now {
-  health: HealthReport;
+  health: Health;
   open: Part<ListPage<ApprovalObject>>;
   runs: Part<ListPage<RunObject>>;
   wrong: Part<ListPage<RunObject>>;
@@ -25,7 +35,8 @@ let agenda: { at: number; answer: Part<AgendaObject> } | undefined;
 /** How things are, in one look. */
 export const nowView: View<Now> = {
   menu: 'now',
-  every: ({ runs }) => ('value' in runs && runs.value.items.length > 0 ? SOON : LATER),
+  every: ({ runs }) =>
+    'value' in runs && runs.value.items.some(({ status }) => status !== 'waiting') ? SOON : LATER,
   async load({ api, signal }) {
     const due = async () => {
       const first = agenda?.answer;
@@ -38,7 +49,7 @@ export const nowView: View<Now> = {
     };
     const since = new Date(now() - DAY_MS).toISOString();
     const [health, open, runs, wrong, next] = await Promise.all([
-      api.get<HealthReport>('v1/health', signal),
+      api.get<HealthReport>('v1/health', signal).then(healthOf),
       part(api.get<ListPage<ApprovalObject>>('v1/approvals?limit=20', signal)),
       part(api.get<ListPage<RunObject>>('v1/runs?status=running,waiting,queued&limit=20', signal)),
       part(
@@ -79,7 +90,7 @@ export const nowView: View<Now> = {
         ]),
       ),
       section('Due next', shown(next, dueNext)),
-      section('Health', healthOf(health)),
+      section('Health', healthLines(health)),
     ];
   },
 };
@@ -92,7 +103,7 @@ const withoutNo = (part: Now['wrong']): Now['wrong'] =>
 
 function headline({ health, open, wrong }: Now): string {
   if (health.status === 'unhealthy') {
-    const failing = health.checks.filter(({ status }) => status === 'fail').map(({ name }) => name);
+    const failing = health.doubtful.filter(({ status }) => status === 'fail').map(({ name }) => name);
     return `pao is not well: ${failing.join(', ')}.`;
   }
   const asking = 'value' in open ? open.value.items.length : 0;
@@ -115,29 +126,34 @@ function dueNext({ items, often = [] }: AgendaObject): Child {
   return list(rows, 'Nothing is due in the next 24 hours.');
 }
 
-function healthOf({ status, checks, version, uptime_seconds }: HealthReport): Child {
-  const others = checks.filter((one) => one.status !== 'pass');
-  const well = checks.length - others.length;
-  const since = new Date(now() - uptime_seconds * 1000).toISOString();
+function healthOf({ status, version, uptime_seconds, checks }: HealthReport): Health {
+  const since = new Date(Math.round((now() / 1000 - uptime_seconds) / 60) * 60_000).toISOString();
+  const doubtful = checks
+    .filter((one) => one.status !== 'pass')
+    .map((one) => ({
+      name: one.name,
+      status: one.status,
+      message: one.message,
+      hint: one.hint,
+      since: one.since,
+    }));
+  return { status, version, since, parts: checks.length, doubtful };
+}
+
+function healthLines({ status, version, since, parts, doubtful }: Health): Child {
+  const well =
+    doubtful.length === 0
+      ? `all ${parts} parts are well`
+      : `${parts - doubtful.length} of ${parts} parts are well`;
   return [
-    h(
-      'p',
-      null,
-      chip(status),
-      ` pao ${version}, up since `,
-      // The exact second wanders with each look.
-      timeOf(`${since.slice(0, 16)}:00.000Z`, 'inText'),
-      others.length === 0
-        ? `; all ${checks.length} parts are well.`
-        : `; ${well} of ${checks.length} parts are well.`,
-    ),
-    others.length > 0 &&
+    h('p', null, chip(status), ` pao ${version}, up since `, timeOf(since, 'inText'), `; ${well}.`),
+    doubtful.length > 0 &&
       list(
-        others.map((one) =>
+        doubtful.map((one) =>
           row({
             mark: toneOf(one.status),
             title: one.name,
-            detail: [one.message, one.hint === null ? null : h('code', null, one.hint)],
+            detail: [one.message, one.hint === null ? null : [' ', h('code', null, one.hint)]],
             side: timeOf(one.since, 'fromNow'),
           }),
         ),

@@ -127,8 +127,8 @@ function stepItem(step: StepObject, told: string | undefined): Child {
   ];
   const { input, output, error } = step;
   const parts = [
-    input !== null && [h('h4', null, 'Input'), json(input)],
-    output !== null && [h('h4', null, 'Output'), json(output)],
+    input !== null && [h('h3', null, 'Input'), json(input)],
+    output !== null && [h('h3', null, 'Output'), json(output)],
   ];
   return h(
     'li',

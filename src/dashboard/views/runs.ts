@@ -1,10 +1,14 @@
 import type { ListPage, RunObject, TaskObject } from '../../client/api-objects.js';
 import { RUN_STATUSES } from '../../domain/run.js';
 import { h } from '../dom.js';
-import { list, more, runRows } from '../ui.js';
+import { list, runRows } from '../ui.js';
 import { LATER, SOON, type View } from '../view.js';
 
-const MOST = 50;
+const FIRST = 50;
+const STEP = 100;
+const MOST = 1000;
+
+const limitOf = (params: URLSearchParams) => Math.min(MOST, Number(params.get('limit')) || FIRST);
 const GROUPS = [
   ['', 'All'],
   ['running,waiting,queued', 'Going on'],
@@ -17,12 +21,19 @@ interface Runs {
   tasks: ListPage<TaskObject>;
 }
 
+/** The address of a choice of runs. */
+function placeOf(choice: Record<string, string>): string {
+  const chosen = new URLSearchParams(Object.entries(choice).filter(([, value]) => value !== ''));
+  return `#runs${chosen.size > 0 ? `&${chosen}` : ''}`;
+}
+
 /** What ran and what did not, newest first. */
 export const runsView: View<Runs> = {
   menu: 'runs',
-  every: ({ page }) => (page.items.some(({ finished_at: at }) => at === null) ? SOON : LATER),
+  every: ({ page }) =>
+    page.items.length <= FIRST && page.items.some(({ finished_at: at }) => at === null) ? SOON : LATER,
   async load({ api, params, signal }) {
-    const query = new URLSearchParams({ limit: String(MOST) });
+    const query = new URLSearchParams({ limit: String(limitOf(params)) });
     const [status, task] = [params.get('status'), params.get('task')];
     if (status) query.set('status', status);
     if (task) query.set('task_id', task);
@@ -39,9 +50,7 @@ export const runsView: View<Runs> = {
     const [status, task] = [params.get('status') ?? '', params.get('task') ?? ''];
     const choose = (name: string) => (event: Event) => {
       const { value } = event.target as HTMLSelectElement;
-      const rest = new URLSearchParams({ status, task, [name]: value });
-      for (const [key, text] of [...rest]) if (text === '') rest.delete(key);
-      location.hash = `#runs${rest.size > 0 ? `&${rest}` : ''}`;
+      location.hash = placeOf({ status, task, [name]: value });
     };
     const options = (all: readonly (readonly [string, string])[], chosen: string) =>
       all.map(([value, name]) => h('option', { value, selected: value === chosen }, name));
@@ -58,7 +67,15 @@ export const runsView: View<Runs> = {
         h('select', { id: 'task', change: choose('task') }, options([['', 'All'], ...known, ...names], task)),
       ),
       list(runRows(page.items), 'There is no such run.'),
-      more(page, `The newest ${MOST}; pao run list has all.`),
+      page.next_cursor !== null &&
+        h(
+          'p',
+          { class: 'empty' },
+          `The newest ${page.items.length}. `,
+          limitOf(params) < MOST
+            ? h('a', { href: placeOf({ status, task, limit: String(limitOf(params) + STEP) }) }, 'Show more')
+            : 'pao run list has all.',
+        ),
     ];
   },
 };
