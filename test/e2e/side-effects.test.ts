@@ -239,6 +239,11 @@ test('a dry run follows a foreach over what is not called where a schema says it
     http: { method: 'POST', url: 'http://127.0.0.1:9/' },
   });
   expect(status).toBe(201);
+  await pao.api('PUT', '/v1/tools/other.model', {
+    address: 'other.model',
+    kind: 'llm',
+    llm: { provider: 'openai', base_url: 'http://127.0.0.1:9/v1', model: 'm' },
+  });
   const each = (id: string, items: string) => ({
     id,
     uses: 'other.once',
@@ -247,11 +252,13 @@ test('a dry run follows a foreach over what is not called where a schema says it
   });
   await pao.api('POST', '/v1/tasks', {
     name: 'lists',
+    params: { who: 'nobody' },
     pipeline: [
       { id: 'known', uses: 'other.listing' },
       each('shown', 'steps.known.items'),
       { id: 'unknown', uses: 'other.once' },
       each('hidden', 'steps.unknown.items'),
+      { id: 'plan', uses: 'other.model', with: { prompt: 'plan for ${params.who}', max_output_tokens: 300 } },
       { id: 'gate', if: 'steps.unknown.total > `3`', uses: 'debug.echo' },
       { id: 'after', uses: 'debug.echo', with: { text: 'still shown' } },
     ],
@@ -263,12 +270,24 @@ test('a dry run follows a foreach over what is not called where a schema says it
     ['shown', 'gathered'],
     ['unknown', 'not_called'],
     ['hidden', 'not_followed'],
+    ['plan', 'not_called'],
     ['gate', 'skipped'],
     ['after', 'called'],
   ]);
   expect(steps[1]).toMatchObject({ input: { name: '' } });
+  const [plan] = steps.filter(({ id }) => id === 'plan');
+  // Of the rendered input, by the measure of budgets.
+  const input_tokens = Math.ceil(JSON.stringify(plan?.input).length / 2.3);
+  expect(plan).toMatchObject({
+    input: { prompt: 'plan for nobody' },
+    output: { text: '' },
+    usage: { input_tokens, output_tokens: 300, estimated: true },
+  });
   expect(run.status).toBe('succeeded');
   const { stdout, stderr } = await pao.cli(['task', 'run', 'lists', '--dry-run']);
+  expect(stdout).toContain(
+    `Models would be asked, for at most ${input_tokens + 300} tokens without retries.`,
+  );
   expect(stdout).toContain('can not be followed: its list comes from what was not called');
   expect(stderr + stdout).toContain('--outputs');
   const outputs = JSON.stringify({ unknown: { total: 4, items: [{ name: 'ana' }, { name: 'ben' }] } });

@@ -1,4 +1,5 @@
 import type { RunObject, StepObject } from '../../client/api-objects.js';
+import { unitWords } from '../../domain/budget-words.js';
 import type { Output } from '../output.js';
 import { visible } from '../visible.js';
 import { errorLines } from './run-lines.js';
@@ -35,6 +36,7 @@ export function showDryRun(run: DryRunObject, out: Output): void {
         .join('  '),
     );
     showJson('input', step.input, out);
+    if (step.usage) out.line(`  ${paint.dim('tokens')} at most ${unitWords('tokens', tokensOf(step.usage))}`);
     if (step.action !== 'not_called') showJson('output', step.output, out);
     if (step.error !== null) errorLines(step.error, (line) => out.line(`  ${paint.red(line)}`));
   }
@@ -43,11 +45,17 @@ export function showDryRun(run: DryRunObject, out: Output): void {
     errorLines(run.error, (line) => out.line(paint.red(line)));
   out.line();
   out.line(`It would end as ${run.status}${why}. Nothing was sent, and nothing of it is kept.`);
+  const tokens = run.steps.reduce((sum, { usage }) => sum + tokensOf(usage), 0);
+  if (tokens > 0)
+    out.line(`Models would be asked, for at most ${unitWords('tokens', tokens)} without retries.`);
   const missing = run.steps.find(({ action }) => action === 'not_called');
   const isHidden = run.steps.some(({ action }) => action === 'not_shown' || action === 'not_followed');
   if ((isHidden || run.error?.kind === 'template') && missing !== undefined)
     out.hint(`--outputs '{"${missing.id}": …}' says what a step that is not called would give`);
 }
+
+const tokensOf = (usage: StepObject['usage']): number =>
+  usage ? usage.input_tokens + usage.output_tokens : 0;
 
 function showJson(name: string, value: unknown, out: Output): void {
   if (value === null || value === undefined) return;

@@ -76,20 +76,17 @@ export function modelSteps(
     const tool = typeof step['uses'] === 'string' ? findTool(step['uses']) : null;
     if (tool === null || tool.kind !== 'llm' || tool.llm === undefined) return;
     const input = (step['with'] ?? {}) as Record<string, unknown>;
-    const text = JSON.stringify(input);
     const retry = (step['retry'] ?? spec.retry) as { max?: number } | undefined;
     const foreach = step['foreach'] as { max_items?: number } | undefined;
     const items = foreach === undefined ? 1 : (foreach.max_items ?? 100);
-    const own = input['max_output_tokens'];
     const model = input['model'];
     found.push({
       id: typeof step['id'] === 'string' ? step['id'] : CHECK_STEP_ID,
       pointer,
       tool,
       model: typeof model === 'string' && !model.includes('${') ? model : tool.llm.model,
-      inputTokens: Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN),
-      outputTokens: typeof own === 'number' ? own : (tool.llm.max_output_tokens ?? DEFAULT_MAX_OUTPUT_TOKENS),
-      open: text.includes('${'),
+      ...requestTokens(tool, input),
+      open: JSON.stringify(input).includes('${'),
       items,
       calls: ((retry?.max ?? 0) + 1) * (input['schema'] === undefined ? 1 : 2) * items,
     });
@@ -97,6 +94,18 @@ export function modelSteps(
   spec.pipeline.forEach((step, index) => visit(step as Record<string, unknown>, `/pipeline/${index}`));
   if (spec.schedule?.kind === 'condition') visit(spec.schedule.check, '/schedule/check');
   return found;
+}
+
+/** The most one request to a model uses, by what it is given. */
+export function requestTokens(
+  { llm }: Tool,
+  input: Readonly<Record<string, unknown>>,
+): { inputTokens: number; outputTokens: number } {
+  const own = input['max_output_tokens'];
+  return {
+    inputTokens: Math.ceil(Buffer.byteLength(JSON.stringify(input)) / BYTES_PER_TOKEN),
+    outputTokens: typeof own === 'number' ? own : (llm?.max_output_tokens ?? DEFAULT_MAX_OUTPUT_TOKENS),
+  };
 }
 
 /** What a task may cost; null when it asks no model. */

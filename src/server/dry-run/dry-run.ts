@@ -6,6 +6,7 @@ import type { Run, StepRun } from '../../domain/run.js';
 import type { Task } from '../../domain/task.js';
 import type { Tool } from '../../domain/tool.js';
 import type { Completion, LeasedRun, Store, StepWrite } from '../store/store.js';
+import { requestTokens } from '../budget/estimate.js';
 import { silentLogger } from '../telemetry/logger.js';
 import { ObservationBuffer } from '../telemetry/observation-buffer.js';
 import type { ToolCallContext, ToolResult } from '../tools/caller.js';
@@ -134,12 +135,19 @@ function executorFor(
       }
       if (tool.side_effect !== 'read' || tool.kind === 'llm') {
         actions.set(id, 'not_called');
-        return { output: exampleAnswer(tool, input), durationMs: 0 };
+        return { output: exampleAnswer(tool, input), durationMs: 0, ...usageOf(tool, input) };
       }
       actions.set(id, 'called');
       return services.callTool(tool, input, context);
     },
   });
+}
+
+/** The most that asking a model would use. */
+function usageOf(tool: Tool, input: unknown): Pick<ToolResult, 'usage'> {
+  if (tool.kind !== 'llm') return {};
+  const { inputTokens, outputTokens } = requestTokens(tool, (input ?? {}) as Record<string, unknown>);
+  return { usage: { input_tokens: inputTokens, output_tokens: outputTokens, estimated: true } };
 }
 
 /**
