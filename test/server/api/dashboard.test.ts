@@ -1,5 +1,6 @@
 import { get } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { VirtualClock } from '../../../src/domain/clock.js';
 import { echo, startTestApi, type TestApi } from './an-api.js';
 
 let api: TestApi;
@@ -101,6 +102,22 @@ describe('the dashboard', () => {
 });
 
 describe('what it asks for', () => {
+  it('who it is: tokens that ended a week ago are not told of', async () => {
+    const clock = new VirtualClock('2026-11-24T06:00:00Z');
+    const one = await startTestApi({ clock });
+    try {
+      await one.send('POST', '/v1/agents/me/tokens', { body: { label: 'link', expires_in_seconds: 300 } });
+      const labels = async () =>
+        (await one.send('GET', '/v1/agents/me')).body.tokens.map(({ label }: { label: string }) => label);
+      clock.set(clock.now() + 6 * 86_400_000);
+      expect(await labels()).toEqual(['credentials.json', 'link']);
+      clock.set(clock.now() + 2 * 86_400_000);
+      expect(await labels()).toEqual(['credentials.json']);
+    } finally {
+      await one.close();
+    }
+  });
+
   it('today’s spend: all of it for an admin, one’s own for others', async () => {
     const budget = { per_day: { usd: 0.5, runs: 2 } };
     await api.send('POST', '/v1/tasks', { body: { ...echo('with-budget'), budget } });

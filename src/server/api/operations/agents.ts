@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { agentInputSchema, hasScope, maxTasksSchema, scopeSchema } from '../../../domain/agent.js';
+import {
+  agentInputSchema,
+  type AgentToken,
+  hasScope,
+  maxTasksSchema,
+  scopeSchema,
+} from '../../../domain/agent.js';
 import { type AgentBudget, agentBudgetSchema } from '../../../domain/budget.js';
 import { conflict, cut, invalidInput, notFound } from '../../../domain/errors.js';
 import { nearestZone } from '../../../domain/nearest-zone.js';
@@ -15,6 +21,7 @@ import { createToken, hashToken } from '../tokens.js';
 import { agentView, tokenView } from '../views.js';
 
 const DEFAULT_EXPIRY_S = 90 * 86_400;
+const ENDED_TOKENS_SHOWN_MS = 7 * 86_400_000;
 const expiry = z
   .int()
   .min(60)
@@ -64,6 +71,12 @@ async function findAgent(idOrName: string, { store }: ApiServices, caller: Calle
   if (agent === null || !mayRead) throw notFound('agent', idOrName, ['pao agent list']);
   return agent;
 }
+
+/** Tokens that are good, and those that ended lately: every sign-in to the dashboard leaves two. */
+const isNews =
+  (now: number) =>
+  ({ expiresAt, revokedAt }: AgentToken): boolean =>
+    Math.min(expiresAt ?? Infinity, revokedAt ?? Infinity) > now - ENDED_TOKENS_SHOWN_MS;
 
 /** @throws PaoError 422 when its day is of no time zone there is. */
 function checkBudget(budget: AgentBudget | null | undefined): void {
@@ -131,13 +144,14 @@ export const agentOperations: Operation[] = [
     name: 'agent_get',
     method: 'GET',
     path: '/v1/agents/:id',
-    summary: 'Show an agent and its tokens (never their secrets); `me` is the caller',
+    summary:
+      'Show an agent and its tokens (never their secrets; without those that ended a week ago); `me` is the caller',
     scope: null,
     status: 200,
     answer: 'WholeAgent',
     async handle({ params, services, caller }) {
       const agent = await findAgent(params.id as string, services, caller);
-      const tokens = await services.store.listTokens(agent.id);
+      const tokens = (await services.store.listTokens(agent.id)).filter(isNews(services.clock.now()));
       const quiet = await readAgentQuiet(services.store, agent.id);
       return { body: { ...agentView(agent, tokens), ...quiet, ...(await agentBudgetView(agent, services)) } };
     },
