@@ -7,7 +7,7 @@ import { IpcBus } from './bus/ipc-bus.js';
 import { openBus } from './bus/open-bus.js';
 import { readDatabaseUrl } from './store/database-url.js';
 import { ServiceClock } from './service-clock.js';
-import type { RunningService } from './services.js';
+import type { RunningService } from './services/base.js';
 import type { FromChild, ServiceInit, ToChild } from './supervisor/service-messages.js';
 
 let service: RunningService | null = null;
@@ -24,7 +24,7 @@ async function start(init: ServiceInit): Promise<void> {
   const clock = init.clockOffsetMs === null ? systemClock : new ServiceClock(init.clockOffsetMs);
   if (clock instanceof ServiceClock) clock.follow(near);
   try {
-    const { startService } = await import('./services.js');
+    const { startService } = await import('./services/start-service.js');
     const { database_direct_url: direct, postgres } = init.config;
     const bus = await openBus(init.config, near, {
       postgres:
