@@ -1,4 +1,5 @@
 // An MCP server that calls back into pao at PAO, in the name of the run it works for.
+import { writeFileSync } from 'node:fs';
 import { McpServer } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { z } from 'zod';
@@ -24,6 +25,7 @@ serveStdio(() => {
   // Tells the token to whom it should not: into its answer.
   server.registerTool('tell', { inputSchema: z.object({}) }, async (_input, context) => {
     const token = tokenOf(context);
+    if (process.env.TOKEN_FILE) writeFileSync(process.env.TOKEN_FILE, String(token));
     return text({
       token,
       from: token?.slice(0, 6) ?? null,

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AgentObject, RunObject, TaskObject } from '../../src/client/api-objects.js';
@@ -77,6 +79,7 @@ test('a task may be created from inside a run with tasks:spawn alone, and says w
 });
 
 test('a tool of an MCP server that asks for it acts for the run, with tasks:spawn or without', async () => {
+  const tokenFile = join(pao.home, 'token-of-the-run');
   const reach = {
     transport: 'stdio',
     command: process.execPath,
@@ -84,7 +87,7 @@ test('a tool of an MCP server that asks for it acts for the run, with tasks:spaw
     env: { PAO: pao.url },
   };
   const servers = [
-    { ...reach, name: 'back', run_token: true },
+    { ...reach, name: 'back', run_token: true, env: { ...reach.env, TOKEN_FILE: tokenFile } },
     { ...reach, name: 'deaf' },
   ];
   expect((await pao.api('POST', '/v1/tools/import', { document: { servers } })).status).toBe(200);
@@ -121,6 +124,9 @@ test('a tool of an MCP server that asks for it acts for the run, with tasks:spaw
   // It had one, and whoever reads the run sees that, not the token.
   expect(heard?.output).toMatchObject({ token: '***', from: 'pao_r_', me: { name: 'mcp-spawner' } });
   expect(deaf?.output).toMatchObject({ token: null });
+  const kept = readFileSync(tokenFile, 'utf8');
+  expect(kept).toMatch(/^pao_r_[0-9a-f]{32}_/);
+  expect((await pao.api('GET', '/v1/agents/me', undefined, { token: kept })).status).toBe(401);
   expect(pao.output()).not.toContain('pao_r_');
 });
 
