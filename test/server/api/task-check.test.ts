@@ -183,7 +183,7 @@ describe('leaving out the next occurrence', () => {
       undefined,
     ]);
     const { lines } = (await api.send('GET', `/v1/tasks/${task.id}/explain`)).body;
-    expect(lines.at(-2).text).toBe('Occurrences up to Wed 25 Nov 2026 08:00 are left out (snoozed).');
+    expect(lines.at(-2).text).toBe('Occurrences up to Wed 25 Nov 2026 08:00 UTC are left out (snoozed).');
     expect(lines.at(-1).text).toMatch(/^Next: .*26 Nov 2026 08:00/);
   });
 
