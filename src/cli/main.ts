@@ -35,12 +35,18 @@ export async function main(root: string): Promise<void> {
     colour,
     signal: interruption.signal,
   };
-  const fail = (error: unknown) => void report(error, cli, undefined).then(leave);
+  // Ends the process with an error, once something went wrong outside of the command.
+  let failing: Promise<never> | undefined;
+  const fail = (error: unknown) => {
+    // What could not be written to stdout is not told there.
+    const isUnwritten = (error as NodeJS.ErrnoException | null)?.syscall === 'write';
+    failing ??= report(error, cli, undefined, isUnwritten).then((code) => process.exit(code));
+  };
   process.on('uncaughtException', fail);
   // Nothing is left that could end the command, and it has not ended: without this that would be exit code 0.
   process.once('beforeExit', () => fail(new Error('The command waits for something that can not come.')));
   const code = await run(root, cli);
-  await leave(code);
+  await leave(code, () => failing);
 }
 
 /** Runs one command line in a given process and gives its exit code. */
@@ -77,7 +83,12 @@ async function cutOff(command: Pick<BaseCommand<never>, 'execute'>, signal: Abor
   await Promise.race([command.execute(), overdue]);
 }
 
-async function report(error: unknown, cli: CliProcess, command: string | undefined): Promise<number> {
+async function report(
+  error: unknown,
+  cli: CliProcess,
+  command: string | undefined,
+  isUnwritten = false,
+): Promise<number> {
   const [{ describeError }, { errorDocument, showError }] = await Promise.all([
     import('./describe-error.js'),
     import('./show-error.js'),
@@ -89,7 +100,7 @@ async function report(error: unknown, cli: CliProcess, command: string | undefin
   const end = cli.argv.indexOf('--');
   const json = cli.argv.indexOf('--json');
   const isVerbose = cli.env['PAO_DEBUG'] === '1' || cli.argv.includes('--verbose');
-  if (json !== -1 && (end === -1 || json < end)) {
+  if (json !== -1 && (end === -1 || json < end) && !isUnwritten) {
     out.document(errorDocument(description));
     if (isVerbose && description.stack) out.failure(description.stack);
   } else {
@@ -118,10 +129,15 @@ function endQuietlyOnBrokenPipe(stream: NodeJS.WriteStream): void {
   });
 }
 
-/** Ends the process once what was written is out; idle connections and timers do not hold it up. */
-async function leave(code: number): Promise<void> {
+/**
+ * Ends the process once what was written is out; idle connections and timers do not hold it up. What could not be written
+ * (`> file` on a full disk) is told by an event after the write, and must not end as if all were well.
+ */
+async function leave(code: number, failing: () => Promise<never> | undefined): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) {
     if (stream.writableLength > 0) await new Promise<void>((done) => stream.write('', () => done()));
   }
+  await new Promise((settled) => setImmediate(settled));
+  await failing();
   process.exit(code);
 }

@@ -35,16 +35,19 @@ export default class Top extends BaseCommand<typeof Top> {
     const connection = this.connection();
     const client = new PaoClient({ ...connection, timeoutMs: TIMEOUT_MS });
     const source = new TopSource(client, connection.url);
+    const isLive = !once && this.#hasScreen();
+    // Before Ink is loaded: it decides about colour as it is.
+    if (isLive) tellLibraries(this.process.colour.stdout, this.process.env);
+    // It takes as long to load as the server takes to answer.
+    const loading = isLive ? import('../cli/top/dashboard.js') : null;
     // The first look is made before anything is drawn: where no server answers, this is a command like the others.
     const first = await source.look(this.signal);
-    if (once || !this.#hasScreen()) {
+    if (loading === null) {
       const { showSnapshot } = await import('../cli/top/plain.js');
       showSnapshot(first, this.out);
       return first;
     }
-    // Before Ink is loaded: it decides about colour as it is.
-    tellLibraries(this.process.colour.stdout, this.process.env);
-    const { runDashboard } = await import('../cli/top/dashboard.js');
+    const { runDashboard } = await loading;
     await runDashboard({ client, source, first, intervalMs: interval, out: this.out, cli: this.process });
     return undefined;
   }

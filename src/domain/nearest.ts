@@ -8,15 +8,26 @@ export function nearest(word: string, candidates: Iterable<string>): string | nu
   if (word.length === 0 || word.length > 100) return null;
   const lower = word.toLowerCase();
   let best: string | null = null;
-  // Two letters swapped count as two steps.
   let bestDistance = (word.length <= 3 ? 1 : Math.max(2, Math.floor(word.length / 3))) + 1;
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - word.length) >= bestDistance) continue;
-    const steps = distance(lower, candidate.toLowerCase());
+    const steps = isSwap(lower, candidate.toLowerCase()) ? 1 : distance(lower, candidate.toLowerCase());
     if (steps < bestDistance && candidate !== word) {
       best = candidate;
       bestDistance = steps;
     }
   }
   return best;
+}
+
+/** Whether two neighbouring letters changed places: `tpo` for `top`. */
+function isSwap(one: string, other: string): boolean {
+  if (one.length !== other.length) return false;
+  const at = [...one].findIndex((letter, index) => letter !== other[index]);
+  return (
+    at !== -1 &&
+    one[at] === other[at + 1] &&
+    one[at + 1] === other[at] &&
+    one.slice(at + 2) === other.slice(at + 2)
+  );
 }

@@ -1,5 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -42,6 +52,25 @@ describe('pao', () => {
     const { code, stderr } = await runPao(['event', 'publish', 'mail.received', '{"from": "ana"}']);
     expect(code).toBe(2);
     expect(stderr).toContain(`→ pao event publish … --payload '{"from": "ana"}'\n`);
+  });
+
+  it('does not end as if all were well where its answer can not be written', async () => {
+    const full = openSync('/dev/full', 'w');
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      [join(root, 'bin', 'run.cjs'), 'help', 'exit-codes'],
+      {
+        stdio: ['ignore', full, 'pipe'],
+        encoding: 'utf8',
+      },
+    );
+    closeSync(full);
+    expect(stderr).toMatch(/^✖ The disk is full|^FAIL The disk is full/);
+    expect(status).toBe(EXIT.unavailable);
+  });
+
+  it('knows the command whose letters changed places', async () => {
+    expect((await runPao(['tpo'])).stderr).toContain('Did you mean "pao top"?');
   });
 
   it('lists every exit code there is', async () => {

@@ -51,6 +51,8 @@ export async function runDashboard({
     refresh: () => wake.abort(),
   });
   const draw = () => {
+    // Before anything is seen: a key that is pressed then is no signal any more.
+    stdin.setRawMode(true);
     screen.open();
     drawn = ink.render(<Dashboard store={store} actions={actions} out={out} />, {
       stdout: screen as unknown as NodeJS.WriteStream,
