@@ -122,6 +122,9 @@ export abstract class InitTemplateCommand extends BaseCommand<typeof InitTemplat
       const telegram = demo.servers.find((server) => server.name === 'telegram');
       this.out.note(`Messages arrive at ${telegram?.url}/messages; logs and process ids are in .pao-demo/.`);
       this.out.note(`Stop them with: pao init ${this.template} --stop-demo`);
+      this.out.note(
+        `A channel to try without an account: in pao.config.yaml, then start pao again and pao channel test demo:\n  channels: { demo: { kind: telegram, token: "\${secrets.TELEGRAM_BOT_TOKEN}", chat_id: 100200300, api: ${telegram?.url} } }`,
+      );
     } else {
       this.out.note(
         `Nothing was started. tools.yaml points at the demo servers: pao init ${this.template} --demo starts them.`,
