@@ -617,7 +617,8 @@ export interface ApprovalStore {
   /**
    * Ends an approval that is pending, and makes every run of its task that waits due at once: the one that asked, and
    * those that wait for their turn to ask. `approved` and `denied` are refused (unchanged) once it has expired at `now`.
-   * `data` replaces what was to be approved. @returns it as it is now, and whether this call decided it; null when there is none.
+   * `data` replaces what was to be approved; `audit` is written with the decision, or neither is.
+   * @returns it as it is now, and whether this call decided it; null when there is none.
    */
   decideApproval(decision: {
     id: string;
@@ -626,6 +627,7 @@ export interface ApprovalStore {
     comment: string | null;
     data?: unknown;
     now: number;
+    audit?: Pick<AuditInput, 'action' | 'details'>;
   }): Promise<{ approval: Approval; decided: boolean } | null>;
 }
 

@@ -115,6 +115,33 @@ export function exerciseApprovals(subject: Subject): void {
       expect(expired).toMatchObject({ decided: true, approval: { state: 'expired', decidedBy: 'timeout' } });
     });
 
+    test('an answer and its audit record are written together, or not at all', async () => {
+      const { store } = subject();
+      const { task } = await seed(store);
+      const { id } = await ask(store, await leasedRun(store, task.id));
+      const circular: Record<string, unknown> = {};
+      circular.self = circular;
+      await expect(
+        store.decideApproval({ ...yes(id), audit: { action: 'approval.approved', details: circular } }),
+      ).rejects.toThrow(/circular/i);
+      expect(await store.getApproval(id)).toMatchObject({ state: 'pending', decidedAt: null });
+      await store.decideApproval({
+        ...yes(id),
+        audit: { action: 'approval.approved', details: { step: 'ask' } },
+      });
+      const again = { action: 'approval.denied', details: {} };
+      await store.decideApproval({ ...yes(id), state: 'denied', audit: again });
+      const { items } = await store.listAudit({ limit: 10 });
+      expect(items.filter(({ target }) => target === id)).toEqual([
+        expect.objectContaining({
+          at: T0 + 1,
+          actor: 'agent:ana',
+          action: 'approval.approved',
+          details: { step: 'ask' },
+        }),
+      ]);
+    });
+
     test('of two answers at the same time one counts', async () => {
       const { store } = subject();
       const { task } = await seed(store);

@@ -131,10 +131,14 @@ export function exerciseRaces(subject: Subject): void {
       );
       const bus = new MemoryBus();
       const taps = Array.from({ length: 10 }, (_, n) =>
-        decideApproval({ store: n % 2 ? store : other, bus, now: T0 + n }, approval, {
-          decision: n % 3 === 0 ? 'approve' : 'deny',
-          by: `telegram:${n}`,
-        }),
+        decideApproval(
+          { store: n % 2 ? store : other, bus, now: T0 + n },
+          { ...approval, runId: leased!.run.id },
+          {
+            decision: n % 3 === 0 ? 'approve' : 'deny',
+            by: `telegram:${n}`,
+          },
+        ),
       );
       const decided = (await Promise.all(taps)).filter((result) => result?.decided === true);
       expect(decided).toHaveLength(1);

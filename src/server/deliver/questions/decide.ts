@@ -20,25 +20,33 @@ export interface Decision {
  * @returns it as it is now, and whether this call decided it; null when there is none.
  */
 export async function decideApproval(
-  { store, bus, now }: { store: Pick<Store, 'decideApproval' | 'appendAudit'>; bus: Bus; now: number },
-  { id }: Pick<Approval, 'id'>,
+  { store, bus, now }: { store: Pick<Store, 'decideApproval'>; bus: Bus; now: number },
+  { id, runId, stepId }: Pick<Approval, 'id' | 'runId' | 'stepId'>,
   { decision, by, comment, data, details }: Decision,
 ): Promise<{ approval: Approval; decided: boolean } | null> {
   const state = decision === 'approve' ? 'approved' : 'denied';
   const edited = data === undefined ? {} : { data };
-  const result = await store.decideApproval({ id, state, by, comment: comment ?? null, ...edited, now });
-  if (result === null || !result.decided) return result;
-  bus.publish('work', { count: 1 });
-  bus.publish('approval', { ids: [id] });
   const action = `approval.${state}`;
   const known = {
-    run_id: result.approval.runId,
-    step: result.approval.stepId,
+    run_id: runId,
+    step: stepId,
     ...(comment === undefined ? {} : { comment }),
     ...(data === undefined ? {} : { edited: true }),
     ...details,
   };
-  await store.appendAudit({ at: now, actor: by, action, target: id, details: known });
+  const audit = { action, details: known };
+  const result = await store.decideApproval({
+    id,
+    state,
+    by,
+    comment: comment ?? null,
+    ...edited,
+    now,
+    audit,
+  });
+  if (result === null || !result.decided) return result;
+  bus.publish('work', { count: 1 });
+  bus.publish('approval', { ids: [id] });
   bus.record?.([{ type: action, at: now, subject: id, data: { ...known, by } }]);
   return result;
 }

@@ -4,6 +4,7 @@ import { type ApprovalRow, toApproval } from '../sqlite/approvals.js';
 import { toJson } from '../sqlite/json-column.js';
 import { eventKey } from '../sqlite/task-rows.js';
 import type { ApprovalStore, Completion } from '../store.js';
+import { writeAudit } from './audit.js';
 import type { PostgresDatabase, Sql } from './database.js';
 
 const SELECT = `SELECT approval.*, task.id AS task_id, task.name AS task_name, agent.id AS agent_id
@@ -56,7 +57,7 @@ export function approvalMethods(database: PostgresDatabase): ApprovalStore {
       };
     },
 
-    decideApproval: ({ id, state, by, comment, data, now }) =>
+    decideApproval: ({ id, state, by, comment, data, now, audit }) =>
       database.transaction(async (sql) => {
         // Held first: a run that finds the question open at this moment waits, and asks itself once it is answered.
         const row = await sql.row<ApprovalRow>(`${SELECT} WHERE approval.id = $1 FOR UPDATE OF approval`, [
@@ -71,6 +72,7 @@ export function approvalMethods(database: PostgresDatabase): ApprovalStore {
           [row.seq, state, now, by, comment, data === undefined ? row.data : toJson(data)],
         );
         await sql.rows('SELECT pao_wake_waiting(ARRAY[$1::bigint], pao_at($2))', [row.task_seq, now]);
+        if (audit !== undefined) await writeAudit(sql, [{ ...audit, at: now, actor: by, target: id }]);
         return { approval: (await find(sql, 'approval.id = $1', id)) as Approval, decided: true };
       }),
   };

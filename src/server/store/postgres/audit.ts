@@ -14,7 +14,7 @@ type AuditRow = Omit<AuditEntry, 'details'> & { details: string };
 export function auditMethods(database: PostgresDatabase): Pick<Store, 'appendAudit' | 'listAudit'> {
   const writer = new Batcher<AuditInput, void>((entries) =>
     database.transaction(async (sql) => {
-      await append(sql, entries);
+      await writeAudit(sql, entries);
       return entries.map(() => undefined);
     }),
   );
@@ -50,7 +50,11 @@ export function auditMethods(database: PostgresDatabase): Pick<Store, 'appendAud
   };
 }
 
-async function append(sql: Sql, entries: readonly AuditInput[]): Promise<void> {
+/**
+ * Adds records to the chain, in the transaction of what they tell of; last in it, for all who write the chain wait until it
+ * ends.
+ */
+export async function writeAudit(sql: Sql, entries: readonly AuditInput[]): Promise<void> {
   await sql.rows('SELECT pg_advisory_xact_lock($1)', [LOCK]);
   const last = await sql.row<{ sequence: number; hash: string }>(
     'SELECT sequence, hash FROM audit_log ORDER BY sequence DESC LIMIT 1',

@@ -1,6 +1,7 @@
 import type { Approval } from '../../../domain/approval.js';
 import { decodeNumberCursor, encodeCursor } from '../cursor.js';
 import type { ApprovalStore, NewApproval } from '../store.js';
+import { writeAudit } from './audit.js';
 import type { Connection, SqliteDatabase } from './database.js';
 import { fromJson, toJson } from './json-column.js';
 
@@ -71,7 +72,7 @@ export function approvalMethods(database: SqliteDatabase): ApprovalStore {
         };
       }),
 
-    decideApproval: ({ id, state, by, comment, data, now }) =>
+    decideApproval: ({ id, state, by, comment, data, now, audit }) =>
       database.write((connection) => {
         const row = connection.sql(`${SELECT} WHERE approval.id = ?`).get(id) as ApprovalRow | undefined;
         if (row === undefined) return null;
@@ -83,6 +84,7 @@ export function approvalMethods(database: SqliteDatabase): ApprovalStore {
           )
           .run(state, now, by, comment, data === undefined ? row.data : toJson(data), row.seq);
         wakeWaitingRuns(connection, row.task_seq, now);
+        if (audit !== undefined) writeAudit(connection, { ...audit, at: now, actor: by, target: id });
         return { approval: one(connection, 'approval.id = ?', id) as Approval, decided: true };
       }),
   };

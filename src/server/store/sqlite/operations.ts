@@ -1,8 +1,5 @@
 import { type Clock, systemClock } from '../../../domain/clock.js';
 import type { TaskState } from '../../../domain/task.js';
-import { AUDIT_GENESIS, type AuditEntry, hashAudit } from '../../../domain/audit-chain.js';
-import { AUDIT_SCAN, auditConditions, nextAuditPage } from '../audit-filter.js';
-import { decodeNumberCursor, encodeCursor } from '../cursor.js';
 import type { Store, StoreStats, WorkerHeartbeat } from '../store.js';
 import { pruneBudgets } from './budgets.js';
 import type { Connection, SqliteDatabase } from './database.js';
@@ -18,24 +15,12 @@ type OperationMethods = Pick<
   | 'keepAnswer'
   | 'swapMeta'
   | 'listMeta'
-  | 'appendAudit'
-  | 'listAudit'
   | 'heartbeat'
   | 'listWorkers'
   | 'forgetWorker'
   | 'forgetWorkers'
   | 'prune'
 >;
-
-interface AuditRow {
-  sequence: number;
-  at: number;
-  actor: string;
-  action: string;
-  target: string | null;
-  details: string;
-  hash: string;
-}
 
 interface HeartbeatRow {
   id: string;
@@ -51,7 +36,7 @@ interface HeartbeatRow {
   slots_busy: number;
 }
 
-/** What keeps the store itself in order: health, figures, audit, heartbeats, pruning. */
+/** What keeps the store itself in order: health, figures, heartbeats, pruning. */
 export function operationMethods(database: SqliteDatabase, clock: Clock = systemClock): OperationMethods {
   return {
     async ping() {
@@ -126,57 +111,6 @@ export function operationMethods(database: SqliteDatabase, clock: Clock = system
             .sql('SELECT key, value FROM meta WHERE key >= ? AND key < ? ORDER BY key LIMIT ?')
             .all(prefix, `${prefix}\uffff`, limit) as { key: string; value: string }[],
       ),
-
-    appendAudit: (entry) =>
-      database.write((connection) => {
-        const last = connection
-          .sql('SELECT sequence, hash FROM audit_log ORDER BY sequence DESC LIMIT 1')
-          .get() as { sequence: number; hash: string } | undefined;
-        const sequence = (last?.sequence ?? 0) + 1;
-        const details = JSON.stringify(entry.details);
-        // Hashed as it will be read back: JSON has no undefined and no Date.
-        const stored = { ...entry, details: JSON.parse(details) as Record<string, unknown> };
-        connection
-          .sql(
-            'INSERT INTO audit_log (sequence, at, actor, action, target, details, hash) VALUES (?, ?, ?, ?, ?, ?, ?)',
-          )
-          .run(
-            sequence,
-            entry.at,
-            entry.actor,
-            entry.action,
-            entry.target,
-            details,
-            hashAudit(last?.hash ?? AUDIT_GENESIS, sequence, stored),
-          );
-      }),
-
-    listAudit: (query) =>
-      database.read((connection) => {
-        const { limit, cursor } = query;
-        const last = connection.sql('SELECT max(sequence) FROM audit_log').pluck().get() as number | null;
-        const before = cursor === undefined ? (last ?? 0) + 1 : decodeNumberCursor(cursor);
-        const floor = Math.max(1, before - AUDIT_SCAN);
-        const values: unknown[] = [];
-        const place = (value: unknown) => {
-          values.push(value);
-          return '?';
-        };
-        const where = auditConditions(query, place, {
-          from: (since) => `at >= ${since}`,
-          inText: (text, part) => `instr(${text}, ${part}) > 0`,
-        });
-        const rows = connection
-          .sql(
-            `SELECT * FROM audit_log WHERE sequence < ? AND sequence >= ?${where} ORDER BY sequence DESC LIMIT ?`,
-          )
-          .all(before, floor, ...values, limit + 1) as AuditRow[];
-        const items: AuditEntry[] = rows
-          .slice(0, limit)
-          .map((row) => ({ ...row, details: JSON.parse(row.details) as Record<string, unknown> }));
-        const next = nextAuditPage(rows, limit, floor);
-        return { items, nextCursor: next === null ? null : encodeCursor(next) };
-      }),
 
     heartbeat: (worker) =>
       database.writeRelaxed((connection) => {

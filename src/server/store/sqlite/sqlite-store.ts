@@ -1,6 +1,7 @@
 import type { Store } from '../store.js';
 import { agentMethods } from './agents.js';
 import { approvalMethods } from './approvals.js';
+import { auditMethods } from './audit.js';
 import { budgetMethods } from './budgets.js';
 import { completingMethods } from './completing.js';
 import { SqliteDatabase } from './database.js';
@@ -60,6 +61,7 @@ export async function openSqliteStore(
     },
     schemaVersion: async () => ({ current: await database.read(currentVersion), wanted: migrations.length }),
     ...operationMethods(database),
+    ...auditMethods(database),
     ...schedulingMethods(database, specs),
     ...leasingMethods(database, specs),
     ...completingMethods(database),
