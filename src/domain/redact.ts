@@ -16,6 +16,7 @@ export class Redactor {
   readonly #values = new Set<string>();
   #pattern: RegExp | null = null;
   #needles = new Set<string>();
+  readonly #forms = new Set<string>();
 
   /** Adds a value to hide from now on. Values under 4 characters are ignored. */
   register(value: string): void {
@@ -29,20 +30,30 @@ export class Redactor {
     this.#pattern = null;
   }
 
-  /** How many values are hidden. */
+  /**
+   * Hides whatever has a form from now on: for values of which there are ever more, since each value that is registered
+   * makes all others dearer. @param source of a regular expression, without groups that capture.
+   */
+  registerForm(source: string): void {
+    if (this.#forms.has(source)) return;
+    this.#forms.add(source);
+    this.#pattern = null;
+  }
+
+  /** How many values and forms are hidden. */
   get size(): number {
-    return this.#values.size;
+    return this.#values.size + this.#forms.size;
   }
 
   /** The text with every secret replaced by `***`. */
   redactText(text: string): string {
-    if (this.#needles.size === 0) return text;
+    if (this.size === 0) return text;
     return text.replace(this.#compiled(), REDACTED);
   }
 
   /** The JSON value with every secret in its strings and keys replaced; the very same object when there is none. */
   redact<T>(value: T): T {
-    if (this.#needles.size === 0) return value;
+    if (this.size === 0) return value;
     return this.#walk(value) as T;
   }
 
@@ -71,10 +82,9 @@ export class Redactor {
   #compiled(): RegExp {
     // Longest first: a secret that contains another one must not leave its rest behind.
     this.#pattern ??= new RegExp(
-      [...this.#needles]
-        .sort((a, b) => b.length - a.length)
-        .map(escapePattern)
-        .join('|'),
+      [...[...this.#needles].sort((a, b) => b.length - a.length).map(escapePattern), ...this.#forms].join(
+        '|',
+      ),
       'g',
     );
     return this.#pattern;

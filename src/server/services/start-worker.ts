@@ -16,7 +16,7 @@ export async function startWorker(base: Base): Promise<StartedService> {
     tools,
     { startDelivering },
     { QuestionDesk },
-    { RunTokens },
+    { RUN_TOKEN_FORMS, RunTokens },
     { tellTrouble },
   ] = await Promise.all([
     import('../worker/worker.js'),
@@ -64,9 +64,8 @@ export async function startWorker(base: Base): Promise<StartedService> {
   });
   const runTokens = new RunTokens(store);
   const mint = async (runId: string) => {
-    const token = await runTokens.mint(runId);
-    redactor.register(token);
-    return token;
+    redactor.registerForm(RUN_TOKEN_FORMS);
+    return runTokens.mint(runId);
   };
   const executor = new RunExecutor({
     budgets: tools.budgets,

@@ -3,6 +3,24 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 /** Where the key of run tokens is kept: what signs in the name of runs lies beside the runs. */
 const KEY = 'run_token_key';
 const FORM = /^pao_r_([0-9a-f]{32})_([A-Za-z0-9_-]{43})$/;
+const BEGINNING = 'pao_r_';
+const HEX = Buffer.from(BEGINNING).toString('hex');
+const LENGTH = BEGINNING.length + 32 + 1 + 43;
+
+/**
+ * Source of a regular expression that finds any such token in text: as it is (also URL-encoded and in JSON, where it is the
+ * same), as hexadecimal, and as base64 for each of 3 alignments. Every run has another one, so they are hidden by their form.
+ */
+export const RUN_TOKEN_FORMS: string = [
+  FORM.source.slice(1, -1).replaceAll('(', '(?:'),
+  `(?:${HEX}|${HEX.toUpperCase()})[0-9a-fA-F]{${2 * (LENGTH - BEGINNING.length)}}`,
+  ...[0, 1, 2].map((offset) => {
+    const text = Buffer.concat([Buffer.alloc(offset), Buffer.from(BEGINNING)]).toString('base64');
+    const known = Math.floor(((offset + BEGINNING.length) * 8) / 6);
+    const whole = Math.floor(((offset + LENGTH) * 8) / 6);
+    return `${text.slice(offset === 0 ? 0 : offset + 1, known)}[A-Za-z0-9+/_-]{${whole - known}}`;
+  }),
+].join('|');
 
 interface KeyStore {
   getMeta(key: string): Promise<string | null>;
