@@ -408,7 +408,7 @@ export class RunExecutor {
           ...frame,
           scope: { ...frame.scope, values: { ...frame.scope.values, item, [name]: item, index } },
         });
-        return (await this.#keepNow([planned], others, frame)) ? outcome : lostLease(frame);
+        return (await this.#keepNow([planned], () => others(outcome), frame)) ? outcome : lostLease(frame);
       },
       // One that comes back later, to be tried again or when a task it called has ended, is still under way.
       ({ type }) => type === 'later' || type === 'stopped',
@@ -558,8 +558,8 @@ function worst(endings: (Ending | null)[]): Ending | null | undefined {
 async function inParallel<T, R>(
   items: T[],
   limit: number,
-  /** `others`: how many are under way besides; none while its place goes on to the next one. */
-  work: (item: T, index: number, others: () => number) => Promise<R>,
+  /** `others`: how many are under way besides; none where, after this result, its place goes on to the next one. */
+  work: (item: T, index: number, others: (result: R) => number) => Promise<R>,
   /** Whether its place stays taken: no further item begins there in this attempt. */
   occupies: (result: R) => boolean,
 ): Promise<R[]> {
@@ -570,7 +570,9 @@ async function inParallel<T, R>(
     while (next < items.length) {
       const index = next++;
       underWay += 1;
-      const result = await work(items[index] as T, index, () => (next < items.length ? 0 : underWay - 1));
+      const result = await work(items[index] as T, index, (ended) =>
+        next < items.length && !occupies(ended) ? 0 : underWay - 1,
+      );
       underWay -= 1;
       results[index] = result;
       if (occupies(result)) return;

@@ -145,6 +145,45 @@ describe('a pipeline', () => {
     expect(most).toBe(2);
   });
 
+  it('records an item of a foreach that is tried again later while others go on: a crash must not make it unknown', async () => {
+    await aSystem();
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const tries = new Map<number, number>();
+    answers['c.send'] = async (input) => {
+      const { n } = input as { n: number };
+      tries.set(n, (tries.get(n) ?? 0) + 1);
+      if (n === 2) await held;
+      if (n === 1 && tries.get(n) === 1) throw new ToolError('overloaded', 'come back later');
+      return { n };
+    };
+    const task = await system.addTask({
+      name: 'busy-item',
+      params: { list: [1, 2, 3] },
+      pipeline: [
+        {
+          id: 'each',
+          uses: 'c.send',
+          foreach: { items: '${params.list}', as: 'x', max_concurrency: 2 },
+          with: { n: '${x}' },
+          retry: { max: 2, base: '1s' },
+        },
+      ],
+    });
+    system.startWorker();
+    const { id } = await system.runNow(task);
+    try {
+      await expect
+        .poll(async () => (await system.steps(id))['each[0]'], { timeout: 20_000 })
+        .toMatchObject({ status: 'waiting', reason: 'overloaded' });
+      expect((await system.steps(id))['each[1]']).toMatchObject({ status: 'running' });
+    } finally {
+      release();
+    }
+  });
+
   it('runs parallel steps side by side and gathers their outputs', async () => {
     await aSystem();
     answers['a.read'] = () => 'A';
