@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { instantBefore } from '../../src/cli/render/run-since.js';
+import type { CreatedAgentObject } from '../../src/client/api-objects.js';
 import { startTaskApi, type TaskApi } from './task-api.js';
 
 let api: TaskApi;
@@ -121,6 +122,19 @@ test('run cancel ends a run, and its watcher ends with 1', async () => {
   expect((await api.run('run:cancel', [id])).stderr).toContain('has ended already: canceled');
   expect(row.status).toBe('canceled');
   expect((await api.run('run:watch', [id])).exitCode).toBe(1);
+});
+
+test('run cancel takes a token that may stop runs and not see them', async () => {
+  const made = await api.run('agent:create', [
+    'stopper',
+    ...['runs:write', 'tasks:read', 'tasks:write', 'tool:debug.echo'].flatMap((scope) => ['--scope', scope]),
+    '--json',
+  ]);
+  const env = { PAO_TOKEN: (JSON.parse(made.stdout) as CreatedAgentObject).token.secret };
+  const own = 'name: own\npipeline:\n  - { id: only, uses: debug.echo, with: {} }\n';
+  expect(await api.run('task:apply', ['-'], { input: own, env })).toMatchObject({ error: null });
+  const { stdout } = await api.run('task:run', ['own'], { env });
+  expect(await api.run('run:cancel', [stdout.trim()], { env })).toMatchObject({ error: null, exitCode: 0 });
 });
 
 test('what is no run is refused before anything is asked, and an unknown one is not found', async () => {
