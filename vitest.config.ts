@@ -9,7 +9,8 @@ export default defineConfig({
     // Without this vitest swallows what a command writes to stdout in the same process.
     disableConsoleIntercept: true,
     testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // On a clean machine the first ones install what the tests need, one after the other.
+    hookTimeout: 300_000,
     teardownTimeout: 20_000,
     pool: 'forks',
     maxWorkers: 2,

@@ -17,7 +17,8 @@ export function installPrometheus() {
   if (areThere()) return;
   if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
     const apt = (...args) =>
-      execFileSync('apt-get', args, {
+      // Others may install something at this moment.
+      execFileSync('apt-get', ['-o', 'DPkg::Lock::Timeout=240', ...args], {
         stdio: ['ignore', 'ignore', 'inherit'],
         env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
       });

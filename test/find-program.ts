@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { canInstallDebian, installDebian } from './install-debian.js';
 
 /**
  * A program that tests need: looked for on the PATH, else installed from Debian's package of the same name when we may.
@@ -12,18 +12,8 @@ export function findProgram(name: string): string {
     .map((folder) => join(folder, name))
     .find((path) => existsSync(path));
   if (found !== undefined) return found;
-  if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
-    const install = () =>
-      execFileSync('apt-get', ['install', '-y', '--no-install-recommends', name], {
-        stdio: 'ignore',
-        env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-      });
-    try {
-      install();
-    } catch {
-      execFileSync('apt-get', ['update'], { stdio: 'ignore' });
-      install();
-    }
+  if (canInstallDebian()) {
+    installDebian(name);
     return `/usr/bin/${name}`;
   }
   throw new Error(`${name} is not installed: apt-get install ${name}, or put one on the PATH.`);

@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { canInstallDebian, installDebian } from '../install-debian.js';
 
 /** The one without a window starts in half the time. */
 const NAMES = [
@@ -31,9 +31,9 @@ export function findChromium(): string {
   const found = onMachine();
   if (found !== null) return found;
   const tried = ['none in PATH or among Playwright’s downloads'];
-  if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
+  if (canInstallDebian()) {
     try {
-      installDebians();
+      installDebian('chromium-headless-shell');
       const installed = onMachine();
       if (installed !== null) return installed;
     } catch (error) {
@@ -46,22 +46,6 @@ export function findChromium(): string {
   throw new Error(
     `There is no Chromium (${tried.join('; ')}): the dashboard was not tried in a browser. As root: apt-get install chromium-headless-shell; or set PAO_TEST_CHROMIUM to one.`,
   );
-}
-
-function installDebians(): void {
-  const apt = (...args: string[]) =>
-    execFileSync('apt-get', args, {
-      stdio: 'pipe',
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    });
-  const install = () => apt('install', '-y', '--no-install-recommends', 'chromium-headless-shell');
-  try {
-    install();
-  } catch {
-    // The package lists may be old, or not there yet.
-    apt('update');
-    install();
-  }
 }
 
 function onMachine(): string | null {

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import {
   copyFileSync,
   existsSync,
@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { Ajv } from 'ajv';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { installDebian } from '../install-debian.js';
 
 /*
  * What can be told of ops/ without a container engine and without helm: neither is on the machines that run the tests. Nothing
@@ -222,9 +223,6 @@ describe('the systemd units', () => {
 function systemdAnalyze(): string {
   const found = ['/usr/bin/systemd-analyze', '/bin/systemd-analyze'].find((path) => existsSync(path));
   if (found !== undefined) return found;
-  execFileSync('apt-get', ['install', '--yes', '--no-install-recommends', 'systemd'], {
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    stdio: 'pipe',
-  });
+  installDebian('systemd');
   return '/usr/bin/systemd-analyze';
 }

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { canInstallDebian, installDebian } from '../install-debian.js';
 
 /** The binaries of an npm package, by major version: `PAO_TEST_POSTGRES` chooses one, whatever the machine has. */
 const EMBEDDED: Record<string, string> = {
@@ -30,17 +31,13 @@ export function findPostgres(): PostgresBinaries {
   const found = onMachine();
   if (found !== null) return { folder: found, from: 'machine' };
   const tried: string[] = ['no initdb and postgres in PATH or the usual folders'];
-  if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
+  if (canInstallDebian()) {
     try {
       // No cluster of the distribution's own: its port may be somebody else's.
       mkdirSync('/etc/postgresql-common', { recursive: true });
       const settings = '/etc/postgresql-common/createcluster.conf';
       if (!existsSync(settings)) writeFileSync(settings, 'create_main_cluster = false\n');
-      const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-      execFileSync('apt-get', ['install', '-y', '--no-install-recommends', 'postgresql'], {
-        env,
-        stdio: 'pipe',
-      });
+      installDebian('postgresql');
       const installed = onMachine();
       if (installed !== null) return { folder: installed, from: 'apt' };
     } catch (error) {
