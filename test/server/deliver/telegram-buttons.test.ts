@@ -341,6 +341,49 @@ describe('listening', () => {
     ).toHaveLength(1);
   });
 
+  it('refuses nobody because the store could not say whose channel it is: the tap is heard again', async () => {
+    let isBroken = false;
+    const flaky = new Proxy(system.store, {
+      get: (target, name) =>
+        name === 'getAgent' && isBroken
+          ? async () => Promise.reject(new Error('the database is away'))
+          : Reflect.get(target, name, target),
+    });
+    startDesk({ store: flaky });
+    await ask('me');
+    await eventually(() => polls().length).toBeGreaterThan(0);
+    isBroken = true;
+    const { runId, approval, message } = await ask('group');
+    telegram.tap(message.message_id, 'Approve', BOB);
+    await eventually(() => said.some(({ message: text }) => text.includes('comes again'))).toBe(true);
+    expect(await stateOf(approval)).toMatchObject({ state: 'pending' });
+    expect(telegram.taps.answers).toEqual([]);
+    isBroken = false;
+    await system.until(runId, 'succeeded');
+    expect((await audited('approval.refused')).filter(({ target }) => target === approval.id)).toEqual([]);
+  });
+
+  it('is given up a week after it ended where the token of the bot is not valid any more, and says so once', async () => {
+    startDesk({ lingerMs: 0 });
+    const { approval } = await ask('me');
+    await eventually(() => polls().length).toBeGreaterThan(0);
+    const { store, bus, clock } = system;
+    telegram.faults.always({
+      kind: 'respond',
+      status: 401,
+      body: { ok: false, description: 'Unauthorized' },
+    });
+    const edits = () => telegram.requests.filter(({ path }) => path.endsWith('/editMessageText')).length;
+    const decision = { decision: 'approve', by: 'agent:somebody' } as const;
+    await decideApproval({ store, bus, now: clock.now() }, approval, decision);
+    await eventually(edits).toBeGreaterThan(2);
+    expect(said.filter(({ message }) => message.includes('could not be edited yet'))).toHaveLength(1);
+    expect(await listQuestions(store)).toHaveLength(1);
+    clock.advance(8 * 86_400_000);
+    await eventually(() => listQuestions(store)).toEqual([]);
+    await eventually(async () => (await store.listMeta('telegram-poll:', 10)).length).toBe(0);
+  });
+
   it('says once that another program gets the updates, with what to do, and goes on by itself', async () => {
     telegram.taps.webhook = 'https://example.org/hook';
     const { runId, message } = await ask('me');

@@ -16,6 +16,8 @@ const MAX_TEXT = 4096;
 const CALL_TIMEOUT_MS = 15_000;
 /** A message that is not written within this time after its question ended never will be, milliseconds. */
 const FORGET_MS = 86_400_000;
+/** Telegram's refusals are taken for final when the question ended so long ago, milliseconds. */
+const GIVE_UP_MS = 7 * FORGET_MS;
 
 export interface CloseOptions {
   store: Store;
@@ -77,8 +79,10 @@ export async function closeQuestion(
     await bot.call('editMessageText', parameters, { signal, timeoutMs: CALL_TIMEOUT_MS });
   } catch (error) {
     // Refused for good: it says so already, or the message or the chat is gone.
-    const status = error instanceof ToolError ? error.details?.['status'] : null;
-    if (status !== 400 && status !== 403) throw error;
+    const status = error instanceof ToolError ? error.details?.['status'] : undefined;
+    const isOld = clock.now() - (approval.decidedAt ?? approval.expiresAt) > GIVE_UP_MS;
+    // A token that is not valid any more is refused for ever; a network that is gone is not.
+    if (status !== 400 && status !== 403 && !(isOld && status !== undefined)) throw error;
     if (!/not modified/.test((error as Error).message))
       logger.warn(
         { approval_id: approvalId, channel: delivery.channel, reason: (error as Error).message },

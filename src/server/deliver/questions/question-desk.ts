@@ -14,6 +14,8 @@ import { dropQuestion, listQuestions, noteQuestion, type OpenQuestion } from './
 const POLL_MS = 15_000;
 /** While questions are open. */
 const OPEN_POLL_MS = 5000;
+/** The longest pause after messages that could not be edited, milliseconds. */
+const REST_CAP_MS = 60_000;
 /** So long Telegram is asked after the last question: somebody may tap what they still see, milliseconds. */
 const LINGER_MS = 120_000;
 /** A question whose channel is gone from the configuration is given up after this time, milliseconds. */
@@ -39,8 +41,12 @@ interface BotAtWork {
   channels: string[];
   /** Monotonic milliseconds of the last look that found a question. */
   neededAt: number;
-  /** Telegram asked for time until then, monotonic milliseconds. */
+  /** Nothing is edited until then, monotonic milliseconds: Telegram asked for time, or did not do it. */
   restsUntil: number;
+  /** Edits that failed, one after the other. */
+  failures: number;
+  /** What the log has of why. */
+  said: string | null;
 }
 
 /**
@@ -52,6 +58,8 @@ export class QuestionDesk {
   readonly #bots = new Map<string, BotAtWork>();
   readonly #opened = new Map<string, Promise<TelegramBot | null>>();
   readonly #names = new Map<string, string>();
+  /** Channels whose bot can not be used, with what the log has of why. */
+  readonly #unusable = new Map<string, string>();
   readonly #taps: TapAnswers;
   readonly #isNeeded: boolean;
   #unsubscribe: (() => void)[] = [];
@@ -170,6 +178,8 @@ export class QuestionDesk {
       channels: [],
       neededAt: clock.monotonic(),
       restsUntil: 0,
+      failures: 0,
+      said: null,
       poller: new BotPoller({
         store,
         clock,
@@ -195,14 +205,16 @@ export class QuestionDesk {
       const bot = await this.#botOf(channel, agentId);
       if (bot === null || this.#stop.signal.aborted) return;
       try {
-        await closeQuestion(options, bot, approvalId);
+        if (await closeQuestion(options, bot, approvalId)) Object.assign(work, { failures: 0, said: null });
       } catch (error) {
-        const wait = error instanceof ToolError ? (error.retryAfterMs ?? 0) : 0;
-        work.restsUntil = this.options.clock.monotonic() + wait;
-        this.options.logger.info(
-          { approval_id: approvalId, reason: error instanceof Error ? error.message : String(error) },
-          'a question could not be edited yet',
-        );
+        const asked = error instanceof ToolError ? (error.retryAfterMs ?? 0) : 0;
+        const pollMs = Math.min(this.options.pollMs ?? POLL_MS, OPEN_POLL_MS);
+        const backoff = Math.min(REST_CAP_MS, pollMs * 2 ** Math.min(work.failures++, 10));
+        work.restsUntil = this.options.clock.monotonic() + Math.max(asked, backoff);
+        const reason = error instanceof Error ? error.message : String(error);
+        if (work.said !== reason)
+          this.options.logger.info({ approval_id: approvalId, reason }, 'a question could not be edited yet');
+        work.said = reason;
         return;
       }
     }
@@ -215,7 +227,10 @@ export class QuestionDesk {
       await dropQuestion(store, question);
   }
 
-  /** The bot of a channel, kept while it is used: its secrets are not asked for again with every look. */
+  /**
+   * The bot of a channel, kept while it is used: its secrets are not asked for again with every look.
+   * @returns null when there is none, or it can not be used. Throws when the store can not be asked.
+   */
   async #botOf(channel: string, agentId: string): Promise<TelegramBot | null> {
     const key = `${channel}\n${agentId}`;
     const known = this.#opened.get(key);
@@ -224,13 +239,16 @@ export class QuestionDesk {
     const opening = store.getAgent(agentId).then((agent) => openBot(channel, agent?.name ?? ''));
     this.#opened.set(key, opening);
     try {
-      return await opening;
+      const bot = await opening;
+      this.#unusable.delete(channel);
+      return bot;
     } catch (error) {
       this.#opened.delete(key);
-      logger.warn(
-        { channel, reason: error instanceof Error ? error.message : String(error) },
-        'the bot of a channel can not be used',
-      );
+      // Not what is wrong with the channel: whoever tapped must not be told that they may not.
+      if (!(error instanceof ToolError)) throw error;
+      if (this.#unusable.get(channel) !== error.message)
+        logger.warn({ channel, reason: error.message }, 'the bot of a channel can not be used');
+      this.#unusable.set(channel, error.message);
       return null;
     }
   }
