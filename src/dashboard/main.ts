@@ -5,7 +5,7 @@ import { session, takeToken } from './session.js';
 import { showView } from './show-view.js';
 import { type SignedIn, signIn, signOut } from './sign-in.js';
 import { tickTimes, ZONE } from './time.js';
-import { errorWords } from './ui.js';
+import { errorWords, unsay } from './ui.js';
 import type { View } from './view.js';
 import { agendaView } from './views/agenda.js';
 import { approvalView } from './views/approval.js';
@@ -42,6 +42,7 @@ const VIEWS: Record<string, View<never>> = {
 const BADGE_EVERY_MS = 15_000;
 let who: SignedIn | null = null;
 let left = new AbortController();
+let lookAgain: () => void = () => undefined;
 
 /** What the address asks for: `#now`, `#run=ID`, `#runs&status=failed`. */
 function place(): { view: View<never>; name: string; params: URLSearchParams } {
@@ -53,21 +54,27 @@ function place(): { view: View<never>; name: string; params: URLSearchParams } {
 function route(): void {
   left.abort();
   left = new AbortController();
+  unsay();
   if (who === null) return askForToken(null);
   const { view, ...rest } = place();
   for (const link of document.querySelectorAll('#nav a')) {
     if (link.getAttribute('href') === `#${view.menu}`) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
-  showView(view, rest, who, left.signal, () => {
+  const onSignedOut = () => {
     session.forget();
     who = null;
     askForToken('Your token is good no more: it has expired or was revoked.');
+  };
+  lookAgain = showView(view, rest, who, left.signal, onSignedOut, () => {
+    lookAgain();
+    void countOpen();
   });
 }
 
 function askForToken(why: string | null): void {
   left.abort();
+  unsay();
   byId('header').hidden = true;
   document.title = 'Sign in · pao';
   refill(
@@ -120,8 +127,10 @@ async function begin(): Promise<void> {
   });
   addEventListener('hashchange', () => {
     const token = takeToken();
-    if (token === null) route();
-    else void comeIn(token);
+    if (token === null) return route();
+    // A question about what was shown must not wait for the sign-in.
+    left.abort();
+    void comeIn(token);
   });
   setInterval(tickTimes, 5000);
   setInterval(() => void countOpen(), BADGE_EVERY_MS);

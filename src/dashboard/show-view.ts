@@ -12,6 +12,8 @@ const RETRY_MS = [2000, 5000, 10_000];
  * Shows a view and keeps it fresh: it looks again every few seconds, only while somebody looks at the page, and shows what
  * is new. When nobody answers it says so, leaves what it knows, and tries again.
  * @param onSignedOut called when the token is good no more.
+ * @param refresh called when the person did something: what is shown, here and around, is not so any more.
+ * @returns looks again, at once.
  */
 export function showView<Data>(
   view: View<Data>,
@@ -19,7 +21,8 @@ export function showView<Data>(
   { api, me }: SignedIn,
   signal: AbortSignal,
   onSignedOut: () => void,
-): void {
+  refresh: () => void,
+): () => void {
   const main = byId('main');
   let timer: ReturnType<typeof setTimeout> | undefined;
   let shown = '';
@@ -27,7 +30,7 @@ export function showView<Data>(
   let lastAt: string | null = null;
   let isLooking = false;
   let again = false;
-  const context: Context = { api, me, ...place, signal, refresh: () => void look() };
+  const context: Context = { api, me, ...place, signal, refresh };
 
   const look = async () => {
     again = isLooking;
@@ -100,6 +103,7 @@ export function showView<Data>(
   });
   main.setAttribute('aria-busy', 'true');
   void look();
+  return () => void look();
 }
 
 /** The bar that tells of trouble with the server; null takes it away. */

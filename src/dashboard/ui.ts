@@ -132,6 +132,7 @@ export function action(
 }
 
 let saying: ReturnType<typeof setTimeout> | undefined;
+let saidAt = '';
 
 /** Tells the person what became of what they did; errors stay longer. */
 export function say(text: string, isError = false): void {
@@ -140,24 +141,44 @@ export function say(text: string, isError = false): void {
   element.className = isError ? 'said bad' : 'said';
   element.setAttribute('role', isError ? 'alert' : 'status');
   element.hidden = false;
+  saidAt = location.hash;
   clearTimeout(saying);
   saying = setTimeout(() => (element.hidden = true), isError ? 12_000 : 5000);
 }
 
-/** Asks before what cannot be taken back. */
-export function confirmed(question: string, yes: string): Promise<boolean> {
+/** Takes away what was said at another place than the one that is shown now. */
+export function unsay(): void {
+  if (saidAt !== location.hash) byId('said').hidden = true;
+}
+
+/**
+ * Asks before what cannot be taken back.
+ * @param signal of the view that asks: the question goes with it, unanswered.
+ * @returns whether the person said yes.
+ */
+export function confirmed(question: string, yes: string, signal: AbortSignal): Promise<boolean> {
+  if (signal.aborted) return Promise.resolve(false);
   return new Promise((resolve) => {
+    const leave = () => dialog.close('');
     const dialog = h(
       'dialog',
-      { 'aria-label': question, close: () => (resolve(dialog.returnValue === 'yes'), dialog.remove()) },
+      {
+        'aria-label': question,
+        close: () => {
+          signal.removeEventListener('abort', leave);
+          dialog.remove();
+          resolve(dialog.returnValue === 'yes' && !signal.aborted);
+        },
+      },
       h('p', null, question),
       h(
         'div',
         { class: 'actions' },
         h('button', { type: 'button', class: 'danger', click: () => dialog.close('yes') }, yes),
-        h('button', { type: 'button', click: () => dialog.close('') }, 'Keep it'),
+        h('button', { type: 'button', click: leave }, 'Keep it'),
       ),
     );
+    signal.addEventListener('abort', leave);
     document.body.append(dialog);
     dialog.showModal();
   });

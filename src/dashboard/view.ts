@@ -11,7 +11,7 @@ export interface Context {
   name: string;
   /** Ends when the person goes elsewhere. */
   signal: AbortSignal;
-  /** Looks again, at once. */
+  /** After something was done: looks again, at once, at what is shown by then and at how many questions wait. */
   refresh(): void;
 }
 

@@ -45,6 +45,7 @@ beforeAll(async () => {
       { id: 'say', uses: 'debug.echo', with: { text: '${steps.ask.data.text}' } },
     ],
   });
+  await create({ name: 'second', pipeline: [{ id: 'ask', approve: { message: 'And this?' } }] });
   await create({
     name: 'hostile',
     title: HOSTILE,
@@ -76,8 +77,8 @@ async function open(place: string, device: BrowserContextOptions = DESK): Promis
   return page;
 }
 
-async function waitingApproval(): Promise<ApprovalObject> {
-  const run = await pao.json<RunObject>(['task', 'run', 'report']);
+async function waitingApproval(task = 'report'): Promise<ApprovalObject> {
+  const run = await pao.json<RunObject>(['task', 'run', task]);
   return until('the question', async () => {
     const { body } = await pao.api<ListPage<ApprovalObject>>('GET', '/v1/approvals');
     return body.items.find(({ run_id: id }) => id === run.id) ?? null;
@@ -173,6 +174,52 @@ test('who answers too late is told that it expired, and that this is not a no', 
   expect(await runOf(approval)).toMatchObject({ status: 'failed', reason: 'expired' });
   await page.getByRole('link', { name: 'See what became of the run' }).click();
   await page.locator('h1 .chip', { hasText: 'failed' }).waitFor();
+  await page.close();
+});
+
+test('a question about an approval goes with it, unanswered; after an answer the menu and the list know at once', async () => {
+  const [first, second] = [await waitingApproval(), await waitingApproval('second')];
+  const page = await open(`#token=${pao.token}&approvals`);
+  const badge = page.locator('#badge');
+  const openOnes = page.locator('section', { hasText: 'Open' }).locator('a');
+  await expect.poll(() => badge.textContent(), { timeout: 15_000 }).toBe('2');
+  const dialog = page.getByRole('dialog');
+  const ask = async () => {
+    await page.evaluate(`location.hash = '#approval=${first.id}'`);
+    await page.getByRole('button', { name: 'Change it first' }).click();
+    await page.getByLabel('copies').fill('3');
+    await page.getByRole('button', { name: 'Deny' }).click();
+    await dialog.getByText(/^Say no to “Send it\? .*”, and lose your changes\?$/).waitFor();
+  };
+  await ask();
+  await page.goBack();
+  await dialog.waitFor({ state: 'detached' });
+  await page.getByRole('heading', { name: 'Approvals' }).waitFor();
+  expect(await openOnes.count()).toBe(2);
+
+  await ask();
+  // As a second link does that is followed in the tab.
+  await page.evaluate(`location.hash = '#approval=${second.id}'`);
+  await dialog.waitFor({ state: 'detached' });
+  await page.locator(`a[href="#run=${second.run_id}"]`).waitFor();
+  const stateOf = async ({ id }: ApprovalObject) =>
+    (await pao.api<ApprovalObject>('GET', `/v1/approvals/${id}`)).body.state;
+  expect(await stateOf(first)).toBe('pending');
+
+  // While the clock of the browser stands nothing looks again by itself.
+  await page.clock.install();
+  await page.reload();
+  await page.locator(`a[href="#run=${second.run_id}"]`).waitFor();
+  await expect.poll(() => badge.textContent(), { timeout: 15_000 }).toBe('2');
+  await page.clock.pauseAt(Date.now() + 1000);
+  await page.getByRole('button', { name: 'Deny' }).click();
+  await page.locator('#said', { hasText: 'Denied.' }).waitFor();
+  await expect.poll(() => badge.textContent(), { timeout: 15_000 }).toBe('1');
+  await page.getByRole('link', { name: /^Approvals/ }).click();
+  await page.locator('#said').waitFor({ state: 'hidden' });
+  await expect.poll(() => openOnes.count(), { timeout: 15_000 }).toBe(1);
+  expect([await stateOf(first), await stateOf(second)]).toEqual(['pending', 'denied']);
+  await pao.api('POST', `/v1/approvals/${first.id}`, { decision: 'deny' });
   await page.close();
 });
 

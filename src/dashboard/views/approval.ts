@@ -7,6 +7,7 @@ import { isFlat, shownData } from '../show-data.js';
 import { momentWithZone, timeOf } from '../time.js';
 import { chip, confirmed, errorWords, facts, say } from '../ui.js';
 import { type Context, LATER, SOON, type View } from '../view.js';
+import { firstLine } from './approvals.js';
 
 /** One question: what is asked, what of, until when, and the answer. */
 export const approvalView: View<ApprovalObject> = {
@@ -56,8 +57,9 @@ function closed(approval: ApprovalObject, { me }: Context): Child {
   ];
 }
 
-function form(approval: ApprovalObject, { api, me, refresh }: Context): Child {
-  const { id, data, expires_at, on_timeout } = approval;
+function form(approval: ApprovalObject, { api, me, signal, refresh }: Context): Child {
+  const { id, message, data, expires_at, on_timeout } = approval;
+  const asked = `“${firstLine(message)}”`;
   const mayDecide = me.may('approvals:decide');
   const isChange = (edited: Edited) => edited.ok && JSON.stringify(edited.data) !== JSON.stringify(data);
   const comment = h('input', { id: 'comment', type: 'text', maxlength: 2000, autocomplete: 'off' });
@@ -91,7 +93,7 @@ function form(approval: ApprovalObject, { api, me, refresh }: Context): Child {
     if (
       decision === 'deny' &&
       isChange(edited) &&
-      !(await confirmed('Say no, and lose your changes?', 'Say no'))
+      !(await confirmed(`Say no to ${asked}, and lose your changes?`, 'Say no', signal))
     )
       return;
     approve.disabled = true;
@@ -102,9 +104,10 @@ function form(approval: ApprovalObject, { api, me, refresh }: Context): Child {
         ...(comment.value.trim() === '' ? {} : { comment: comment.value.trim() }),
         ...(decision === 'approve' && edited.ok && isChange(edited) ? { data: edited.data } : {}),
       });
-      say(decision === 'approve' ? 'Approved: the run goes on.' : 'Denied.');
+      // Who is elsewhere by now sees it there.
+      if (!signal.aborted) say(decision === 'approve' ? 'Approved: the run goes on.' : 'Denied.');
     } catch (error) {
-      say(errorWords(error), true);
+      say(signal.aborted ? `${asked}: ${errorWords(error)}` : errorWords(error), true);
       // Closed meanwhile: the page shows what stands.
       if (!(error instanceof Refused && error.refusal.status === 409)) {
         approve.disabled = !mayDecide;

@@ -23,7 +23,8 @@ export const approvalRow = (one: ApprovalObject): HTMLElement =>
         : timeOf(one.decided_at ?? one.expires_at),
   });
 
-const firstLine = (text: string) => {
+/** Of a question what fits on a line. */
+export const firstLine = (text: string) => {
   const line = text.trim().split('\n')[0] as string;
   return line.length > 120 ? `${line.slice(0, 119)}…` : line;
 };

@@ -143,12 +143,13 @@ function stepItem(step: StepObject, told: string | undefined): Child {
   );
 }
 
-function actions(run: RunObject, { api, me, refresh }: Context): HTMLElement {
+function actions(run: RunObject, { api, me, signal, refresh }: Context): HTMLElement {
   const disabled = me.may('runs:write') ? null : 'This token lacks the scope runs:write';
   const path = `v1/runs/${run.id}`;
   if (!isFinal(run.status)) {
     const cancel = async () => {
-      if (!(await confirmed('Cancel this run? What its steps did stays done.', 'Cancel it'))) return null;
+      const question = `Cancel this run of ${run.task_name}? What its steps did stays done.`;
+      if (!(await confirmed(question, 'Cancel it', signal))) return null;
       await api.post(`${path}/cancel`, { reason: `canceled by ${me.agent.name} in the dashboard` });
       refresh();
       return 'It is being canceled.';
@@ -157,7 +158,7 @@ function actions(run: RunObject, { api, me, refresh }: Context): HTMLElement {
   }
   const replay = async () => {
     const again = await api.post<RunObject>(`${path}/replay`);
-    location.hash = `#run=${again.id}`;
+    if (!signal.aborted) location.hash = `#run=${again.id}`;
     return 'It runs again, for the same instant.';
   };
   return h('div', { class: 'actions' }, action('replay', 'Replay', replay, { disabled }));

@@ -74,7 +74,7 @@ export const taskView: View<One> = {
   },
 };
 
-function actions(task: TaskObject, { api, me, refresh }: Context): HTMLElement | false {
+function actions(task: TaskObject, { api, me, signal, refresh }: Context): HTMLElement | false {
   if (task.state === 'canceled') return false;
   const path = `v1/tasks/${task.id}`;
   const lacks = (scope: string) => (me.may(scope) ? null : `This token lacks the scope ${scope}`);
@@ -90,7 +90,7 @@ function actions(task: TaskObject, { api, me, refresh }: Context): HTMLElement |
       'Run now',
       async () => {
         const run = await api.post<RunObject>(`${path}/run`);
-        location.hash = `#run=${run.id}`;
+        if (!signal.aborted) location.hash = `#run=${run.id}`;
         return 'It is queued.';
       },
       { kind: 'primary', disabled: lacks('runs:write') },
@@ -120,8 +120,8 @@ function actions(task: TaskObject, { api, me, refresh }: Context): HTMLElement |
         'skip',
         'Skip next',
         async () => {
-          if (!(await confirmed(`Leave out ${task.next_due_local ?? task.next_due_at}?`, 'Leave it out')))
-            return null;
+          const question = `Leave out ${task.next_due_local ?? task.next_due_at} of ${task.name}?`;
+          if (!(await confirmed(question, 'Leave it out', signal))) return null;
           const { left_out: out } = await api.post<SkippedTaskObject>(`${path}/skip`);
           return done(`Left out: ${out.local}.`);
         },
