@@ -1,6 +1,6 @@
 import type { AgendaObject, ApprovalObject, ListPage, RunObject } from '../../client/api-objects.js';
 import type { HealthReport } from '../../domain/health.js';
-import { type Part, part } from '../api.js';
+import { type Api, type Part, part } from '../api.js';
 import { type Child, h } from '../dom.js';
 import { now, timeOf } from '../time.js';
 import { chip, list, more, row, runRows, section, shown } from '../ui.js';
@@ -29,8 +29,8 @@ interface Now {
   next: Part<AgendaObject>;
 }
 
-/** What is due changes slowly, and costs the server more than the rest: it is asked for once a minute. */
-let agenda: { at: number; answer: Part<AgendaObject> } | undefined;
+/** What is due changes slowly, and costs the server more than the rest: it is asked for once a minute, and by whoever signs in. */
+let agenda: { api: Api; at: number; answer: Part<AgendaObject> } | undefined;
 
 /** How things are, in one look. */
 export const nowView: View<Now> = {
@@ -41,9 +41,9 @@ export const nowView: View<Now> = {
     const due = async () => {
       const first = agenda?.answer;
       const isOver = first && 'value' in first && Date.parse(first.value.items[0]?.at ?? '') < now();
-      if (agenda === undefined || isOver || performance.now() - agenda.at > AGENDA_EVERY_MS) {
+      if (agenda?.api !== api || isOver || performance.now() - agenda.at > AGENDA_EVERY_MS) {
         const answer = await part(api.get<AgendaObject>('v1/agenda?hours=24&limit=5&often=1', signal));
-        agenda = { at: performance.now(), answer };
+        agenda = { api, at: performance.now(), answer };
       }
       return agenda.answer;
     };
