@@ -136,7 +136,7 @@ pipeline: [{ id: ask, uses: llm.chat, with: { prompt: hello, max_output_tokens: 
       const { costs, agents } = await simulated('--to', '2d', ...argv);
       return { cost: costs.tasks.find(({ task }) => task === 'asks'), costs, agents };
     };
-    expect((await costOf()).cost).toMatchObject({ basis: 'estimated', runs: 2, per_run: { tokens: 519 } });
+    expect((await costOf()).cost).toMatchObject({ basis: 'estimated', runs: 2, per_run: { tokens: 534 } });
     for (const [at, tokens] of [90, 40, 60].entries()) {
       const end = await api.run('task:run', ['asks', '--wait', '--json']);
       const { id } = JSON.parse(end.stdout) as { id: string };
@@ -217,14 +217,14 @@ ${FILE.split('---')[2]?.trim() ?? ''}
     const files = ['-f', 'asking.yaml', '--tools', 'catalog.yaml', '--agent', 'agent.yaml'];
     const argv = ['--from', '2027-02-01T00:00:00Z', '--to', '1d', ...files];
     const plain = await runCommand('simulate', [...argv, '--event', 'mail.received@2h'], { cwd: api.folder });
-    expect(plain.stdout).toMatch(/asks +2 +1,038 +\? +519 +estimated from the pipeline/);
+    expect(plain.stdout).toMatch(/asks +2 +1,068 +\? +534 +estimated from the pipeline/);
     expect(plain.stdout).toContain(
       'asks: 2 runs skipped: budget (agent, 1,100 tokens a day), first on Mon 1 Feb 2027 12:00.',
     );
     expect(plain.stderr).toContain('the price of m is not known');
     expect(plain.stdout).toMatch(/02:00 \+00:00 +mail +runs/);
     const priced = await simulated(...argv, '--prices', 'prices.yaml');
-    expect(priced.costs).toMatchObject({ tokens: 1038, usd: 0.01038, unknown_prices: [] });
+    expect(priced.costs).toMatchObject({ tokens: 1068, usd: 0.01068, unknown_prices: [] });
     for (const [wrong, message] of [
       [['--event', 'mail.received'], 'has no time'],
       [['--events', 'agent.yaml'], 'events are not valid'],

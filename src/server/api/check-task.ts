@@ -53,7 +53,7 @@ export async function checkTask(
   );
   problems.push(...found, ...secretsInCalls(written.pipeline));
   if (parsed.success) {
-    const budget = await checkBudget(parsed.data, tools, services);
+    const budget = await checkBudget(parsed.data, tools, services, previous?.agentId ?? check.agentId);
     problems.push(...budget.problems);
     warnings.push(...budget.warnings);
   }

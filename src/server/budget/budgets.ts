@@ -67,6 +67,11 @@ export class Budgets {
     return this.options.prices;
   }
 
+  /** What all agents together may use of a day. */
+  get forAll(): BudgetLimits | undefined {
+    return this.options.global?.per_day;
+  }
+
   /** Every sum that what a payer pays for now is part of. */
   accountsOf({ runId, task, agent }: Payer): PaidFrom[] {
     const { global, timezone, clock } = this.options;

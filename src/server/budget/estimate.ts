@@ -1,9 +1,11 @@
-import { BYTES_PER_TOKEN, NANO_USD, type BudgetLimits } from '../../domain/budget.js';
+import { NANO_USD, type BudgetLimits } from '../../domain/budget.js';
 import { unitWords, usdWords } from '../../domain/budget-words.js';
+import { localDayOf } from '../../domain/pipeline/instants.js';
+import type { Recurrence } from '../../domain/recurrence/index.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
 import type { TaskSpec } from '../../domain/task.js';
 import type { Tool } from '../../domain/tool.js';
-import { DEFAULT_MAX_OUTPUT_TOKENS } from '../tools/llm-tool.js';
+import { type RequestTokens, requestTokens } from '../tools/llm-request.js';
 import { CHECK_STEP_ID } from '../worker/plan.js';
 import { costOf, type Price, type PriceSource } from './prices.js';
 
@@ -43,22 +45,19 @@ export interface ModelRequest {
 }
 
 /** A step that asks a model. */
-export interface ModelStep {
+export interface ModelStep extends RequestTokens {
   id: string;
   pointer: string;
   model: string;
   tool: Tool;
-  inputTokens: number;
-  outputTokens: number;
   open: boolean;
   /** Items of a foreach at most. */
   items: number;
-  /** Requests at most: retries, the one repair, each item of a foreach. */
-  calls: number;
+  /** First requests at most: retries, each item of a foreach; each may have its repair. */
+  attempts: number;
 }
 
-const DAY_MS = 86_400_000;
-/** Occurrences looked at for the busiest day. */
+/** Occurrences looked at for the busiest day, and at least those of today and tomorrow. */
 const MOST = 1500;
 
 /** The steps of a task that ask models. */
@@ -85,27 +84,15 @@ export function modelSteps(
       pointer,
       tool,
       model: typeof model === 'string' && !model.includes('${') ? model : tool.llm.model,
-      ...requestTokens(tool, input),
+      ...requestTokens(tool.llm, input),
       open: JSON.stringify(input).includes('${'),
       items,
-      calls: ((retry?.max ?? 0) + 1) * (input['schema'] === undefined ? 1 : 2) * items,
+      attempts: ((retry?.max ?? 0) + 1) * items,
     });
   };
   spec.pipeline.forEach((step, index) => visit(step as Record<string, unknown>, `/pipeline/${index}`));
   if (spec.schedule?.kind === 'condition') visit(spec.schedule.check, '/schedule/check');
   return found;
-}
-
-/** The most one request to a model uses, by what it is given. */
-export function requestTokens(
-  { llm }: Tool,
-  input: Readonly<Record<string, unknown>>,
-): { inputTokens: number; outputTokens: number } {
-  const own = input['max_output_tokens'];
-  return {
-    inputTokens: Math.ceil(Buffer.byteLength(JSON.stringify(input)) / BYTES_PER_TOKEN),
-    outputTokens: typeof own === 'number' ? own : (llm?.max_output_tokens ?? DEFAULT_MAX_OUTPUT_TOKENS),
-  };
 }
 
 /** What a task may cost; null when it asks no model. */
@@ -119,7 +106,8 @@ export async function estimateTask(
   const unknown = new Set<string>();
   const run = { calls: 0, tokens: 0, nanoUsd: 0 };
   const requests: ModelRequest[] = [];
-  for (const { id, tool, model, calls, items, inputTokens, outputTokens } of steps) {
+  for (const step of steps) {
+    const { id, tool, model, attempts, items, inputTokens, repairInputTokens, outputTokens } = step;
     const price = await prices.find(tool.address, model);
     requests.push({
       step: id,
@@ -131,25 +119,32 @@ export async function estimateTask(
       price,
     });
     if (price === null) unknown.add(model);
-    else run.nanoUsd += calls * costOf(price, inputTokens, outputTokens);
-    run.calls += calls;
-    run.tokens += calls * (inputTokens + outputTokens);
+    for (const input of [inputTokens, ...(repairInputTokens === null ? [] : [repairInputTokens])]) {
+      if (price !== null) run.nanoUsd += attempts * costOf(price, input, outputTokens);
+      run.calls += attempts;
+      run.tokens += attempts * (input + outputTokens);
+    }
   }
   const usd = unknown.size > 0 ? null : run.nanoUsd / NANO_USD;
   const perRun = { calls: run.calls, tokens: run.tokens, usd };
-  const runs = isTimed(spec.schedule) ? busiestDay(recurrenceOf(spec.schedule).take(now, MOST)) : null;
+  const { schedule } = spec;
+  const runs = isTimed(schedule) ? busiestDay(recurrenceOf(schedule), schedule.timezone, now) : null;
   const perDay = runs === null ? null : { runs, ...times(perRun, runs) };
   const open = steps.some((step) => step.open);
   return {
     per_run: perRun,
     per_day: perDay,
     open_input: open,
-    smallest_call: Math.min(...steps.map(({ inputTokens, outputTokens }) => inputTokens + outputTokens)),
+    smallest_call: Math.min(...steps.map(leastTokens)),
     unknown_prices: [...unknown].sort(),
     requests,
     words: wordsOf(spec, perRun, perDay, open, [...unknown].sort()),
   };
 }
+
+/** What the step's smallest request sets aside, before data is put into it. */
+export const leastTokens = ({ leastInputTokens, outputTokens }: RequestTokens): number =>
+  leastInputTokens + outputTokens;
 
 const times = ({ calls, tokens, usd }: Estimate, runs: number): Estimate => ({
   calls: calls * runs,
@@ -157,15 +152,18 @@ const times = ({ calls, tokens, usd }: Estimate, runs: number): Estimate => ({
   usd: usd === null ? null : usd * runs,
 });
 
-/** The most occurrences within 24 hours. */
-function busiestDay(occurrences: readonly number[]): number {
-  let most = 0;
-  let first = 0;
-  occurrences.forEach((at, index) => {
-    while (at - (occurrences[first] as number) >= DAY_MS) first += 1;
-    most = Math.max(most, index - first + 1);
-  });
-  return most;
+/** The most occurrences on one local day, as budgets have days: that of the task's zone, be it 23 or 25 hours long. */
+function busiestDay(recurrence: Recurrence, zone: string, now: number): number {
+  const days = new Map<string, number>();
+  // What comes every few seconds is counted for a whole day as well.
+  const tomorrowEnds = localDayOf(localDayOf(now, zone).endAt, zone).endAt;
+  let at = recurrence.next(now);
+  for (let seen = 0; at !== null && (seen < MOST || at < tomorrowEnds); seen += 1) {
+    const { date } = localDayOf(at, zone);
+    days.set(date, (days.get(date) ?? 0) + 1);
+    at = recurrence.next(at);
+  }
+  return Math.max(0, ...days.values());
 }
 
 function wordsOf(

@@ -6,11 +6,11 @@ import type { Run, StepRun } from '../../domain/run.js';
 import type { Task } from '../../domain/task.js';
 import type { Tool } from '../../domain/tool.js';
 import type { Completion, LeasedRun, Store, StepWrite } from '../store/store.js';
-import { requestTokens } from '../budget/estimate.js';
 import { silentLogger } from '../telemetry/logger.js';
 import { ObservationBuffer } from '../telemetry/observation-buffer.js';
 import type { ToolCallContext, ToolResult } from '../tools/caller.js';
 import { checkInput } from '../tools/check-input.js';
+import { requestTokens } from '../tools/llm-request.js';
 import type { SecretSource } from '../tools/secrets.js';
 import { callsTask } from '../worker/called-tasks.js';
 import { RunExecutor } from '../worker/run-executor.js';
@@ -145,8 +145,8 @@ function executorFor(
 
 /** The most that asking a model would use. */
 function usageOf(tool: Tool, input: unknown): Pick<ToolResult, 'usage'> {
-  if (tool.kind !== 'llm') return {};
-  const { inputTokens, outputTokens } = requestTokens(tool, (input ?? {}) as Record<string, unknown>);
+  if (tool.llm === undefined) return {};
+  const { inputTokens, outputTokens } = requestTokens(tool.llm, (input ?? {}) as Record<string, unknown>);
   return { usage: { input_tokens: inputTokens, output_tokens: outputTokens, estimated: true } };
 }
 

@@ -59,6 +59,41 @@ describe('a budget', () => {
     expect(body).toMatchObject({ budget: null, estimate: null });
   });
 
+  test('that can never let one request through is warned of, whosever it is; what just fits is not', async () => {
+    const plain = [{ id: 'hello', uses: 'llm.chat', with: { prompt: 'Say hello', max_output_tokens: 100 } }];
+    const one = { ...task({ per_day: { tokens: 130 } }), retry: undefined, pipeline: plain };
+    const tight = await api.send('POST', '/v1/tasks', { body: one });
+    const { smallest_call: least, per_run: run } = tight.body.estimate;
+    expect(run.tokens).toBe(least);
+    expect(tight.body.warnings).toMatchObject([
+      {
+        code: 'budget_too_small',
+        message: `No model is ever asked: one call sets aside ${least} tokens or more, and the budget is 130 tokens a day.`,
+      },
+    ]);
+    const fits = { ...one, name: 'fits', budget: { per_day: { tokens: least } } };
+    expect((await api.send('POST', '/v1/tasks', { body: fits })).body.warnings).toEqual([]);
+    const agent = (await api.send('GET', `/v1/tasks/fits`)).body.agent_id;
+    await api.send('PATCH', `/v1/agents/${agent}`, { body: { budget: { per_day: { tokens: 90 } } } });
+    const many = { ...one, name: 'many', budget: undefined };
+    expect((await api.send('POST', '/v1/tasks', { body: many })).body.warnings).toMatchObject([
+      { message: expect.stringContaining('the budget of its agent is 90 tokens a day') },
+    ]);
+  });
+
+  test.each([
+    ['Europe/Chisinau', '0 9 * * *', 1],
+    ['America/New_York', '0 9 * * *', 1],
+    ['UTC', '0 9 * * *', 1],
+    ['Asia/Tokyo', '0 9,21 * * *', 2],
+    ['UTC', '* * * * *', 1440],
+    ['UTC', '*/30 * * * * *', 2880],
+  ])('counts the runs of a local day: in %s %s gives %i', async (timezone, expr, runs) => {
+    const schedule = { kind: 'cron', expr, timezone };
+    const { body } = await api.send('POST', '/v1/tasks', { body: task(undefined, { schedule }) });
+    expect(body.estimate.per_day.runs).toBe(runs);
+  });
+
   test('of an agent is set, shown and taken away', async () => {
     const { id } = await api.anAgent('mailer', ['tasks:read']);
     const budget = { per_day: { usd: 2, runs: 50 }, timezone: 'Europe/Chisinau' };

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AgentBudget, TaskBudget } from '../../../src/domain/budget.js';
 import type { TaskInput } from '../../../src/domain/task.js';
 import { Budgets } from '../../../src/server/budget/budgets.js';
+import { estimateTask, modelSteps } from '../../../src/server/budget/estimate.js';
 import { PriceTable } from '../../../src/server/budget/prices.js';
 import { MemoryBus } from '../../../src/server/bus/memory-bus.js';
 import { configSchema } from '../../../src/server/config.js';
@@ -166,6 +167,30 @@ describe('a budget', () => {
     expect((await system.steps(run.id)).plan).toMatchObject({
       usage: { inputTokens: 100, outputTokens: 20 },
     });
+  });
+
+  test.each([
+    ['a plain question', { prompt: 'Say hello', max_output_tokens: 100 }],
+    [
+      'rules, talk and data',
+      { system: 'Be kind.', messages: [{ role: 'user', content: 'a' }], data: { x: '<' } },
+    ],
+    ['a form that is asked for again', { ...asked, max_output_tokens: 20 }],
+  ])('is estimated by the request that is sent: %s', async (_, input) => {
+    system.startWorker();
+    // As long as it gets, and as much wrong with it as there can be.
+    script = 'schema' in input ? [answer(`["${'"'.repeat(4000)}`)] : [];
+    const task = await taskWith(undefined, { retry: { max: 0 } }, { with: input });
+    const tool = (await system.store.getTool('llm.chat'))?.tool ?? null;
+    const steps = modelSteps(task.spec, () => tool);
+    const estimate = await estimateTask(task.spec, steps, budgets.prices, system.clock.now());
+    const entries = await ledger((await ended(task)).id);
+    const reserved = entries.map((entry) => entry.reserved.tokens);
+    expect(reserved[0]).toBe(estimate?.smallest_call);
+    expect(reserved).toHaveLength(estimate?.per_run.calls ?? 0);
+    const sum = reserved.reduce((all, one) => all + one, 0);
+    expect(sum).toBeLessThanOrEqual(estimate?.per_run.tokens ?? 0);
+    if (!('schema' in input)) expect(sum).toBe(estimate?.per_run.tokens);
   });
 
   test('has every attempt and the repair in its ledger; what nobody counted stays reserved, and is said to be an estimate', async () => {
