@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Hook } from '../../domain/hook.js';
 
@@ -11,8 +11,8 @@ export type Verdict =
       ok: true;
       deliveryId: string;
       event: string | null;
-      /** What the signature was made of, where that is the body alone: an equal one is an equal body. */
-      bodyMac: string | null;
+      /** SHA-256 of the body, hex, where the signature is made of it alone: the same also when the secret is another one. */
+      bodyHash: string | null;
     }
   | { ok: false; reason: 'unsigned' | 'malformed' | 'too_old' | 'too_new' | 'wrong_signature' };
 
@@ -47,7 +47,7 @@ function checkStandard(secrets: string[], headers: IncomingHttpHeaders, body: Bu
     return given.some((one) => isSame(one, mac));
   });
   return isRight
-    ? { ok: true, deliveryId: id, event: null, bodyMac: null }
+    ? { ok: true, deliveryId: id, event: null, bodyHash: null }
     : { ok: false, reason: 'wrong_signature' };
 }
 
@@ -63,7 +63,8 @@ function checkGithub(secrets: string[], headers: IncomingHttpHeaders, body: Buff
   if (!isRight) return { ok: false, reason: 'wrong_signature' };
   // A sender of this style that names no delivery is known by what it sent.
   const deliveryId = text(headers, 'x-github-delivery') ?? hex.toLowerCase();
-  return { ok: true, deliveryId, event: text(headers, 'x-github-event'), bodyMac: hex.toLowerCase() };
+  const bodyHash = createHash('sha256').update(body).digest('hex');
+  return { ok: true, deliveryId, event: text(headers, 'x-github-event'), bodyHash };
 }
 
 /** `whsec_` and base64, or any text, whose UTF-8 bytes are then the key. */

@@ -115,9 +115,9 @@ export class HookReceiver {
  * What a delivery is known by when it comes again. A signature over the body alone stays right for ever, under any id of a
  * delivery: there the body counts, for longer, unless the hook takes equal ones.
  */
-function knownBy(hook: Hook, { deliveryId, bodyMac }: Extract<Verdict, { ok: true }>) {
-  const isByBody = bodyMac !== null && !hook.allowRepeats;
-  const name = isByBody ? `body ${bodyMac}` : deliveryId;
+function knownBy(hook: Hook, { deliveryId, bodyHash }: Extract<Verdict, { ok: true }>) {
+  const isByBody = bodyHash !== null && !hook.allowRepeats;
+  const name = isByBody ? `body ${bodyHash}` : deliveryId;
   return {
     dedupeKey: `hook:${createHash('sha256').update(`${hook.id} ${name}`).digest('hex')}`,
     ...(isByBody ? { dedupeMs: SAME_BODY_MS } : {}),

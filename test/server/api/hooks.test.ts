@@ -111,6 +111,17 @@ describe('a hook', () => {
     expect(await duplicate(named('d5'))).toBe(false);
   });
 
+  it('knows a delivery again that is sent once more with the new secret', async () => {
+    const secret = 'a secret of the other side, long enough';
+    const { path } = await create({ name: 'turned', topic: 'ci.turned', scheme: 'github', secret });
+    const body = '{"ref":"refs/heads/main"}';
+    const signedWith = async (one: string) =>
+      (await deliver(path, body, github(one, body, { 'x-github-delivery': 'd1' }))).body.duplicate;
+    expect(await signedWith(secret)).toBe(false);
+    const rotated = (await api.send('POST', '/v1/hooks/turned/rotate', { body: {} })).body;
+    expect(await signedWith(rotated.secret)).toBe(true);
+  });
+
   it('takes equal bodies as GitHub signs them where it was made to, under each id once', async () => {
     const secret = 'the secret of the doorbell';
     const asked = { name: 'bell', topic: 'bell.rang', scheme: 'github', secret, allow_repeats: true };
