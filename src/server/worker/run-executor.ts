@@ -25,6 +25,7 @@ import {
   type CallFrame,
   type CallOutcome,
   lostLease,
+  outcomeOf,
   StepCaller,
   type StepCallerOptions,
   stopCause,
@@ -279,11 +280,17 @@ export class RunExecutor {
     }
   }
 
-  /** A condition, a list or a fallback could not be told: the step says so, and the run ends. */
+  /**
+   * A condition, a list or a fallback could not be told: the step says so, and the run ends. A step that has ended stays as
+   * it is: what became of its call, and that nobody knows, must not be forgotten.
+   */
   #notRendered({ step, position, tool }: PlannedStep, error: TemplateError, { state }: CallFrame): Ending {
     const { message, pointer } = error;
-    const record = state.get(step.id) ?? state.begin(step.id, position, tool);
     const runError: RunError = { kind: 'template', message, pointer, step: step.id };
+    const before = state.get(step.id);
+    if (before !== undefined && outcomeOf(before) !== null)
+      return failed(this.options.redactor.redact(runError));
+    const record = before ?? state.begin(step.id, position, tool);
     const finishedAt = this.options.clock.now();
     const put = state.put({ ...record, status: 'failed', reason: 'template', finishedAt, error: runError });
     return failed(put.error ?? runError);

@@ -101,6 +101,22 @@ describe('a pipeline', () => {
     });
   });
 
+  it('keeps what is known of a call when what stands in for it can not be rendered', async () => {
+    await aSystem();
+    answers['c.send'] = () => {
+      throw new ToolError('transport', 'the answer was lost', { outcomeKnown: false });
+    };
+    const task = await system.addTask({
+      name: 'no-fallback',
+      pipeline: [{ id: 'one', uses: 'c.send', on_error: { fallback: { text: '${params.gone.text}' } } }],
+    });
+    system.startWorker();
+    const run = await system.until((await system.runNow(task)).id, 'failed');
+    expect(run).toMatchObject({ reason: 'template', error: { step: 'one' } });
+    // It may have been sent: as a plain failure it would be sent again.
+    expect((await system.steps(run.id)).one).toMatchObject({ status: 'unknown', reason: 'unknown_outcome' });
+  });
+
   it('skips a step whose condition is false', async () => {
     await aSystem();
     const task = await system.addTask({
