@@ -7,6 +7,8 @@ import type { HealthReport } from '../domain/health.js';
 export interface HealthQuestion {
   url: string;
   token: string | null;
+  /** What the address comes from, for the error that nothing answers there. */
+  from?: string | undefined;
   /** Longest silence of the server, milliseconds. */
   timeoutMs: number;
   signal: AbortSignal;

@@ -17,6 +17,8 @@ export interface ConnectionRequest extends HomeSituation {
 export interface Connection {
   url: string;
   token: string | null;
+  /** A sentence that says what the address comes from: it stands behind "No server answers at …". */
+  from: string;
 }
 
 /**
@@ -27,11 +29,22 @@ export interface Connection {
 export function findConnection(request: ConnectionRequest): Connection {
   const given = request.url === undefined ? null : checkUrl(request.url);
   const token = givenToken(request);
-  if (given !== null && token !== null) return { url: given, token };
-  const stored = readCredentials(dataDirectory(request));
+  const told = `The address is that of ${request.url === request.env['PAO_URL'] ? 'PAO_URL' : '--url'}.`;
+  if (given !== null && token !== null) return { url: given, token, from: told };
+  const home = dataDirectory(request);
+  const stored = readCredentials(home);
   const url = given ?? (stored ? checkUrl(stored.url) : DEFAULT_URL);
-  if (token !== null) return { url, token };
-  return { url, token: stored && sameOrigin(stored.url, url) ? stored.token : null };
+  const from = given !== null ? told : whereLooked(home, stored !== null, request);
+  if (token !== null) return { url, token, from };
+  return { url, token: stored && sameOrigin(stored.url, url) ? stored.token : null, from };
+}
+
+/** Another data directory is another server: which one was looked in is half of why none answers. */
+function whereLooked(home: string, isThere: boolean, { env }: ConnectionRequest): string {
+  const why = env['PAO_HOME'] ? 'PAO_HOME' : 'PAO_HOME names another';
+  return isThere
+    ? `The address is that of the data directory ${home} (${why}).`
+    : `That is the usual address: none is kept in the data directory ${home} (${why}).`;
 }
 
 function givenToken({ tokenFile, env }: ConnectionRequest): string | null {

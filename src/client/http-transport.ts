@@ -13,6 +13,8 @@ export interface TransportOptions {
   url: string;
   /** `pao_…`; null to go without. */
   token?: string | null | undefined;
+  /** A sentence that says what `url` comes from, for the error that nothing answers there. */
+  from?: string | undefined;
   /** Longest silence of the server in milliseconds; 30 s when left out. */
   timeoutMs?: number | undefined;
   userAgent?: string | undefined;
@@ -52,10 +54,12 @@ export class HttpTransport {
   readonly #base: URL;
   readonly #headers: Record<string, string>;
   readonly #timeoutMs: number;
+  readonly #from: string;
 
   constructor(options: TransportOptions) {
     this.#base = new URL(options.url);
     this.#timeoutMs = options.timeoutMs ?? 30_000;
+    this.#from = options.from === undefined ? '' : ` ${options.from}`;
     this.#headers = {
       accept: 'application/json',
       'user-agent': options.userAgent ?? 'pao-client',
@@ -159,8 +163,8 @@ export class HttpTransport {
     const isHere = ['127.0.0.1', 'localhost', '[::1]'].includes(this.#base.hostname);
     const message =
       code === 'ECONNREFUSED'
-        ? `No server answers at ${origin}.`
-        : `The server at ${origin} cannot be reached (${code}).`;
+        ? `No server answers at ${origin}.${this.#from}`
+        : `The server at ${origin} cannot be reached (${code}).${this.#from}`;
     return new PaoError('PAO_UNREACHABLE', message, {
       exitCode: EXIT.unavailable,
       hints: isHere ? ['pao start local'] : [`Check the address; PAO_URL or --url sets it`],

@@ -9,7 +9,7 @@ export interface McpRelayOptions {
   /** Takes one line. */
   write(line: string): void;
   /** Asked anew for every message: a server that comes back on another port is found. */
-  connection(): { url: string; token: string | null };
+  connection(): { url: string; token: string | null; from?: string };
   /** Told to the person, once each time it changes. */
   note(text: string): void;
   signal: AbortSignal;
@@ -71,7 +71,7 @@ export async function relayMcp(options: McpRelayOptions): Promise<void> {
       }
     } catch (error) {
       if (ended.signal.aborted || signal.aborted) return;
-      const text = explain(error);
+      const text = explain(error, options);
       if (text !== trouble) note(text);
       trouble = text;
       if (id !== undefined)
@@ -186,10 +186,12 @@ async function* eventsOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<unknow
   }
 }
 
-function explain(error: unknown): string {
+function explain(error: unknown, { connection }: Pick<McpRelayOptions, 'connection'>): string {
   if (error instanceof PaoError)
     return [error.message, ...error.hints.map((hint) => `Try: ${hint}`)].join(' ');
   const { code } = ((error as { cause?: unknown }).cause ?? {}) as { code?: string };
-  if (code === 'ECONNREFUSED') return 'No pao server answers. Try: pao start local';
-  return `The pao server can not be reached (${code ?? (error as Error).message}). Try: pao status`;
+  const { url, from } = connection();
+  const why = from === undefined ? '' : ` ${from}`;
+  if (code === 'ECONNREFUSED') return `No pao server answers at ${url}.${why} Try: pao start local`;
+  return `The pao server at ${url} can not be reached (${code ?? (error as Error).message}).${why} Try: pao status`;
 }

@@ -26,8 +26,8 @@ export default class Status extends BaseCommand<typeof Status> {
   };
 
   async run(): Promise<unknown> {
-    const { running, url, token } = await this.#target();
-    const report = await this.#ask(url, token);
+    const { running, url, token, from } = await this.#target();
+    const report = await this.#ask(url, token, from);
     if (report.status === 'unhealthy') process.exitCode = EXIT.unavailable;
     const services = await this.#services(url, token);
     await this.#show(report, url, running);
@@ -48,7 +48,7 @@ export default class Status extends BaseCommand<typeof Status> {
   }
 
   /** The server that was named, else the one that runs on this data directory. */
-  async #target(): Promise<{ running: RunFile | null; url: string; token: string | null }> {
+  async #target(): Promise<{ running: RunFile | null; url: string; token: string | null; from?: string }> {
     const connection = this.connection();
     if ((this.flags as { url?: string }).url !== undefined) return { running: null, ...connection };
     const home = this.dataDirectory();
@@ -58,9 +58,9 @@ export default class Status extends BaseCommand<typeof Status> {
     return { running, url: running.url, token: connection.token };
   }
 
-  async #ask(url: string, token: string | null): Promise<HealthReport> {
+  async #ask(url: string, token: string | null, from: string | undefined): Promise<HealthReport> {
     const { askHealth } = await import('../cli/ask-health.js');
-    const body = await askHealth({ url, token, timeoutMs: TIMEOUT_MS, signal: this.signal });
+    const body = await askHealth({ url, token, from, timeoutMs: TIMEOUT_MS, signal: this.signal });
     if (Array.isArray(body?.checks)) return body;
     throw new PaoError('PAO_STATUS_UNKNOWN', `${url}/health does not answer as pao does.`, {
       exitCode: EXIT.unavailable,

@@ -75,8 +75,23 @@ describe('connection', () => {
 
   it('uses what pao start left behind', () => {
     credentials(folder, { url: 'http://127.0.0.1:9000', token: 'pao_x' });
-    expect(find({})).toEqual({ url: 'http://127.0.0.1:9000', token: 'pao_x' });
-    expect(find({ url: 'http://localhost:9000/' })).toEqual({ url: 'http://localhost:9000', token: 'pao_x' });
+    expect(find({})).toMatchObject({ url: 'http://127.0.0.1:9000', token: 'pao_x' });
+    expect(find({ url: 'http://localhost:9000/' })).toMatchObject({
+      url: 'http://localhost:9000',
+      token: 'pao_x',
+    });
+  });
+
+  it('says where the address comes from', () => {
+    expect(find({}).from).toMatch(`none is kept in the data directory ${folder} (PAO_HOME)`);
+    expect(find({ env: { PAO_HOME: '', XDG_DATA_HOME: folder } }).from).toMatch('(PAO_HOME names another)');
+    credentials(folder, { url: 'http://127.0.0.1:9000', token: 'pao_x' });
+    expect(find({}).from).toBe(`The address is that of the data directory ${folder} (PAO_HOME).`);
+    const url = 'http://127.0.0.1:9001';
+    expect(find({ url }).from).toBe('The address is that of --url.');
+    expect(find({ url, env: { PAO_URL: url, PAO_TOKEN: 'pao_x' } }).from).toBe(
+      'The address is that of PAO_URL.',
+    );
   });
 
   it('never sends the stored token to another server', () => {

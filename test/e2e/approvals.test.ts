@@ -59,7 +59,7 @@ test('a no ends the run, with who said it and why', async () => {
     decision: 'approve',
   });
   expect(twice.status).toBe(409);
-  expect(twice.body.detail).toMatch(/was denied already/);
+  expect(twice.body.detail).toMatch(/was denied already by agent:\w+ at 2026-11-24T06:/);
 });
 
 test('F18: an occurrence that meets a run in approval leaves a row; unanswered is expired, not denied, and late is told so', async () => {
@@ -81,6 +81,14 @@ test('F18: an occurrence that meets a run in approval leaves a row; unanswered i
   const late = await pao.cli(['run', 'approve', approval?.id as string]);
   expect(late.code).toBe(1);
   expect(late.stderr).toMatch(/expired at 2026-11-24T07:1/);
+  for (const named of [[], ['ask']]) {
+    const byRun = await pao.cli(['run', 'approve', approval?.run_id as string, ...named]);
+    expect(byRun.stderr).toMatch(/expired at 2026-11-24T07:1/);
+    expect(byRun.code).toBe(1);
+  }
+  const noStep = await pao.cli(['run', 'approve', approval?.run_id as string, 'say']);
+  expect(noStep.stderr).toMatch(/Step say of run run_\w+ asks nothing: the run is failed/);
+  expect(noStep.code).toBe(5);
 });
 
 test('an agent does not answer for the person unless it was given that right', async () => {

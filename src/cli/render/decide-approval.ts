@@ -1,6 +1,6 @@
 import type { ApprovalObject } from '../../client/api-objects.js';
-import { isIdOf, type PaoClient } from '../../client/pao-client.js';
-import { EXIT, invalidInput, notFound, PaoError } from '../../domain/errors.js';
+import { isIdOf, type PaoClient, pages } from '../../client/pao-client.js';
+import { cut, EXIT, invalidInput, notFound, PaoError } from '../../domain/errors.js';
 import type { Output } from '../output.js';
 import { fromNow } from './task-time.js';
 
@@ -16,7 +16,7 @@ export interface Answer {
 
 /**
  * Answers the approval that is meant. With no run and one approval open, that one; with several, they are listed.
- * @throws PaoError exit 5 when nothing waits, exit 2 when it is not clear which one is meant.
+ * @throws PaoError exit 5 when nothing waits, exit 1 when it was answered or has expired, exit 2 when it is not clear which one is meant.
  */
 export async function decideApproval(
   client: PaoClient,
@@ -56,19 +56,9 @@ async function findApproval(
   if (first !== undefined && (fitting.length === 1 || run === 'latest')) return first;
   if (first === undefined) {
     // One that is closed is told by the server, with when and by whom.
-    if (run !== undefined && !isIdOf('run', run)) {
-      const { items: all } = await client.listApprovals({
-        limit: 100,
-        state: 'approved,denied,expired,canceled',
-        signal,
-      });
-      const closed = all.find((one) => one.id === run);
-      if (closed !== undefined) return closed;
-    }
-    const asked = run ?? step;
-    const hints = ['pao run list --status waiting'];
-    if (asked !== undefined) throw notFound('open approval', asked, hints);
-    throw new PaoError('PAO_NOT_FOUND', 'No approval is open.', { exitCode: EXIT.notFound, hints });
+    const closed = run === undefined || run === 'latest' ? null : await findClosed(client, run, step, signal);
+    if (closed !== null) return closed;
+    throw await nothingWaits(client, run, step, signal);
   }
   showApprovals(fitting, out);
   const verb = decision === 'approve' ? 'approve' : 'reject';
@@ -76,6 +66,43 @@ async function findApproval(
     `${fitting.length} approvals are open: say which one.`,
     [],
     [`pao run ${verb} ${first.run_id} ${first.step}`],
+  );
+}
+
+/** The newest approval of a run, and of its step where one is named, or the approval of that id, that waits no more. */
+async function findClosed(
+  client: PaoClient,
+  run: string,
+  step: string | undefined,
+  signal: AbortSignal,
+): Promise<ApprovalObject | null> {
+  const state = 'approved,denied,expired,canceled';
+  const page = (cursor: string | undefined) => client.listApprovals({ limit: 100, state, cursor, signal });
+  for await (const one of pages(page)) {
+    if ((one.run_id === run || one.id === run) && (step === undefined || one.step === step)) return one;
+  }
+  return null;
+}
+
+/** @throws what the server says of a run that is not there. */
+async function nothingWaits(
+  client: PaoClient,
+  run: string | undefined,
+  step: string | undefined,
+  signal: AbortSignal,
+): Promise<PaoError> {
+  const hints = ['pao run list --status waiting'];
+  const none = (message: string) =>
+    new PaoError('PAO_NOT_FOUND', message, { exitCode: EXIT.notFound, hints });
+  if (run === undefined || run === 'latest')
+    return none(step === undefined ? 'No approval is open.' : `No step ${cut(step, 80)} waits for an answer.`);
+  if (!isIdOf('run', run)) return notFound('run or approval', run, hints);
+  const { id, status } = await client.getRun(run, { signal });
+  hints.unshift(`pao run show ${id}`);
+  return none(
+    step === undefined
+      ? `Run ${id} asks nothing: it is ${status}.`
+      : `Step ${cut(step, 80)} of run ${id} asks nothing: the run is ${status}.`,
   );
 }
 

@@ -111,11 +111,12 @@ async function decide(
 }
 
 function closed(approval: Approval): PaoError {
+  const decided = `by ${approval.decidedBy}${approval.decidedAt === null ? '' : ` at ${instant(approval.decidedAt)}`}`;
   const words: Record<ApprovalState, string> = {
     pending: `expired at ${instant(approval.expiresAt)}`,
     expired: `expired at ${instant(approval.expiresAt)}`,
-    approved: `was approved already by ${approval.decidedBy}`,
-    denied: `was denied already by ${approval.decidedBy}`,
+    approved: `was approved already ${decided}`,
+    denied: `was denied already ${decided}`,
     canceled: 'is not needed any more: its run has ended',
   };
   return new PaoError('PAO_APPROVAL_CLOSED', `This approval ${words[approval.state]}.`, {
