@@ -41,7 +41,7 @@ export function findConnection(request: ConnectionRequest): Connection {
 
 /** Another data directory is another server: which one was looked in is half of why none answers. */
 function whereLooked(home: string, isThere: boolean, { env }: ConnectionRequest): string {
-  const why = env['PAO_HOME'] ? 'PAO_HOME' : 'PAO_HOME names another';
+  const why = env['PAO_HOME'] ? 'PAO_HOME' : 'PAO_HOME sets another';
   return isThere
     ? `The address is that of the data directory ${home} (${why}).`
     : `That is the usual address: none is kept in the data directory ${home} (${why}).`;

@@ -84,7 +84,7 @@ describe('connection', () => {
 
   it('says where the address comes from', () => {
     expect(find({}).from).toMatch(`none is kept in the data directory ${folder} (PAO_HOME)`);
-    expect(find({ env: { PAO_HOME: '', XDG_DATA_HOME: folder } }).from).toMatch('(PAO_HOME names another)');
+    expect(find({ env: { PAO_HOME: '', XDG_DATA_HOME: folder } }).from).toMatch('(PAO_HOME sets another)');
     credentials(folder, { url: 'http://127.0.0.1:9000', token: 'pao_x' });
     expect(find({}).from).toBe(`The address is that of the data directory ${folder} (PAO_HOME).`);
     const url = 'http://127.0.0.1:9001';

@@ -116,7 +116,8 @@ describe('pao top', { timeout: 120_000 }, () => {
     await terminal.sees('Due next 3');
 
     terminal.type('a');
-    await terminal.sees('[y approve, n deny, Esc no]');
+    await terminal.sees('[y approve, n deny, Esc leave it open]');
+    await terminal.sees(/^ *state +pending/m);
     terminal.type('x');
     await terminal.sees('Nothing was done.');
     terminal.type('ay');
@@ -134,7 +135,11 @@ describe('pao top', { timeout: 120_000 }, () => {
     await terminal.sees('night-import is active');
     await terminal.sees(/› {3}night-import/);
     terminal.type('ry');
-    await terminal.sees(/Under way 1\n.*! night-import {2}waits \(wait\)/);
+    await terminal.sees(/Under way 1\n.*! night-import {2}waits \(wait\) +\d/);
+    await terminal.sees(/night-import: waiting \(wait\), run_/);
+    // A new filter begins empty.
+    terminal.type(`/site${ENTER}`);
+    await terminal.sees(/only what has "site" in it[^]*› {3}site-watch/);
     terminal.type('\u001b');
     await terminal.sees(/site-watch +in /);
     terminal.type('?');
@@ -188,7 +193,9 @@ describe('pao top', { timeout: 120_000 }, () => {
     terminal.type(`pao top --interval 300ms${ENTER}`);
     await terminal.sees('Due next 3');
     await proxy.cut();
-    await terminal.sees(/✖ No server answers at http:\/\/127\.0\.0\.1:\d+\./);
+    await terminal.sees(/✖ No server answers at http:\/\/127\.0\.0\.1:\d+\. As of .*; trying again\./);
+    expect(terminal.lines()[0]).toMatch(/^pao \S+ does not answer at http/);
+    expect(terminal.text()).toContain('→ pao start local  ? help  q quit');
     expect(terminal.text()).toContain('Due next 3');
     await proxy.mend();
     await terminal.waitFor(() => !terminal.text().includes('No server answers'), 'the server again');

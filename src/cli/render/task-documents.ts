@@ -67,7 +67,11 @@ function withoutPointer(problem: Problem): Problem {
 }
 
 function faultOf(value: unknown): Problem | null {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (Array.isArray(value)) {
+    const message = 'is a list: several tasks in one file are documents of their own, with a line --- between them';
+    return { pointer: '', message };
+  }
+  if (typeof value !== 'object' || value === null) {
     return { pointer: '', message: 'is not a task: an object with name, schedule and pipeline is expected' };
   }
   const { name } = value as { name?: unknown };

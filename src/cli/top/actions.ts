@@ -1,11 +1,17 @@
+import type { RunObject } from '../../client/api-objects.js';
 import type { PaoClient } from '../../client/pao-client.js';
+import { isFinal } from '../../domain/run.js';
 import { describeError } from '../describe-error.js';
 import { Output } from '../output.js';
+import { showApproval } from '../render/approval-details.js';
 import { fromNow, machineTime } from '../render/task-time.js';
 import { visible } from '../visible.js';
 import type { TopRow } from './sections.js';
 import type { TopSource } from './source.js';
-import type { TopStore } from './state.js';
+import type { Question, TopStore } from './state.js';
+
+/** How long a request of a run that was started here is held: between them it is seen to wait. */
+const RUN_LOOK_MS = 2000;
 
 /** What keys do beyond moving about. */
 export interface TopActions {
@@ -34,9 +40,18 @@ export interface ActionMeans {
 export function createActions(means: ActionMeans): TopActions {
   const { store, client, signal } = means;
   const refuse = (text: string) => store.change({ notice: { tone: 'warn', text } });
-  const ask = (text: string, answers: { key: string; label: string; act: () => Promise<string> }[]) =>
+  const ask = (
+    text: string,
+    answers: Question['answers'],
+    more: Partial<Pick<Question, 'about' | 'leave'>> = {},
+  ) =>
     store.change({
-      mode: { kind: 'question', question: { text, answers }, before: store.state.mode },
+      mode: {
+        kind: 'question',
+        question: { text, answers, leave: 'no', ...more },
+        before: store.state.mode,
+        scroll: 0,
+      },
       notice: null,
     });
   return {
@@ -78,8 +93,9 @@ export function createActions(means: ActionMeans): TopActions {
           key: 'y',
           label: 'yes',
           act: async () => {
-            const { status, reason, id } = await client.runTask(task.id, {}, { signal });
-            return `${visible(task.name)}: ${status}${reason === null ? '' : ` (${visible(reason)})`}, ${id}`;
+            const run = await client.runTask(task.id, {}, { signal });
+            if (!isFinal(run.status)) void sayHowItEnds(run, means);
+            return becameOf(run);
           },
         },
       ]);
@@ -97,15 +113,42 @@ export function createActions(means: ActionMeans): TopActions {
         const { state, task_name: name } = await client.decideApproval(open.id, { decision }, { signal });
         return `${visible(name)}: ${state}`;
       };
-      ask(`${visible(open.task_name)} asks: ${visible(open.message)}`, [
-        { key: 'y', label: 'approve', act: decide('approve') },
-        { key: 'n', label: 'deny', act: decide('deny') },
-      ]);
+      const { text, into } = collected(means.out, store.state.columns);
+      showApproval(open, into);
+      ask(
+        `${visible(open.task_name)} asks: ${visible(open.message)}`,
+        [
+          { key: 'y', label: 'approve', act: decide('approve') },
+          { key: 'n', label: 'deny', act: decide('deny') },
+        ],
+        { about: text(), leave: 'leave it open' },
+      );
     },
   };
 }
 
 const said = ({ name, state }: { name: string; state: string }) => `${visible(name)} is ${state}`;
+
+const becameOf = ({ task_name: name, status, reason, id }: RunObject) =>
+  `${visible(name)}: ${status}${reason === null ? '' : ` (${visible(reason)})`}, ${id}`;
+
+/** Says what became of a run that was started here: when it waits for something, and when it has ended. */
+async function sayHowItEnds(
+  run: RunObject,
+  { client, store, signal, refresh }: Pick<ActionMeans, 'client' | 'store' | 'signal' | 'refresh'>,
+): Promise<void> {
+  let said = run.status;
+  const onUpdate = (now: RunObject) => {
+    const { status } = now;
+    if (status === said || !(isFinal(status) || status === 'waiting')) return;
+    said = status;
+    const tone = status === 'succeeded' ? 'good' : status === 'waiting' ? 'warn' : 'bad';
+    store.change({ notice: { tone, text: becameOf(now) } });
+    refresh();
+  };
+  // A server that is away is said by the dashboard itself.
+  await client.waitForRun(run.id, { signal, everyMs: RUN_LOOK_MS, onUpdate }).catch(() => {});
+}
 
 /** An error in one line, with what to do about it. */
 export function wordsOf(error: unknown): string {
@@ -137,36 +180,9 @@ async function detailsOf(
       showDelivery(await client.getDelivery(id, { signal }), into);
       break;
     }
-    case 'approval': {
-      const asked = await client.getApproval(id, { signal });
-      into.line(into.paint.bold(visible(asked.message)));
-      into.line();
-      const closed =
-        asked.decided_at === null
-          ? []
-          : [['decided', `${machineTime(asked.decided_at)} ${visible(asked.decided_by ?? '')}`] as const];
-      into.pairs(
-        [
-          ['task', visible(asked.task_name)],
-          ['step', visible(asked.step)],
-          ['state', asked.state],
-          ['asked', `${machineTime(asked.requested_at)} (${fromNow(asked.requested_at, Date.now())})`],
-          [
-            'ends',
-            `${machineTime(asked.expires_at)} (${fromNow(asked.expires_at, Date.now())}), then ${asked.on_timeout}`,
-          ],
-          ...closed,
-          ['run', asked.run_id],
-        ],
-        '  ',
-      );
-      if (asked.data !== null && asked.data !== undefined) {
-        into.line();
-        into.line(into.paint.dim('what is to be approved'));
-        for (const line of JSON.stringify(asked.data, null, 2).split('\n')) into.line(`  ${visible(line)}`);
-      }
+    case 'approval':
+      showApproval(await client.getApproval(id, { signal }), into);
       break;
-    }
     case 'agent': {
       const { showAgentBudget } = await import('../render/agent-details.js');
       const agent = await client.getAgent(id, { signal });

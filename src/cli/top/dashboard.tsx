@@ -2,13 +2,15 @@ import * as ink from 'ink';
 import { pause } from '../../client/http-transport.js';
 import type { PaoClient } from '../../client/pao-client.js';
 import type { CliProcess } from '../cli-config.js';
+import { describeError } from '../describe-error.js';
 import type { Output } from '../output.js';
 import { machineTime } from '../render/task-time.js';
-import { createActions, wordsOf } from './actions.js';
+import { visible } from '../visible.js';
+import { createActions } from './actions.js';
 import { Screen } from './screen.js';
 import type { TopSnapshot } from './snapshot.js';
 import type { TopSource } from './source.js';
-import { TopStore } from './state.js';
+import { type Lost, TopStore } from './state.js';
 import { Dashboard } from './view.js';
 
 export interface DashboardOptions {
@@ -122,6 +124,16 @@ async function look(source: TopSource, store: TopStore, signal: AbortSignal): Pr
     source.refreshAll();
     const since =
       store.state.lost?.since ?? machineTime(store.state.snapshot.at).split(' ').slice(4).join(' ');
-    store.change({ lost: { message: wordsOf(error), since } });
+    store.change({ lost: { ...lossOf(error), since } });
   }
+}
+
+/** The first sentence says it; the headline names the address, and the foot what to do. */
+function lossOf(error: unknown): Omit<Lost, 'since'> {
+  const { code, message, hints } = describeError(error);
+  return {
+    isAway: code === 'PAO_UNREACHABLE' || code === 'PAO_TIMEOUT',
+    message: visible(/^.*?\.(?= |$)/s.exec(message)?.[0] ?? message),
+    hint: hints[0] === undefined ? null : visible(hints[0]),
+  };
 }

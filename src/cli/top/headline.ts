@@ -2,9 +2,14 @@ import { formatDuration } from '../../domain/duration.js';
 import type { Paint } from '../colour.js';
 import { visible } from '../visible.js';
 import type { TopSnapshot } from './snapshot.js';
+import type { Lost } from './state.js';
 
 /** What it is, how it is, and where: `pao 0.1.0 is healthy at http://127.0.0.1:8080, up 3h 12m`. */
-export function healthLine({ health, url }: TopSnapshot, paint: Paint): string {
+export function healthLine({ health, url }: TopSnapshot, paint: Paint, lost: Lost | null = null): string {
+  if (lost !== null) {
+    const how = paint.bold(paint.red(lost.isAway ? 'does not answer' : 'does not serve this'));
+    return `${paint.bold('pao')} ${visible(health.version)} ${how} at ${visible(url)}`;
+  }
   const word = { healthy: paint.green, degraded: paint.yellow, unhealthy: paint.red }[health.status];
   const up = formatDuration(health.uptime_seconds * 1000);
   return `${paint.bold('pao')} ${visible(health.version)} is ${paint.bold(word(health.status))} at ${visible(url)}, up ${up}`;

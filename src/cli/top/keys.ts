@@ -40,7 +40,11 @@ export function handleKey(
   if (key.ctrl && input === 'c') return actions.quit();
   if (key.ctrl && input === 'z') return actions.suspend();
   const { mode } = store.state;
-  if (mode.kind === 'question') return answer(store, actions, mode, input);
+  if (mode.kind === 'question') {
+    const by = mode.question.about === undefined ? 0 : stepOf('', key, pageRows);
+    if (by !== 0) return store.change({ mode: { ...mode, scroll: Math.max(0, mode.scroll + by) } });
+    return answer(store, actions, mode, input);
+  }
   if (mode.kind === 'filter') return typeFilter(store, input, key);
   if (mode.kind === 'help') return store.change({ mode: { kind: 'list' } });
   const step = stepOf(input, key, mode.kind === 'details' ? pageRows : FAR);
@@ -55,7 +59,7 @@ export function handleKey(
     if (key.escape) return store.change({ filter: '', notice: null });
     if (key.return) return actions.showDetails();
     if (input === 'q') return actions.quit();
-    if (input === '/') return store.change({ mode: { kind: 'filter' }, notice: null });
+    if (input === '/') return store.change({ mode: { kind: 'filter' }, filter: '', notice: null });
   }
   if (input === '?') return store.change({ mode: { kind: 'help' }, notice: null });
   if (input === 'p') return actions.togglePause();

@@ -4,6 +4,10 @@ import type { TopSnapshot } from './snapshot.js';
 /** A question at the foot of the screen; any key that is not offered leaves it. */
 export interface Question {
   text: string;
+  /** What it is about, in place of the sections while it is asked. */
+  about?: string;
+  /** What Esc does, in a word or two. */
+  leave: string;
   answers: { key: string; label: string; act: () => Promise<string> }[];
 }
 
@@ -11,9 +15,19 @@ export type Mode =
   | { kind: 'list' }
   | { kind: 'filter' }
   | { kind: 'help' }
-  | { kind: 'question'; question: Question; before: Mode }
+  | { kind: 'question'; question: Question; before: Mode; scroll: number }
   /** `text` is null while it is fetched. */
   | { kind: 'details'; row: TopRow; text: string | null; scroll: number };
+
+/** Why nothing newer is shown. */
+export interface Lost {
+  /** Nothing answers; otherwise it was an answer, and no good one. */
+  isAway: boolean;
+  message: string;
+  hint: string | null;
+  /** The time of day of what is shown. */
+  since: string;
+}
 
 /** All that decides what stands on the screen. */
 export interface TopState {
@@ -26,7 +40,7 @@ export interface TopState {
   /** What became of the last key. */
   notice: { tone: Tone; text: string } | null;
   /** Set while the server does not answer. */
-  lost: { message: string; since: string } | null;
+  lost: Lost | null;
   columns: number;
   rows: number;
 }

@@ -48,10 +48,10 @@ function Line({ text, isSelected = false }: ScreenLine): ReactNode {
   );
 }
 
-function Headline({ state: { snapshot, columns }, out }: { state: TopState; out: Output }): ReactNode {
+function Headline({ state: { snapshot, lost, columns }, out }: { state: TopState; out: Output }): ReactNode {
   const { paint, symbols } = out;
   const time = machineTime(snapshot.at).split(' ').slice(4).join(' ');
-  const left = healthLine(snapshot, paint);
+  const left = healthLine(snapshot, paint, lost);
   const hasRoom = columns >= 100;
   return (
     <Box flexDirection="column" flexShrink={0}>
@@ -69,7 +69,7 @@ function Headline({ state: { snapshot, columns }, out }: { state: TopState; out:
 /** The rule under the numbers, or what is wrong with what is shown. */
 function middleLine({ lost, filter, mode, columns }: TopState, { paint, symbols }: Output): string {
   if (lost !== null)
-    return paint.red(`${symbols.fail} ${lost.message} This is how it was at ${lost.since}; trying again.`);
+    return paint.red(`${symbols.fail} ${lost.message} As of ${lost.since}; trying again.`);
   const title =
     mode.kind === 'details' ? mode.row.name : filter === '' ? '' : `only what has "${visible(filter)}" in it`;
   if (title === '') return paint.dim(symbols.line.repeat(columns));
@@ -82,6 +82,8 @@ function Body({ state, out, height }: { state: TopState; out: Output; height: nu
     return (
       <Lines lines={KEYS.map(([key, what]) => ({ text: ` ${key.padEnd(16)} ${out.paint.dim(what)}` }))} />
     );
+  if (mode.kind === 'question' && mode.question.about !== undefined)
+    return <Lines lines={detailLines(mode.question.about, mode.scroll, columns, height)} />;
   const shown = mode.kind === 'question' ? mode.before : mode;
   if (shown.kind === 'details')
     return <Lines lines={detailLines(shown.text, shown.scroll, columns, height)} />;
@@ -134,13 +136,13 @@ function detailLines(text: string | null, scroll: number, columns: number, heigh
 }
 
 /** What keys there are, what was typed, what is asked, or what became of the last key. */
-function footLine({ mode, filter, notice, columns }: TopState, out: Output): string {
+function footLine({ mode, filter, notice, lost, columns }: TopState, out: Output): string {
   const { paint, symbols } = out;
   if (mode.kind === 'filter')
     return `${paint.cyan('/')}${visible(filter)}${paint.dim('_  Enter keeps it, Esc shows all')}`;
   if (mode.kind === 'question') {
     const answers = mode.question.answers.map(({ key, label }) => `${key} ${label}`).join(', ');
-    const offer = ` [${answers}, Esc no]`;
+    const offer = ` [${answers}, Esc ${mode.question.leave}]`;
     const room = Math.max(10, columns - offer.length - 1);
     const { text } = mode.question;
     return `${paint.yellow(text.length > room ? `${text.slice(0, room - symbols.ellipsis.length)}${symbols.ellipsis}` : text)}${paint.bold(offer)}`;
@@ -152,5 +154,6 @@ function footLine({ mode, filter, notice, columns }: TopState, out: Output): str
   }
   if (mode.kind === 'help') return paint.dim('any key goes back');
   if (mode.kind === 'details') return paint.dim('up down scroll  a approve  r run  p pause  Esc back');
+  if (lost?.hint != null) return `${paint.cyan(symbols.arrow)} ${lost.hint}${paint.dim('  ? help  q quit')}`;
   return paint.dim('Enter details  p pause  r run  a approve  / filter  ? help  q quit');
 }
