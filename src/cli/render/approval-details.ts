@@ -18,7 +18,10 @@ export function showApproval(asked: ApprovalObject, out: Output): void {
       ['step', visible(asked.step)],
       ['state', asked.state],
       ['asked', `${machineTime(asked.requested_at)} (${fromNow(asked.requested_at, now)})`],
-      ['ends', `${machineTime(asked.expires_at)} (${fromNow(asked.expires_at, now)}), then ${asked.on_timeout}`],
+      [
+        'ends',
+        `${machineTime(asked.expires_at)} (${fromNow(asked.expires_at, now)}), then ${asked.on_timeout}`,
+      ],
       ...decided,
       ['run', asked.run_id],
     ],

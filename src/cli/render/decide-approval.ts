@@ -95,7 +95,9 @@ async function nothingWaits(
   const none = (message: string) =>
     new PaoError('PAO_NOT_FOUND', message, { exitCode: EXIT.notFound, hints });
   if (run === undefined || run === 'latest')
-    return none(step === undefined ? 'No approval is open.' : `No step ${cut(step, 80)} waits for an answer.`);
+    return none(
+      step === undefined ? 'No approval is open.' : `No step ${cut(step, 80)} waits for an answer.`,
+    );
   if (!isIdOf('run', run)) return notFound('run or approval', run, hints);
   const { id, status } = await client.getRun(run, { signal });
   hints.unshift(`pao run show ${id}`);

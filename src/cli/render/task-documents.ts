@@ -68,7 +68,8 @@ function withoutPointer(problem: Problem): Problem {
 
 function faultOf(value: unknown): Problem | null {
   if (Array.isArray(value)) {
-    const message = 'is a list: several tasks in one file are documents of their own, with a line --- between them';
+    const message =
+      'is a list: several tasks in one file are documents of their own, with a line --- between them';
     return { pointer: '', message };
   }
   if (typeof value !== 'object' || value === null) {

@@ -102,7 +102,9 @@ function runningRows({ running, workers }: TopSnapshot, now: number): TopRow[] {
       [
         run.status === 'waiting' ? `waits${run.reason === null ? '' : ` (${run.reason})`}` : 'runs',
         // One that waits has left its worker.
-        run.worker_id === null || run.status === 'waiting' ? null : `on ${slots.get(run.worker_id) ?? run.worker_id}`,
+        run.worker_id === null || run.status === 'waiting'
+          ? null
+          : `on ${slots.get(run.worker_id) ?? run.worker_id}`,
         run.attempt > 1 ? `attempt ${run.attempt}` : null,
       ]
         .filter(Boolean)

@@ -68,8 +68,7 @@ function Headline({ state: { snapshot, lost, columns }, out }: { state: TopState
 
 /** The rule under the numbers, or what is wrong with what is shown. */
 function middleLine({ lost, filter, mode, columns }: TopState, { paint, symbols }: Output): string {
-  if (lost !== null)
-    return paint.red(`${symbols.fail} ${lost.message} As of ${lost.since}; trying again.`);
+  if (lost !== null) return paint.red(`${symbols.fail} ${lost.message} As of ${lost.since}; trying again.`);
   const title =
     mode.kind === 'details' ? mode.row.name : filter === '' ? '' : `only what has "${visible(filter)}" in it`;
   if (title === '') return paint.dim(symbols.line.repeat(columns));
