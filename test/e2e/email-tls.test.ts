@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SMTPServer } from 'smtp-server';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { findProgram } from '../find-program.js';
 import { type Pao, startPao } from './start-pao.js';
 
 const PASSWORD = 'smtp-password-over-tls-1';
@@ -15,7 +16,8 @@ const signIns: { secure: boolean; password: string }[] = [];
 
 /** A certificate for 127.0.0.1 or another name, signed by an authority of the test's own, or by itself. */
 function certificates(folder: string) {
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
+  const program = findProgram('openssl');
+  const openssl = (...args: string[]) => execFileSync(program, args, { cwd: folder, stdio: 'pipe' });
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
   openssl(
     'req',

@@ -105,7 +105,9 @@ function commandLog(onCommand: (command: string) => void) {
 function emailError(error: unknown, host: string, handedOver: boolean): ToolError {
   const { message, code, originalCode = '', reason, responseCode } = error as SmtpError;
   const text = `${host}: ${message}`;
-  const tls = tlsFault(reason ?? message, code, originalCode);
+  // OpenSSL says shortly what went wrong; of a certificate the whole sentence is wanted.
+  const said = originalCode.startsWith('ERR_SSL_') ? (reason ?? message) : message;
+  const tls = tlsFault(said, code, originalCode);
   // Nothing was said in clear text; a certificate or a setting is to be put right first.
   if (tls !== null) return new ToolError('transport', `${host}: ${tls}`, { retryable: false, cause: error });
   if (code === 'EAUTH' || responseCode === 535) return new ToolError('auth', text, { cause: error });
