@@ -59,6 +59,8 @@ const DEFAULTS = {
 
 /** The most rows one task gets in one pass: a minutely task that slept for a month is worked off in slices. */
 const MAX_PER_TASK = 500;
+/** Rows of windows after which a pass ends: the next one, at once, begins with what came due meanwhile. */
+const MAX_WINDOW_ROWS = 2000;
 
 /**
  * Turns what is due into rows. Level-triggered: every pass looks at what is due in the store, nothing depends on an
@@ -274,7 +276,7 @@ export class Scheduler implements SchedulerContract {
   /** Windows of events whose time is up, once every event has been looked at. */
   async #closeWindows(total: PassResult): Promise<void> {
     const { clock, store, batch } = this.#options;
-    for (;;) {
+    for (let rows = 0; rows < MAX_WINDOW_ROWS; ) {
       const now = clock.now();
       const tally = new Tally();
       const result = await store.closeWindows({
@@ -285,6 +287,7 @@ export class Scheduler implements SchedulerContract {
       tally.commit(result, now, this.#targets);
       this.#report(result, total, now);
       // A window of many spans that passed is worked off in slices.
+      rows += result.queued + result.skipped + result.missed;
       if (result.tasks === 0 || this.#stopping) return;
     }
   }

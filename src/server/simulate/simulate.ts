@@ -103,7 +103,13 @@ async function play(
         createdAt: at,
       });
     if (come.length > 0 || (now < to && (await nextLook(store)) <= now)) {
-      await scheduler.runOnce();
+      let pass = await scheduler.runOnce();
+      // One pass writes so many rows of windows and no more.
+      while (
+        pass.queued + pass.skipped + pass.missed > 0 &&
+        ((await store.nextWindowAt()) ?? Infinity) <= now
+      )
+        pass = await scheduler.runOnce();
       if (cancels && running.length > 0) running = await endCanceled(store, running, now);
     }
     const { begun, nextAt } = await work(now);

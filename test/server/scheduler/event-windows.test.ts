@@ -274,6 +274,22 @@ describe.each(['sqlite', 'postgres'] as const)('windows of events on %s', (engin
       },
     );
 
+    it('for so many spans that one pass does not write them all: what is due otherwise has its turn between', async () => {
+      await onEvents({ absent: { topic: 'beat', within: '10s' } });
+      await after(0);
+      const first = await after(9 * HOUR);
+      expect([first.missed < 3239, await system.store.nextWindowAt()]).toEqual([true, expect.any(Number)]);
+      const clock = await system.addTask({
+        name: 'clock',
+        schedule: { kind: 'once', at: new Date(system.clock.now() + 1000).toISOString(), timezone: 'UTC' },
+        pipeline: [{ id: 'take', uses: 'c.take' }],
+      });
+      system.clock.advance(SECOND);
+      const next = await system.scheduler.runOnce();
+      expect(await rows(clock)).toEqual(['15:00:01 queued - schedule']);
+      expect([first.missed + next.missed, first.queued + next.queued]).toEqual([3239, 2]);
+    });
+
     it('rows that are still to be written are written when the task is paused or is another one by then', async () => {
       const task = await onEvents({ absent: { topic: 'beat', within: '1h' } });
       await after(0);
