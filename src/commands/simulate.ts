@@ -58,7 +58,7 @@ export default class Simulate extends BaseCommand<typeof Simulate> {
     event: Flags.string({ summary: 'One event on the way', multiple: true, helpValue: 'TOPIC@TIME' }),
     mock: Flags.string({ summary: 'YAML: what tools (or steps) answer', helpValue: 'FILE' }),
     ics: Flags.boolean({ summary: 'What fires, as iCalendar' }),
-    limit: Flags.integer({ summary: 'Occurrences shown', default: 50, min: 1, max: 100_000 }),
+    limit: Flags.integer({ summary: 'Rows shown of each table', default: 50, min: 1, max: 100_000 }),
   };
 
   async run(): Promise<SimulationDocument | { ics: string }> {
@@ -88,7 +88,7 @@ export default class Simulate extends BaseCommand<typeof Simulate> {
     const simulation = await simulate({ tasks, ...situation, from, to, signal: this.signal });
     const tookMs = Math.round(performance.now() - began);
     const { showSimulation, simulationDocument } = await import('../cli/render/simulation.js');
-    const document = simulationDocument(simulation, { tasks, ...situation }, { from, to, tookMs });
+    const document = simulationDocument(simulation, { tasks, ...situation }, { from, to, tookMs, zone });
     if (this.flags.ics) return this.#calendar(document, tasks, { from, to });
     for (const note of notes) this.out.warn(note);
     showSimulation(document, this.out, this.flags.limit);

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ICAL from 'ical.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -68,9 +68,55 @@ pipeline: [{ id: ping, uses: channel.phone, with: { text: "\${run.local_date}" }
       sent_at: '2026-11-24T07:00:00.000Z',
       sent_local: '2026-11-24T09:00:00+02:00',
     });
-    expect((await api.run('simulate', argv)).stdout).toMatch(
-      /early, ping +channel.phone +Tue .*09:00.*quiet_hours/,
+    const shown = await api.run('simulate', argv);
+    expect(shown.stdout).toMatch(
+      /early, ping +channel.phone +Tue .*08:00 \+02:00 +Tue .*09:00 \+02:00 \(quiet_hours\)/,
     );
+    expect(shown.stdout).not.toContain('Budgets of tokens');
+    // What goes out together is one row, for each day.
+    const often = readFileSync(join(api.folder, 'quiet.yaml'), 'utf8').replace('0 8,12', '*/10 8');
+    writeFileSync(
+      join(api.folder, 'often.yaml'),
+      often.replace('pipeline', 'budget: { per_day: { tokens: 9 } }\npipeline'),
+    );
+    const more = ['--from', '2026-11-24T00:00:00Z', '--to', '2d', '-f', 'often.yaml'];
+    const events = ['--event', 'mail.received@1h'];
+    const grouped = await api.run('simulate', [...more, ...events, '--limit', '1']);
+    expect(grouped.stdout).toMatch(/6 messages, Tue .*08:00 \+02:00 … Tue .*08:50 \+02:00 +Tue .*09:00/);
+    expect(grouped.stdout).toContain('1 more row of messages: --limit 2');
+    expect(grouped.stdout).toContain('11 more: --limit 12');
+    expect(grouped.stderr).toContain('No task listens to mail.received.');
+    expect((await simulated(...more, ...events)).unheard_events).toEqual(['mail.received']);
+  });
+
+  test('says that budgets are not played where nobody knows which tools ask models', async () => {
+    const asking = `name: asks
+schedule: { kind: cron, expr: "30 0 * * *", timezone: Europe/Chisinau }
+budget: { per_day: { tokens: 130 } }
+pipeline: [{ id: ask, uses: llm.chat, with: { prompt: hello, max_output_tokens: 100 } }]
+`;
+    writeFileSync(join(api.folder, 'asks.yaml'), asking);
+    writeFileSync(
+      join(api.folder, 'cat.yaml'),
+      'tools: [{ address: llm.chat, title: Chat, kind: llm, input_schema: {}, llm: { provider: openai, base_url: "http://127.0.0.1:9/v1", model: m } }]\n',
+    );
+    const argv = ['--from', '2027-02-01T00:00:00Z', '--to', '2d', '-f', 'asks.yaml'];
+    const blind = await api.run('simulate', argv);
+    expect(blind.stdout).toMatch(/not played for asks: whether llm.chat asks a model.*--tools FILE/);
+    expect((await simulated(...argv)).budgets_not_played).toMatchObject({
+      tasks: ['asks'],
+      tools: ['llm.chat'],
+    });
+    const seeing = await simulated(...argv, '--tools', 'cat.yaml');
+    expect(seeing).toMatchObject({
+      budgets_not_played: null,
+      runs: [{ reason: 'budget' }, { reason: 'budget' }],
+    });
+    // Half past midnight in Chisinau is the day before in UTC.
+    expect(seeing.costs).toMatchObject({
+      timezone: 'Europe/Chisinau',
+      days: [{ day: '2027-02-02' }, { day: '2027-02-03' }],
+    });
   });
 
   test('plays files through without a server: fires, overlaps, the change of the clock, what is left out', async () => {
@@ -98,7 +144,7 @@ pipeline: [{ id: ping, uses: channel.phone, with: { text: "\${run.local_date}" }
     expect(shown.stdout).toContain('skipped (overlap)');
     expect(shown.stdout).toContain('The clock changes in Europe/Chisinau from +03:00 to +02:00');
     expect(shown.stdout).toContain('it fires the first time');
-    expect(shown.stderr).toContain('44 more: --limit 49');
+    expect(shown.stdout).toContain('44 more: --limit 49');
   });
 
   test('takes durations and answers from the history of the running system', async () => {

@@ -54,4 +54,5 @@ export function showCosts(costs: SimulationCosts, out: Output, limit: number): v
     { header: 'TOKENS', value: ({ tokens }) => count(tokens), align: 'right' },
     { header: 'USD', value: money, align: 'right' },
   ]);
+  if (days.length > limit) out.line(`${days.length - limit} more days: --limit ${days.length}, or --json`);
 }

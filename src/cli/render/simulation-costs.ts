@@ -6,6 +6,7 @@ import {
   NANO_USD,
   type Spend,
 } from '../../domain/budget.js';
+import { counted } from '../../domain/counted.js';
 import { unitWords, usedWords } from '../../domain/budget-words.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
 import { formatInZone } from '../../domain/recurrence/index.js';
@@ -35,7 +36,7 @@ export interface SimulationCosts extends Amount {
     basis_words: string;
     per_run: Amount;
   })[];
-  /** The zone of the system, which `days` go by. */
+  /** The zone that `days` go by: that of the tasks; where they have several, that of the system. */
   timezone: string;
   days: (Amount & { day: string; due: number; ran: number; skipped: number })[];
   /** Budgets of a day that came into play, each with its days. */
@@ -129,9 +130,7 @@ export function simulationCosts(
         : null;
       const local = formatInZone(zones.get(name) ?? 'UTC', at);
       const after =
-        lost === null || lost === 0
-          ? ''
-          : `; ${lost === 1 ? '1 occurrence' : `${lost} occurrences`} after that would not come`;
+        lost === null || lost === 0 ? '' : `; ${counted(lost, 'occurrence')} after that would not come`;
       return {
         task: name,
         at: new Date(at).toISOString(),
@@ -232,7 +231,7 @@ function hitsOf(
     const first = hit[0] ?? run;
     const skipped = hit.filter(({ status }) => status === 'skipped').length;
     const local = formatInZone(zones.get(run.taskName) ?? 'UTC', first.scheduledFor);
-    const count = hit.length === 1 ? '1 run' : `${hit.length} runs`;
+    const count = counted(hit.length, 'run');
     const what = skipped === hit.length ? `${count} skipped` : `${count} not paid for in full`;
     return {
       task: run.taskName,

@@ -20,6 +20,7 @@ import {
   type TaskToSimulate,
   tasksOfFiles,
 } from './simulation-input.js';
+import { unplayedBudgets, type UnplayedBudgets } from './simulation-gaps.js';
 
 /** What `pao simulate` was given, as its flags have it. */
 export interface SimulationFlags {
@@ -37,6 +38,8 @@ export interface SimulationFlags {
 /** All that a simulation depends on, and what people should know of it. */
 export interface Situation extends Pick<SimulationOptions, 'agents' | 'events' | 'budget' | 'timezone'> {
   tasks: SimulatedTask[];
+  /** Budgets that can not be played; null when all can. */
+  unplayed: UnplayedBudgets | null;
   notes: string[];
 }
 
@@ -85,6 +88,7 @@ export async function situationOf(
       ...common,
       tasks: distinct(tasks.map((found) => toTask(found, found.requests ?? [], read(found)))),
       agents: flags.from === undefined ? agents : agents.map((one) => ({ ...one, spentToday: undefined })),
+      unplayed: null,
       notes: unread.map((id) => `Budget and quiet hours of agent ${id} may not be read with this token.`),
     };
   }
@@ -106,6 +110,10 @@ export async function situationOf(
     ...common,
     tasks,
     agents: agent === null ? [] : [agent],
+    unplayed: unplayedBudgets(
+      tasks.map(({ spec }) => ({ ...spec, unknown: estimates.unknownTools(spec) })),
+      { agent: agent?.budget ?? null, all: config.budget?.per_day },
+    ),
     notes: problem === null ? [] : [problem],
   };
 }

@@ -7,8 +7,11 @@ import { counted } from '../../domain/counted.js';
 import { formatDuration } from '../../domain/duration.js';
 import type { Output } from '../output.js';
 import { visible } from '../visible.js';
+import { personalTime } from './personal-time.js';
 import { showCosts } from './show-costs.js';
 import { type SimulationCosts, simulationCosts } from './simulation-costs.js';
+import { unheardTopics, type UnplayedBudgets } from './simulation-gaps.js';
+import { showHeldMessages } from './simulation-messages.js';
 
 /** What `pao simulate --json` prints; times are RFC 3339 UTC. */
 export interface SimulationDocument {
@@ -39,6 +42,8 @@ export interface SimulationDocument {
     step: string | null;
     channel: string;
     written_at: string;
+    /** The same on the clock of the task's zone. */
+    written_local: string;
     /** `pending`: at once; `deferred`: put off by a quiet time; `suppressed`: not at all. */
     status: string;
     reason: string | null;
@@ -75,6 +80,10 @@ export interface SimulationDocument {
   /** Pipelines that were not run, and the tools nobody said an answer for. */
   assumed: { name: string; tools: string[] }[];
   left_out: { name: string; why: string }[];
+  /** Budgets that could not be played, and why; null where all were. */
+  budgets_not_played: UnplayedBudgets | null;
+  /** Topics of events that no task is triggered by or waits for. */
+  unheard_events: string[];
   truncated: boolean;
 }
 
@@ -84,14 +93,25 @@ const iso = (at: number | null): string | null => (at === null ? null : new Date
 /** Sums a simulation up. */
 export function simulationDocument(
   simulation: Simulation,
-  { tasks, agents = [], timezone = 'UTC' }: Pick<SimulationOptions, 'tasks' | 'agents' | 'timezone'>,
-  window: { from: number; to: number; tookMs: number },
+  {
+    tasks,
+    agents = [],
+    events = [],
+    timezone = 'UTC',
+    unplayed = null,
+  }: Pick<SimulationOptions, 'tasks' | 'agents' | 'events' | 'timezone'> & {
+    unplayed?: UnplayedBudgets | null;
+  },
+  window: { from: number; to: number; tookMs: number; zone?: string },
 ): SimulationDocument {
   const { runs, messages, spent, together, openWindows, assumed, leftOut, truncated } = simulation;
   const { from, to, tookMs } = window;
   const out = new Set(leftOut.map(({ name }) => name));
   const played = tasks.filter(({ spec }) => !out.has(spec.name));
   const zones = new Map(played.map(({ spec }) => [spec.name, spec.schedule?.timezone ?? 'UTC']));
+  // Days are those of the tasks where they agree on them.
+  const [dayZone, ...others] = new Set(zones.values());
+  const days = dayZone !== undefined && others.length === 0 ? dayZone : (window.zone ?? timezone);
   const byTask = new Map<string, Run[]>(played.map(({ spec }) => [spec.name, []]));
   for (const run of runs) byTask.get(run.taskName)?.push(run);
   const nameOf = new Map(runs.map(({ id, taskName }) => [id, taskName]));
@@ -120,6 +140,7 @@ export function simulationDocument(
         step: one.stepId,
         channel: one.channel,
         written_at: new Date(one.createdAt).toISOString(),
+        written_local: formatInZone(zones.get(task) ?? 'UTC', one.createdAt, 'iso'),
         status: one.status,
         reason: one.reason,
         sent_at: iso(one.dueAt),
@@ -146,7 +167,7 @@ export function simulationDocument(
             )
         : [],
     ),
-    costs: simulationCosts(simulation, tasks, { to, timezone, zones }),
+    costs: simulationCosts(simulation, tasks, { to, timezone: days, zones }),
     agents: agents.map(({ name, budget, quiet }) => ({
       name,
       budget,
@@ -163,6 +184,11 @@ export function simulationDocument(
     })),
     assumed,
     left_out: leftOut,
+    budgets_not_played: unplayed,
+    unheard_events: unheardTopics(
+      tasks.map(({ spec }) => spec),
+      events,
+    ),
     truncated,
   };
 }
@@ -205,26 +231,15 @@ export function showSimulation(document: SimulationDocument, out: Output, limit:
   out.table(
     runs.slice(0, limit),
     [
-      { header: 'LOCAL TIME', value: ({ local }) => personal(local) },
+      { header: 'LOCAL TIME', value: ({ local }) => personalTime(local) },
       { header: 'TASK', value: ({ task }) => task },
       { header: 'WHAT', value: outcomeText },
     ],
     'Nothing comes due in this time.',
   );
-  if (runs.length > limit) out.note(`${runs.length - limit} more: --limit ${runs.length}, or --json`);
-  const held = document.messages.filter(({ status }) => status !== 'pending');
-  if (held.length > 0) {
-    out.line();
-    out.table(held.slice(0, limit), [
-      { header: 'MESSAGE OF', value: ({ task, step }) => `${task}${step === null ? '' : `, ${step}`}` },
-      { header: 'TO', value: ({ channel }) => channel },
-      {
-        header: 'SENT',
-        value: ({ status, reason, sent_local: at }) =>
-          at === null ? `${status} (${reason ?? ''})` : `${personal(at)} (${reason ?? status})`,
-      },
-    ]);
-  }
+  // Part of the answer: a pipe must not get a table that ends early without a word.
+  if (runs.length > limit) out.line(`${runs.length - limit} more: --limit ${runs.length}, or --json`);
+  showHeldMessages(document.messages, out, limit);
   if (changes.length > 0) out.line();
   for (const { timezone, at, before, after } of changes)
     out.line(`The clock changes in ${timezone} from ${before} to ${after} at ${at}.`);
@@ -243,19 +258,20 @@ export function showSimulation(document: SimulationDocument, out: Output, limit:
   if (document.open_windows.length > 0) out.line();
   for (const { task, key, events, closes_local: at } of document.open_windows)
     out.line(
-      `${task}: a window${key === '' ? '' : ` for ${visible(key)}`} with ${counted(events, 'event')} is open at the end, until ${personal(at)}.`,
+      `${task}: a window${key === '' ? '' : ` for ${visible(key)}`} with ${counted(events, 'event')} is open at the end, until ${personalTime(at)}.`,
     );
   showCosts(document.costs, out, limit);
+  const { budgets_not_played: unplayed, unheard_events: unheard } = document;
+  if (unplayed !== null) {
+    out.line();
+    out.line(`${unplayed.words} ${unplayed.hint}.`);
+  }
+  for (const topic of unheard) out.note(`No task listens to ${topic}.`);
   for (const { name, why } of leftOut) out.note(`${name} is left out: ${visible(why)}.`);
   for (const { name, tools } of assumed)
     out.note(`${name}: its runs are taken to succeed; --mock says what ${tools.join(', ')} would answer.`);
   if (document.truncated) out.warn('There is more than a simulation takes: choose a shorter time.');
   out.note(`${counted(runs.length, 'occurrence')} in ${formatDuration(document.took_ms)}.`);
-}
-
-function personal(local: string): string {
-  const offset = local.slice(19);
-  return `${formatInZone('UTC', Date.parse(`${local.slice(0, 19)}Z`))} ${offset}`;
 }
 
 function outcomeText({

@@ -1,6 +1,7 @@
 import { NANO_USD } from '../../domain/budget.js';
 import { catalogFileSchema, type Tool } from '../../domain/tool.js';
 import type { TaskSpec } from '../../domain/task.js';
+import { builtinTools } from '../tools/builtin-tools.js';
 import { estimateTask, type ModelRequest, modelSteps } from '../budget/estimate.js';
 import { costOf, PriceTable } from '../budget/prices.js';
 import type { SimulatedRequest } from './simulation.js';
@@ -32,11 +33,21 @@ export const simulatedRequests = (
  */
 export function offlineEstimates(catalog: unknown, prices: string) {
   const { tools = [] } = catalog === null ? {} : catalogFileSchema.parse(catalog);
-  const byAddress = new Map<string, Tool>(tools.map((tool) => [tool.address, tool]));
+  const byAddress = new Map<string, Tool>([...builtinTools, ...tools].map((tool) => [tool.address, tool]));
   const table = new PriceTable(prices);
   return {
     /** Why the price table can not be used; null when it can, or is not there. */
     problem: () => table.problem(),
+    /** Tools of a task that nobody knows: they may ask a model. */
+    unknownTools(spec: TaskSpec): string[] {
+      const unknown = new Set<string>();
+      modelSteps(spec, (address) => {
+        const known = byAddress.get(address) ?? null;
+        if (known === null && !address.startsWith('channel.')) unknown.add(address);
+        return known;
+      });
+      return [...unknown];
+    },
     async requestsOf(spec: TaskSpec, now: number): Promise<SimulatedRequest[]> {
       const steps = modelSteps(spec, (address) => byAddress.get(address) ?? null);
       const estimate = await estimateTask(spec, steps, table, now);
