@@ -97,6 +97,26 @@ describe('pao top', { timeout: 120_000 }, () => {
     ]);
   });
 
+  it('says what each task is due for next, however often another one is', async () => {
+    const from = Date.now() + 3_600_000;
+    const in20Hours = new Date(from + 19 * 3_600_000).toISOString();
+    const pipeline = [{ id: 'say', uses: 'debug.echo', with: { text: 'x' } }];
+    const file = join(folder, 'beat.yaml');
+    const beat = { name: 'beat', schedule: { kind: 'cron', expr: '* * * * *', timezone: 'UTC' }, pipeline };
+    const late = { name: 'late', schedule: { kind: 'once', at: in20Hours, timezone: 'UTC' }, pipeline };
+    writeFileSync(file, [beat, late].map((task) => JSON.stringify(task)).join('\n---\n'));
+    await pao.json(['task', 'apply', file]);
+    await pao.json(['task', 'snooze', 'beat', '--for', '1h']);
+    try {
+      const { next } = await pao.json<{ next: { at: string; task_name: string }[] }>(['top']);
+      const names = next.map(({ task_name: name }) => name);
+      expect([...names].sort()).toEqual(['beat', 'late', 'night-import', 'post-reply', 'site-watch']);
+      expect(next.map(({ at }) => at)).toEqual(next.map(({ at }) => at).sort());
+    } finally {
+      for (const name of ['beat', 'late']) await pao.json(['task', 'cancel', name, '--yes']);
+    }
+  });
+
   it('draws nothing on a dumb terminal, and refuses an interval that would only make load', async () => {
     await open({ TERM: 'dumb', LANG: 'C' });
     terminal.type(`pao top${ENTER}`);

@@ -1,5 +1,11 @@
 import { setMaxListeners } from 'node:events';
-import type { AgentObject, ListPage, RunObject, SpentTodayObject } from '../../client/api-objects.js';
+import type {
+  AgendaObject,
+  AgentObject,
+  ListPage,
+  RunObject,
+  SpentTodayObject,
+} from '../../client/api-objects.js';
 import type { PaoClient } from '../../client/pao-client.js';
 import { BUDGET_UNITS } from '../../domain/budget.js';
 import { PaoError } from '../../domain/errors.js';
@@ -122,7 +128,7 @@ export class TopSource {
           .map(messageOf);
       }
       case 'next':
-        return firstOfEach((await client.agenda({ hours: 24, limit: AGENDA, signal })).items);
+        return nextOfEach(await client.agenda({ hours: 24, limit: AGENDA, often: 1, signal }));
       case 'paused': {
         const { items } = await client.listTasks({ state: 'paused', limit: PAGE, signal });
         return items.map(({ id, name, state_reason, updated_at }) => ({
@@ -197,10 +203,9 @@ export class TopSource {
   }
 }
 
-/** What a task is due for next: one that runs every minute would leave no room for the others. */
-function firstOfEach(items: TopSnapshot['next']): TopSnapshot['next'] {
-  const seen = new Set<string>();
-  return items.filter(({ task_id: id }) => !seen.has(id) && seen.add(id));
+/** What each task is due for next; of those that are due again and again, the agenda has just that. */
+function nextOfEach({ items, often = [] }: AgendaObject): TopSnapshot['next'] {
+  return [...items, ...often].sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
 }
 
 const endOf = ({ finished_at: at, scheduled_for: due }: TopRun): string => at ?? due;
