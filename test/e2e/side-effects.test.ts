@@ -276,8 +276,9 @@ test('a dry run follows a foreach over what is not called where a schema says it
   ]);
   expect(steps[1]).toMatchObject({ input: { name: '' } });
   const [plan] = steps.filter(({ id }) => id === 'plan');
-  // Of the rendered input, by the measure of budgets.
-  const input_tokens = Math.ceil(JSON.stringify(plan?.input).length / 2.3);
+  // Of the request that would be sent, by the measure of budgets.
+  const messages = [{ role: 'user', content: 'plan for nobody' }];
+  const input_tokens = Math.ceil(JSON.stringify({ model: 'm', messages, max_tokens: 300 }).length / 2.3);
   expect(plan).toMatchObject({
     input: { prompt: 'plan for nobody' },
     output: { text: '' },
