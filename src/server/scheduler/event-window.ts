@@ -11,8 +11,8 @@ export const MAX_WINDOWS = 1000;
 const MAX_SIZE = 1_000_000;
 /** Spans that passed without the event for which rows are written at once; the rest follows in the next transactions. */
 const MAX_SPANS = 200;
-/** Begins the key of a window that is only there until its rows are written; no expression gives it. */
-const REST = '\u0001';
+/** Begins the key of a window that is only there until its rows are written; no event has it in its key. */
+export const REST = '\u0001';
 
 type Decided = Pick<WindowChange, 'runs' | 'cancelActive' | 'rest'>;
 

@@ -4,7 +4,7 @@ import { evaluateExpression } from '../../domain/pipeline/template.js';
 import { type EventSchedule, isSinceLast } from '../../domain/schedule.js';
 import type { DueTask, EventMatch, NewRun } from '../store/store.js';
 import { newRun } from './decide-due.js';
-import { admit, beginSpan, endSpan, MAX_WINDOWS, takeIn } from './event-window.js';
+import { admit, beginSpan, endSpan, MAX_WINDOWS, REST, takeIn } from './event-window.js';
 
 /** Events in one chain of causes; what goes on after it is a loop. */
 const MAX_DEPTH = 16;
@@ -93,5 +93,6 @@ function keyOf(schedule: EventSchedule, event: PublishedEvent): string {
     zone: schedule.timezone,
     pointer: '/schedule/key',
   });
-  return (typeof value === 'string' ? value : (JSON.stringify(value) ?? '')).slice(0, 200);
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+  return text.slice(0, 200).replaceAll(REST, ' ');
 }
