@@ -156,6 +156,15 @@ test('pause, resume, snooze and skip change what the task list says', async () =
     'verbs is paused',
   );
   expect(await line()).toContain('paused: on holiday');
+  const sentence = 'budget: The budget does not reach: this task may use 130 tokens on 2026-11-26.';
+  await api.run('task:pause', ['verbs', '--reason', sentence]);
+  expect(await line()).toMatch(/paused: budget +/);
+  expect((await api.run('task:show', ['verbs'])).stdout).toContain(sentence);
+  const told = await api.run('task:explain', ['verbs', '--at', '2026-11-26 00:14']);
+  expect(told).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/2026-11-26\.$/m) });
+  expect((await api.run('task:explain', ['verbs', '--at', 'noonish'])).error).toMatchObject({
+    hints: expect.arrayContaining(['--at "2026-11-24 08:30"']),
+  });
   await api.run('task:resume', ['verbs']);
   expect(await line()).toMatch(/verbs +active/);
   expect((await api.run('task:skip', ['verbs'])).stderr).toMatch(

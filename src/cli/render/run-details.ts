@@ -20,7 +20,11 @@ export function showRun(run: RunObject, out: Output, isFull: boolean): void {
   out.pairs(pairsOf(run), '  ');
   if (run.error !== null) {
     out.line();
-    errorLines(run.error, (line) => out.line(`  ${paint.red(line)}`));
+    errorLines(
+      run.error,
+      (line) => out.line(`  ${paint.red(line)}`),
+      (hint) => out.line(`  ${out.symbols.arrow} ${hint}`),
+    );
   }
   showCauses(out, run.causes ?? []);
   const together = run.events ?? null;
@@ -93,7 +97,12 @@ function showStep(step: StepObject, out: Output, isFull: boolean): boolean {
   out.line(`${paint.bold(visible(step.id))}  ${paint.dim(visible(step.tool ?? ''))}`.trimEnd());
   let isCut = showValue('input', step.input, out, isFull);
   isCut = showValue('output', step.output, out, isFull) || isCut;
-  if (step.error !== null) errorLines(step.error, (line) => out.line(`  ${paint.red(`error: ${line}`)}`));
+  if (step.error !== null)
+    errorLines(
+      step.error,
+      (line) => out.line(`  ${paint.red(`error: ${line}`)}`),
+      (hint) => out.line(`  ${out.symbols.arrow} ${hint}`),
+    );
   if (step.usage) {
     const { input_tokens: taken, output_tokens: given, estimated } = step.usage;
     out.line(`  ${paint.dim('tokens')}  ${taken} in, ${given} out${estimated ? ' (estimated)' : ''}`);

@@ -82,11 +82,15 @@ export function sayEnd(run: RunObject, out: Output): void {
   out.hint(`pao run show ${run.id}`);
 }
 
-/** An error of a run or step: where, what, and what to do. */
-export function errorLines(error: RunError, write: (line: string) => void): void {
+/** An error of a run or step: where, what, and what to do (`writeHint`). */
+export function errorLines(
+  error: RunError,
+  write: (line: string) => void,
+  writeHint: (hint: string) => void = write,
+): void {
   const where = [error.step && `step ${error.step}`, error.pointer].filter(Boolean).join(' at ');
   write(visible(`${where ? `${where}: ` : ''}${error.message} (${error.kind})`));
-  if (error.hint) write(visible(error.hint));
+  if (error.hint) writeHint(visible(error.hint));
 }
 
 /** The exit code of a command that waited for a run: 0 when there is nothing to repair. */

@@ -1,7 +1,7 @@
 import { tryParseDuration } from '../../domain/duration.js';
 import { invalidInput } from '../../domain/errors.js';
 
-const DAY_OR_INSTANT = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/;
+const DAY_OR_INSTANT = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/;
 
 /**
  * An instant as RFC 3339 UTC, from how long ago it was (`2h`, `7d`) or the instant itself (`2026-11-24`, on this machine's clock).
@@ -16,7 +16,7 @@ export function instantBefore(
   const ago = tryParseDuration(text);
   if (ago !== null) return new Date(now - ago).toISOString();
   // A date alone would be read as UTC, and a date with a time as local: both are meant on this machine's clock.
-  const written = text.length === 10 ? `${text}T00:00` : text;
+  const written = text.length === 10 ? `${text}T00:00` : text.replace(' ', 'T');
   const at = DAY_OR_INSTANT.test(text) ? Date.parse(written) : Number.NaN;
   if (!Number.isNaN(at)) return new Date(at).toISOString();
   throw invalidInput(`"${text.slice(0, 40)}" is no time.`, [], examples);

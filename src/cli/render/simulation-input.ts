@@ -84,11 +84,11 @@ export function momentOf(text: string, base: number, zone: string | undefined): 
   const later = tryParseDuration(text);
   if (later !== null) return base + later;
   if (zone !== undefined && isLocal(text)) {
-    const at = DateTime.fromISO(text, { zone });
+    const at = DateTime.fromISO(text.replace(' ', 'T'), { zone });
     if (at.isValid) return at.toMillis();
   }
   return Date.parse(instantBefore(text, base, ['--from 2027-03-27 --to 7d', '--from 2027-03-27T06:30:00Z']));
 }
 
 /** Whether a time is on some clock, and does not say on which. */
-export const isLocal = (text: string): boolean => /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?)?$/.test(text);
+export const isLocal = (text: string): boolean => /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?)?$/.test(text);

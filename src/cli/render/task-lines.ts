@@ -42,10 +42,19 @@ export function warningLines(warnings: readonly WarningObject[], out: Output): v
 /** The schedule of a task in words, without the next time: it stands beside it. */
 export const ruleText = ({ words }: Pick<TaskObject, 'words'>): string => words.replace(/; next [^;]*$/, '');
 
-/** When a task is due next, or why it is not. */
+const LONGEST_REASON = 40;
+
+/** What a reason is about (`budget: …`), or its beginning; whole it stands in the state of the task. */
+function shortReason(reason: string): string {
+  const [kind] = /^\w+(?=: )/.exec(reason) ?? [];
+  if (kind !== undefined) return kind;
+  return reason.length <= LONGEST_REASON ? reason : `${reason.slice(0, LONGEST_REASON - 3)}...`;
+}
+
+/** When a task is due next, or in short why it is not. */
 export function dueText(task: TaskObject, now: number): string {
   if (task.state !== 'active')
-    return task.state_reason === null ? task.state : `${task.state}: ${task.state_reason}`;
+    return task.state_reason === null ? task.state : `${task.state}: ${shortReason(task.state_reason)}`;
   if (task.next_due_at === null) return '-';
   const when = zonedTime(task.next_due_at, task.next_due_local, task.timezone);
   const leftOut = task.left_out_before ?? 0;

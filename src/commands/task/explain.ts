@@ -16,19 +16,17 @@ export default class TaskExplain extends BaseCommand<typeof TaskExplain> {
   static override args = { name: Args.string({ summary: 'Name or id of the task', required: true }) };
   static override flags = {
     at: Flags.string({
-      summary: 'Around this instant: 2026-11-24T06:30:00Z, a date, or how long ago (2h)',
+      summary:
+        "Around this instant: 2026-11-24T06:30:00Z, a date or time in the task's zone, or how long ago (2h)",
       helpValue: 'TIME',
     }),
   };
 
   async run(): Promise<ExplanationObject> {
     const client = new PaoClient(this.connection());
-    const { id } = await client.findTask(this.args.name, { signal: this.signal });
+    const { id, timezone } = await client.findTask(this.args.name, { signal: this.signal });
     const { at: asked } = this.flags;
-    const around =
-      asked === undefined
-        ? undefined
-        : instantBefore(asked, Date.now(), ['--at 2h', '--at 2026-11-24T06:30:00Z']);
+    const around = asked === undefined ? undefined : await instantOf(asked, timezone);
     const explanation = await client.explainTask(id, around, { signal: this.signal });
     const { task, lines, runs } = explanation;
     this.out.note(`${task.name}: ${task.words}`);
@@ -42,4 +40,11 @@ export default class TaskExplain extends BaseCommand<typeof TaskExplain> {
     if (last) this.out.hint(`pao run show ${last.id}`);
     return explanation;
   }
+}
+
+/** A time without an offset is on the clock of the task. */
+async function instantOf(text: string, timezone: string | null): Promise<string> {
+  const { isLocal, momentOf } = await import('../../cli/render/simulation-input.js');
+  if (timezone !== null && isLocal(text)) return new Date(momentOf(text, Date.now(), timezone)).toISOString();
+  return instantBefore(text, Date.now(), ['--at 2h', '--at "2026-11-24 08:30"', '--at 2026-11-24T06:30:00Z']);
 }

@@ -53,7 +53,7 @@ export async function explainTask(task: Task, at: number | null, { store, clock 
     lines.push({
       kind: 'note',
       at: instant(task.updatedAt),
-      text: `The task is ${task.state}${task.stateReason === null ? '' : `: ${task.stateReason}`}.`,
+      text: `The task is ${task.state}${task.stateReason === null ? '' : `: ${task.stateReason.replace(/\.$/, '')}`}.`,
     });
   }
   const { schedule } = task.spec;

@@ -56,8 +56,9 @@ export async function noticeDelivery(
 
 function callFor(notice: Notice, target: Target, zone: string): { channel: string; input: unknown } | null {
   if (target.channel !== undefined) {
-    const { title, text, hint } = notice;
-    const input = { title, text: `${text}\n${hint}`, data: notice };
+    const { kind, title, text, hint } = notice;
+    const leadIn = kind === 'task_paused' ? 'To let it run again: ' : '';
+    const input = { title, text: `${text}\n${leadIn}${hint}`, data: notice };
     return { channel: CHANNEL_PREFIX + target.channel, input };
   }
   if (target.webhook !== undefined) {

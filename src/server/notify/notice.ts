@@ -70,7 +70,7 @@ export function noticeOfBudget(
   const again =
     day === null
       ? 'The next run has a budget of its own.'
-      : `It begins anew after ${day}; before that, it takes a larger one.`;
+      : `The budget begins anew after ${day}; to go on sooner, the task needs a larger one.`;
   return {
     kind: 'task_paused',
     title: `${task.name} was paused by its budget`,

@@ -12,7 +12,7 @@ export const pageQuery = {
 /** An instant with its offset. */
 export const timeText = z.iso.datetime({
   offset: true,
-  error: 'is not an RFC 3339 time with an offset or Z',
+  error: 'is not an RFC 3339 time with an offset or Z, such as 2026-11-24T06:30:00Z',
 });
 
 /** Statuses separated by commas. @throws PaoError 422 */
