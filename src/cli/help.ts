@@ -91,7 +91,7 @@ export class PaoHelp extends Help {
     lines.push(
       '',
       'pao COMMAND --help explains a command, pao help exit-codes the exit codes.',
-      'Every command takes --json: one JSON document on stdout, everything else on stderr.',
+      'Every command takes --json: one JSON document on stdout (logs, event tail: an object a line), all else on stderr.',
     );
     return lines.join('\n');
   }

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { EXIT, PaoError } from '../domain/errors.js';
 import { JsonSyntaxError, parseJsonStrict } from '../domain/json.js';
 import type { CliProcess } from './cli-config.js';
@@ -30,7 +30,7 @@ export async function readJsonInput(text: string, flag: string, source: InputSou
 
 /**
  * The text of a file, or of stdin when the path is `-`.
- * @throws PaoError with exit code 5 when there is no such file, 2 when it cannot be read.
+ * @throws PaoError with exit code 2 when there is no such file, or it cannot be read.
  */
 export async function readTextInput(path: string, { cwd, stdin }: InputSource): Promise<string> {
   if (path === '-') return readStdin(stdin);
@@ -43,7 +43,7 @@ export async function readTextInput(path: string, { cwd, stdin }: InputSource): 
     throw new PaoError(
       isMissing ? 'PAO_FILE_MISSING' : 'PAO_FILE_UNREADABLE',
       isMissing ? `There is no file ${file}.` : `${file} cannot be read (${code ?? String(error)}).`,
-      { exitCode: isMissing ? EXIT.notFound : EXIT.usage, hints: [`ls -l ${file}`], cause: error },
+      { exitCode: EXIT.usage, hints: [isMissing ? `ls ${dirname(file)}` : `ls -l ${file}`], cause: error },
     );
   }
 }

@@ -125,9 +125,9 @@ test('tool call refuses an input that is not JSON, without a call', async () => 
   expect(requests).toEqual([]);
 });
 
-test('tool call with an input file that is missing is an exit 5', async () => {
+test('tool call with an input file that is missing is an exit 2', async () => {
   const { error } = await toolCommand('call', ['weather.forecast', '--input', '@none.json']);
-  expect(error).toMatchObject({ code: 'PAO_FILE_MISSING', exitCode: 5 });
+  expect(error).toMatchObject({ code: 'PAO_FILE_MISSING', exitCode: 2 });
 });
 
 test('tool import sends the catalog and shows what came of it, group by group', async () => {

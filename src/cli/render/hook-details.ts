@@ -41,7 +41,9 @@ export function showHook(out: Output, hook: HookObject, url: string): void {
 export function showHookSecret(out: Output, hook: NewHookObject, url: string): void {
   out.warn('This secret is shown once. Give it to the sender, which signs with it.');
   out.line(hook.secret);
-  out.note(`It posts to ${urlOf(hook, url)}, from another machine under the name that one reaches this by.`);
+  out.note(
+    `It posts to ${urlOf(hook, url)} (from another machine: under the name that one reaches this by).`,
+  );
 }
 
 const urlOf = (hook: HookObject, url: string): string => url.replace(/\/$/, '') + hook.path;

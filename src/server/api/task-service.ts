@@ -256,7 +256,7 @@ export async function runTask(
   });
   if (created.status === 'queued') bus.publish('work', { count: 1 });
   reportEnqueued(created, request, services);
-  await audit(services, caller, 'task.run', task.id, { run_id: created.id });
+  await audit(services, caller, 'task.run', task.id, { name: task.name, run_id: created.id });
   return created;
 }
 
