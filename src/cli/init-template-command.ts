@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import type { Clock } from '../domain/clock.js';
 import { BaseCommand, LOCAL_FLAGS } from './base-command.js';
 import { Flags } from './flags.js';
@@ -72,7 +72,7 @@ export abstract class InitTemplateCommand extends BaseCommand<typeof InitTemplat
       serversDirectory: join(this.packageRoot, 'dist', 'demo'),
       clock: systemClock,
     });
-    this.#tell(result, timezone);
+    this.#tell(result, timezone, relative(this.process.cwd, directory));
     return {
       task: result.task,
       files: result.files,
@@ -97,7 +97,8 @@ export abstract class InitTemplateCommand extends BaseCommand<typeof InitTemplat
     return { stopped };
   }
 
-  #tell({ task, files, demo, secrets, portsDiffer }: InitResult, timezone: string): void {
+  #tell({ task, files, demo, secrets, portsDiffer }: InitResult, timezone: string, folder: string): void {
+    const inFolder = folder === '' ? '' : ` --dir ${folder}`;
     for (const { path, outcome } of files) {
       if (outcome === 'written') this.out.success(`Wrote ${path}`);
       else
@@ -121,20 +122,20 @@ export abstract class InitTemplateCommand extends BaseCommand<typeof InitTemplat
       this.out.note('  calendar  is started by pao itself, over stdio');
       const telegram = demo.servers.find((server) => server.name === 'telegram');
       this.out.note(`Messages arrive at ${telegram?.url}/messages; logs and process ids are in .pao-demo/.`);
-      this.out.note(`Stop them with: pao init ${this.template} --stop-demo`);
+      this.out.note(`Stop them with: pao init ${this.template}${inFolder} --stop-demo`);
       this.out.note(
         `A channel to try without an account: in pao.config.yaml, then start pao again and pao channel test demo:\n  channels: { demo: { kind: telegram, token: "\${secrets.TELEGRAM_BOT_TOKEN}", chat_id: 100200300, api: ${telegram?.url} } }`,
       );
     } else {
       this.out.note(
-        `Nothing was started. tools.yaml points at the demo servers: pao init ${this.template} --demo starts them.`,
+        `Nothing was started. tools.yaml points at the demo servers: pao init ${this.template}${inFolder} --demo starts them.`,
       );
     }
     this.out.note(
       'Importing tools.yaml replaces tools of the same names, also for the tasks of another demo.',
     );
-    this.out.hint('pao tool import tools.yaml');
-    this.out.hint(`pao task apply ${this.template}.yaml`);
+    this.out.hint(`pao tool import ${join(folder, 'tools.yaml')}`);
+    this.out.hint(`pao task apply ${join(folder, `${this.template}.yaml`)}`);
     this.out.hint(`pao task run ${task} --wait`);
   }
 }

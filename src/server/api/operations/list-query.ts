@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseDuration } from '../../../domain/duration.js';
 import { invalidInput } from '../../../domain/errors.js';
+import { nearest } from '../../../domain/nearest.js';
 import { durationText } from '../../../domain/schedule.js';
 
 /** The query every list takes. */
@@ -25,8 +26,13 @@ export function listOf<T extends string>(
   const values = text.split(',').map((part) => part.trim());
   const wrong = values.find((value) => !(allowed as readonly string[]).includes(value));
   if (wrong !== undefined) {
+    const near = nearest(wrong, allowed);
     throw invalidInput(`"${wrong.slice(0, 40)}" is not a ${name}.`, [
-      { pointer: `/${name}`, message: `is none of ${allowed.join(', ')}` },
+      {
+        pointer: `/${name}`,
+        message: `is none of ${allowed.join(', ')}`,
+        ...(near === null ? {} : { hint: `Did you mean ${near}?` }),
+      },
     ]);
   }
   return values as T[];
