@@ -87,6 +87,7 @@ async function build(hash, { clean, partial }) {
   const { bundle } = await import('./bundle.mjs');
   mkdirSync(join(root, '.bootstrap'), { recursive: true });
   const fresh = mkdtempSync(join(root, '.bootstrap', 'dist-'));
+  process.stderr.write('Building pao…\n');
   try {
     const [bundled, types] = await Promise.allSettled([bundle(root, fresh, { partial }), emitTypes(fresh)]);
     for (const result of [bundled, types])

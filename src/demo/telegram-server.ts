@@ -17,6 +17,7 @@ import {
 } from './telegram-bot.js';
 
 const FIRST_MESSAGE_ID = 101;
+const TAP = /^\/messages\/(\d+)\/tap$/;
 /** Telegram's limit of one message, in UTF-16 units. */
 const MAX_TEXT = 4096;
 
@@ -43,8 +44,8 @@ export interface TelegramServer extends LoopbackServer<TelegramFault> {
 
 /**
  * Starts the Telegram demo server: `sendMessage`, `getMe`, `getUpdates`, `answerCallbackQuery` and the edits of messages
- * under `/bot<token>/` as in https://core.telegram.org/bots/api, and `GET /messages`, which is not Telegram's but lets a
- * person see what arrived.
+ * under `/bot<token>/` as in https://core.telegram.org/bots/api. Not Telegram's, but for the person who looks at the demo:
+ * `GET /messages` shows what arrived, `POST /messages/<id>/tap` with `{"button": "Approve"}` taps a button.
  */
 export async function startTelegramServer(options: TelegramServerOptions): Promise<TelegramServer> {
   const clock = options.clock ?? systemClock;
@@ -84,12 +85,36 @@ export async function startTelegramServer(options: TelegramServerOptions): Promi
     return success(message);
   };
 
+  const tap: TelegramServer['tap'] = (messageId, button, from) => {
+    const message = messages.find(({ message_id: id }) => id === messageId);
+    if (message === undefined) throw new Error(`There is no message ${messageId}.`);
+    taps.tap(message, button, from);
+  };
+
+  /** Who taps is the person of the chat, or `user_id`. */
+  const tapByHand = (messageId: number, request: ReceivedRequest): DemoReply => {
+    const refused = (status: number, error: string): DemoReply => ({ status, body: { error } });
+    if (request.method !== 'POST') return refused(405, 'POST a {"button": "Approve"} here.');
+    const given = readParameters(request);
+    if (typeof given?.button !== 'string') return refused(400, 'Say which: {"button": "Approve"}');
+    const chat = messages.find(({ message_id: id }) => id === messageId)?.chat.id;
+    const user = Number(given.user_id ?? Math.abs(chat ?? 0));
+    try {
+      tap(messageId, given.button, { id: user, first_name: user === chat ? 'You' : `User ${user}` });
+    } catch (error) {
+      return refused(404, (error as Error).message);
+    }
+    return { status: 202, body: { tapped: given.button, look: '/messages' } };
+  };
+
   const server = await startLoopbackServer<TelegramFault>({
     name: 'telegram',
     port: options.port,
-    isInspection: (method, path) => method === 'GET' && path === '/messages',
+    isInspection: (method, path) => (method === 'GET' && path === '/messages') || TAP.test(path),
     answer: (request, fault, { response }) => {
       if (request.path === '/messages') return { status: 200, body: { messages } };
+      const [, tapped] = TAP.exec(request.path) ?? [];
+      if (tapped !== undefined) return tapByHand(Number(tapped), request);
       const match = /^\/bot([^/]+)\/(\w+)$/.exec(request.path);
       if (!match) return failure(404, 'Not Found');
       if (decodeURIComponent(match[1] ?? '') !== options.token) return failure(401, 'Unauthorized');
@@ -118,11 +143,7 @@ export async function startTelegramServer(options: TelegramServerOptions): Promi
     ...server,
     messages,
     taps,
-    tap(messageId, button, from) {
-      const message = messages.find(({ message_id: id }) => id === messageId);
-      if (message === undefined) throw new Error(`There is no message ${messageId}.`);
-      taps.tap(message, button, from);
-    },
+    tap,
   };
 }
 

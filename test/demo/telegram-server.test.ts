@@ -18,8 +18,9 @@ beforeEach(() => {
   server.messages.length = 0;
 });
 
-const send = (body: unknown, token = '123456:TEST') =>
-  fetch(`${server.url}/bot${token}/sendMessage`, {
+const send = (body: unknown, token = '123456:TEST') => call('sendMessage', body, token);
+const call = (method: string, body: unknown, token = '123456:TEST') =>
+  fetch(`${server.url}/bot${token}/${method}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
@@ -45,6 +46,20 @@ describe('the Telegram demo server', () => {
       messages: [{ text: 'Good morning' }],
     });
     expect(printed.at(-1)).toBe('Good morning');
+  });
+
+  it('lets a person tap a button', async () => {
+    const markup = { inline_keyboard: [[{ text: 'Approve', callback_data: 'a:1' }]] };
+    await send({ chat_id: 100200300, text: 'Send it?', reply_markup: markup });
+    const id = server.messages.at(-1)?.message_id;
+    const tap = (body: object) =>
+      fetch(`${server.url}/messages/${id}/tap`, { method: 'POST', body: new URLSearchParams({ ...body }) });
+    expect((await tap({ button: 'Deny' })).status).toBe(404);
+    expect((await tap({})).status).toBe(400);
+    expect((await tap({ button: 'Approve' })).status).toBe(202);
+    expect(await (await call('getUpdates', { timeout: 5 })).json()).toMatchObject({
+      result: [{ callback_query: { data: 'a:1', from: { id: 100200300 }, message: { message_id: id } } }],
+    });
   });
 
   it('delivers to a group and from a form', async () => {
