@@ -29,14 +29,24 @@ export default class Status extends BaseCommand<typeof Status> {
     const { running, url, token, from } = await this.#target();
     const report = await this.#ask(url, token, from);
     if (report.status === 'unhealthy') process.exitCode = EXIT.unavailable;
-    const services = await this.#services(url, token);
+    const [services, stopped] = await Promise.all([
+      this.#services(url, token),
+      this.#pausedByPao(url, token),
+    ]);
     await this.#show(report, url, running);
     if (services !== null) await this.#showServices(services);
     for (const check of report.checks)
       if (check.hint !== null && check.status !== 'pass') this.out.hint(check.hint);
+    if (stopped !== null && stopped > 0) {
+      const { counted } = await import('../domain/counted.js');
+      this.out.warn(
+        `${counted(stopped, 'task')} paused by pao itself (budget or failures): pao task list --state paused`,
+      );
+    }
     return {
       ...report,
       services,
+      paused_by_pao: stopped,
       url,
       pid: running?.pid ?? null,
       started_at: running?.started_at ?? null,
@@ -95,6 +105,17 @@ export default class Status extends BaseCommand<typeof Status> {
         ...(running.config_file ? [['configuration', running.config_file] as const] : []),
       ]);
     }
+  }
+
+  /** How many tasks wait for somebody to resume them; null when the server does not tell. */
+  async #pausedByPao(url: string, token: string | null): Promise<number | null> {
+    const { PaoClient } = await import('../client/pao-client.js');
+    const { isPausedByPao } = await import('../domain/paused-by-pao.js');
+    const client = new PaoClient({ url, token, timeoutMs: TIMEOUT_MS });
+    return client.listTasks({ state: 'paused', limit: 1000, signal: this.signal }).then(
+      ({ items }) => items?.filter(isPausedByPao).length ?? null,
+      () => null,
+    );
   }
 
   /** Null when the server does not tell them: the token may not see them, or the store is away. */

@@ -4,10 +4,24 @@ export type ApprovalState = (typeof APPROVAL_STATES)[number];
 
 /** What becomes of a question that nobody answers, after `Open until …;`. */
 export const TIMEOUT_WORDS = {
-  deny: 'then it counts as a no',
-  approve: 'then it counts as a yes',
-  skip: 'then the step is skipped',
+  deny: 'without an answer by then the step is not done (a timeout, not a denial)',
+  approve: 'without an answer by then the run goes on as after a yes',
+  skip: 'without an answer by then the step is skipped',
 } as const;
+
+/** What has become of a question that nobody answered, as a sentence. */
+export const TIMED_OUT_WORDS = {
+  deny: 'A timeout is not a denial; the step was not done, and its reason is “expired”.',
+  approve: 'A timeout is not a denial; the run goes on as after a yes.',
+  skip: 'A timeout is not a denial; the step is skipped.',
+} as const;
+
+/** The line of a message that says until when it can be answered. @param until with its zone. */
+export const deadlineLine = (until: string, onTimeout: keyof typeof TIMEOUT_WORDS): string =>
+  `Open until ${until}; ${TIMEOUT_WORDS[onTimeout]}.`;
+
+/** The text of a message without that line, which ends it: it is true no more when the question is closed. */
+export const withoutDeadline = (text: string): string => text.replace(/(^|\n\n)Open until [^\n]*$/, '');
 
 /** A question that a run waits with. Times are epoch milliseconds. */
 export interface Approval {

@@ -46,7 +46,11 @@ describe('pao status', () => {
     expect(result.stdout).toMatch(/pao 9\.9\.9 is degraded at .*up 3m 20s/);
     expect(result.stdout).toMatch(/workers\s+1 of 2 alive/);
     expect(result.stderr).toContain('pao logs --level warn');
-    expect(asked).toEqual(['/health Bearer pao_a', '/v1/workers Bearer pao_a']);
+    expect(asked.sort()).toEqual([
+      '/health Bearer pao_a',
+      '/v1/tasks?state=paused&limit=1000 Bearer pao_a',
+      '/v1/workers Bearer pao_a',
+    ]);
   });
 
   it('shows the report of an unhealthy server, which answers 503, and ends with 3', async () => {

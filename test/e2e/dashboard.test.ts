@@ -130,7 +130,9 @@ test('a link to an approval asks for a token first; the person changes the data,
   await page.getByRole('heading', { name: `Send it? ${HOSTILE}` }).waitFor();
   expect(await nothingWasExecuted(page)).toBe(true);
   const deadline = await page.locator('.deadline').textContent();
-  expect(deadline).toContain('08:00 (Europe/Berlin), in 1h; then it counts as a no.');
+  expect(deadline).toContain(
+    '08:00 (Europe/Berlin), in 1h; without an answer by then the step is not done (a timeout, not a denial).',
+  );
   expect(await widthOf(page)).toBeLessThanOrEqual(WIDTH);
 
   await page.getByRole('button', { name: 'Change it first' }).click();
@@ -155,7 +157,7 @@ test('a link to an approval asks for a token first; the person changes the data,
   await page.close();
 });
 
-test('who answers too late is told that it expired, and that this is not a no', async () => {
+test('who answers too late is told that it expired, and that a timeout is not a denial', async () => {
   const approval = await waitingApproval();
   const page = await open(`#token=${pao.token}&approval=${approval.id}`);
   const approve = page.getByRole('button', { name: 'Approve' });
@@ -170,10 +172,38 @@ test('who answers too late is told that it expired, and that this is not a no', 
   await approve.click();
   await page.locator('#said', { hasText: 'This approval expired at' }).waitFor();
   await page.getByText('nobody had answered. It can not be answered any more.').waitFor();
-  await page.getByText('That is not a no').waitFor();
+  await page.getByText('A timeout is not a denial').waitFor();
   expect(await runOf(approval)).toMatchObject({ status: 'failed', reason: 'expired' });
   await page.getByRole('link', { name: 'See what became of the run' }).click();
   await page.locator('h1 .chip', { hasText: 'failed' }).waitFor();
+  await page.close();
+});
+
+test('a task that its budget paused is on the first page, and in pao status, until it is resumed there', async () => {
+  await pao.api('POST', '/v1/tasks', {
+    name: 'dear',
+    title: 'Ask for little',
+    budget: { per_day: { runs: 1 }, on_exceed: 'pause' },
+    pipeline: [{ id: 'say', uses: 'debug.echo' }],
+  });
+  const statuses: string[] = [];
+  for (const _ of [1, 2]) {
+    const { id } = await pao.json<RunObject>(['task', 'run', 'dear']);
+    statuses.push((await pao.api<RunObject>('GET', `/v1/runs/${id}?wait=20s`)).body.status);
+  }
+  expect(statuses).toEqual(['succeeded', 'skipped']);
+  const warning = '1 task paused by pao itself (budget or failures): pao task list --state paused';
+  expect((await pao.cli(['status'])).stderr).toContain(warning);
+  const page = await open(`#token=${pao.token}`);
+  const part = page.locator('section', { hasText: 'Paused by pao' });
+  await part.getByRole('link', { name: 'Ask for little' }).waitFor();
+  await part.getByText('budget: ').waitFor();
+  const wrong = page.locator('section', { hasText: 'Went wrong in the last 24 hours' });
+  await wrong.locator('a', { hasText: 'dear skipped' }).waitFor();
+  await part.getByRole('button', { name: 'Resume' }).click();
+  await page.locator('#said', { hasText: 'dear goes on.' }).waitFor();
+  await part.waitFor({ state: 'detached' });
+  expect((await pao.cli(['status'])).stderr).not.toContain('paused by pao');
   await page.close();
 });
 

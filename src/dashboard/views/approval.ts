@@ -1,5 +1,5 @@
 import type { ApprovalObject } from '../../client/api-objects.js';
-import { TIMEOUT_WORDS } from '../../domain/approval.js';
+import { TIMED_OUT_WORDS, TIMEOUT_WORDS } from '../../domain/approval.js';
 import { Refused } from '../api.js';
 import { type Child, h } from '../dom.js';
 import { dataEditor, type Edited } from '../edit-data.js';
@@ -31,12 +31,6 @@ export const approvalView: View<ApprovalObject> = {
   },
 };
 
-const THEN: Record<ApprovalObject['on_timeout'], string> = {
-  deny: 'That is not a no: the run ended with the reason “expired”, and can be replayed.',
-  approve: 'The step was to go on without an answer, and so it did.',
-  skip: 'The step was skipped.',
-};
-
 function closed(approval: ApprovalObject, { me }: Context): Child {
   const { state, data, comment, decided_at, decided_by, expires_at, run_id } = approval;
   const by = decided_by === `agent:${me.agent.id}` ? `you (${me.agent.name})` : (decided_by ?? 'somebody');
@@ -50,7 +44,7 @@ function closed(approval: ApprovalObject, { me }: Context): Child {
   };
   return [
     h('p', { class: `verdict ${state}` }, words[state]),
-    state === 'expired' && h('p', null, THEN[approval.on_timeout]),
+    state === 'expired' && h('p', null, TIMED_OUT_WORDS[approval.on_timeout]),
     comment !== null && comment !== '' && h('blockquote', null, comment),
     data !== null && h('div', { class: 'data' }, shownData(data)),
     h('p', null, h('a', { class: 'button', href: `#run=${run_id}` }, 'See what became of the run')),

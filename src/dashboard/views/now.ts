@@ -1,10 +1,17 @@
-import type { AgendaObject, ApprovalObject, ListPage, RunObject } from '../../client/api-objects.js';
+import type {
+  AgendaObject,
+  ApprovalObject,
+  ListPage,
+  RunObject,
+  TaskObject,
+} from '../../client/api-objects.js';
 import type { HealthReport } from '../../domain/health.js';
+import { isPausedByPao } from '../../domain/paused-by-pao.js';
 import { type Api, type Part, part } from '../api.js';
 import { type Child, h } from '../dom.js';
 import { now, timeOf } from '../time.js';
-import { chip, list, more, row, runRows, section, shown } from '../ui.js';
-import { LATER, SOON, type View } from '../view.js';
+import { action, chip, list, more, row, runRows, section, shown } from '../ui.js';
+import { type Context, LATER, SOON, type View } from '../view.js';
 import { count, toneOf } from '../words.js';
 import { approvalRow } from './approvals.js';
 
@@ -27,6 +34,8 @@ interface Now {
   runs: Part<ListPage<RunObject>>;
   wrong: Part<ListPage<RunObject>>;
   next: Part<AgendaObject>;
+  /** Tasks that pao paused by itself. */
+  stopped: Pick<TaskObject, 'id' | 'name' | 'title' | 'state_reason' | 'updated_at'>[];
 }
 
 /** What is due changes slowly, and costs the server more than the rest: it is asked for once a minute, and by whoever signs in. */
@@ -48,7 +57,7 @@ export const nowView: View<Now> = {
       return agenda.answer;
     };
     const since = new Date(now() - DAY_MS).toISOString();
-    const [health, open, runs, wrong, next] = await Promise.all([
+    const [health, open, runs, wrong, refused, paused, next] = await Promise.all([
       api.get<HealthReport>('v1/health', signal).then(healthOf),
       part(api.get<ListPage<ApprovalObject>>('v1/approvals?limit=20', signal)),
       part(api.get<ListPage<RunObject>>('v1/runs?status=running,waiting,queued&limit=20', signal)),
@@ -58,13 +67,16 @@ export const nowView: View<Now> = {
           signal,
         ),
       ),
+      part(api.get<ListPage<RunObject>>(`v1/runs?status=skipped&since=${since}&limit=100`, signal)),
+      part(api.get<ListPage<TaskObject>>('v1/tasks?state=paused&limit=200', signal)),
       due(),
     ]);
-    return { health, open, runs, wrong: withoutNo(wrong), next };
+    const stopped = 'value' in paused ? paused.value.items.filter(isPausedByPao).map(stoppedOf) : [];
+    return { health, open, runs, wrong: wentWrong(wrong, refused), next, stopped };
   },
   title: () => 'Now',
-  render(data) {
-    const { health, open, runs, wrong, next } = data;
+  render(data, context) {
+    const { health, open, runs, wrong, next, stopped } = data;
     const asking = 'value' in open ? open.value.items : [];
     return [
       h('h1', { class: 'headline' }, headline(data)),
@@ -75,6 +87,14 @@ export const nowView: View<Now> = {
             'Waits for you',
             shown(open, () => null),
           ),
+      stopped.length > 0 &&
+        section(
+          'Paused by pao',
+          list(
+            stopped.map((task) => stoppedRow(task, context)),
+            '',
+          ),
+        ),
       section(
         'Going on',
         shown(runs, ({ items, next_cursor }) => [
@@ -95,13 +115,42 @@ export const nowView: View<Now> = {
   },
 };
 
-/** A no of a person is what was asked for: nothing went wrong. */
-const withoutNo = (part: Now['wrong']): Now['wrong'] =>
-  'value' in part
-    ? { value: { ...part.value, items: part.value.items.filter(({ reason }) => reason !== 'denied') } }
-    : part;
+/** A no of a person is what was asked for: nothing went wrong. What a budget did not let run did. */
+function wentWrong(wrong: Now['wrong'], skipped: Now['wrong']): Now['wrong'] {
+  if (!('value' in wrong)) return wrong;
+  const items = [
+    ...wrong.value.items.filter(({ reason }) => reason !== 'denied'),
+    ...('value' in skipped ? skipped.value.items.filter(({ reason }) => reason === 'budget') : []),
+  ];
+  items.sort((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at));
+  return { value: { ...wrong.value, items: items.slice(0, 10) } };
+}
 
-function headline({ health, open, wrong }: Now): string {
+const stoppedOf = ({ id, name, title, state_reason, updated_at }: TaskObject): Now['stopped'][number] => ({
+  id,
+  name,
+  title,
+  state_reason,
+  updated_at,
+});
+
+/** A task that waits for somebody to look at it and resume it. */
+function stoppedRow(task: Now['stopped'][number], { api, me, refresh }: Context): HTMLElement {
+  const resume = async () => {
+    await api.post(`v1/tasks/${task.id}/resume`);
+    refresh();
+    return `${task.name} goes on.`;
+  };
+  const disabled = me.may('tasks:write') ? null : 'This token lacks the scope tasks:write';
+  return row({
+    mark: 'look',
+    title: h('a', { href: `#task=${task.id}` }, task.title ?? task.name),
+    detail: [task.state_reason, ', ', timeOf(task.updated_at, 'inText')],
+    side: action(`resume-${task.id}`, 'Resume', resume, { disabled }),
+  });
+}
+
+function headline({ health, open, wrong, stopped }: Now): string {
   if (health.status === 'unhealthy') {
     const failing = health.doubtful.filter(({ status }) => status === 'fail').map(({ name }) => name);
     return `pao is not well: ${failing.join(', ')}.`;
@@ -110,6 +159,8 @@ function headline({ health, open, wrong }: Now): string {
   if (asking > 0) return `${count(asking, 'question waits', 'questions wait')} for you.`;
   const failed = 'value' in wrong ? wrong.value.items.length : 0;
   if (failed > 0) return `${count(failed, 'run')} of the last day went wrong.`;
+  if (stopped.length > 0)
+    return `${count(stopped.length, 'task is', 'tasks are')} paused until somebody resumes ${stopped.length === 1 ? 'it' : 'them'}.`;
   return health.status === 'degraded' ? 'It works, and something deserves a look.' : 'All is well.';
 }
 

@@ -1,4 +1,4 @@
-import { TIMEOUT_WORDS } from '../../domain/approval.js';
+import { deadlineLine } from '../../domain/approval.js';
 import { approvalLink, isOnThisMachine } from '../../domain/approval-link.js';
 import { CHANNEL_PREFIX } from '../../domain/channel.js';
 import type { NewDelivery } from '../../domain/delivery.js';
@@ -69,7 +69,7 @@ function textOf(
     publicUrl === undefined ? '' : linkLine(publicUrl, id),
     `Yes: pao run approve ${run.id} ${stepId}\nNo:  pao run reject ${run.id} ${stepId}`,
     `Or ${api} {"decision": "approve"}`,
-    `Open until ${formatInZone(zone, expiresAt)} (${zone}); ${TIMEOUT_WORDS[onTimeout]}.`,
+    deadlineLine(`${formatInZone(zone, expiresAt)} (${zone})`, onTimeout),
   ]
     .filter((part) => part !== '')
     .join('\n\n');

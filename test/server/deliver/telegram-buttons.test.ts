@@ -186,6 +186,8 @@ describe('a question by Telegram', () => {
     });
     await system.until(runId, 'succeeded');
     await eventually(() => textOf(message.message_id)).toMatch(/✅ Approved by tester, Tue 24 Nov/);
+    // Until when it was open is true no more.
+    expect(textOf(message.message_id)).not.toContain('Open until');
     expect(buttonsOf(message.message_id)).toEqual([]);
     telegram.tap(message.message_id, deny, ANA);
     await eventually(() => telegram.taps.answers).toMatchObject([

@@ -1,4 +1,4 @@
-import type { Approval } from '../../../domain/approval.js';
+import { type Approval, withoutDeadline } from '../../../domain/approval.js';
 import { CHANNEL_PREFIX, type ChannelMessage } from '../../../domain/channel.js';
 import type { Clock } from '../../../domain/clock.js';
 import type { Delivery } from '../../../domain/delivery.js';
@@ -68,7 +68,7 @@ export async function closeQuestion(
   }
   const { zone, who } = await describe(options, approval);
   const words = outcomeWords(approval, who, zone);
-  const asked = lastTelegramText(delivery.message.input as ChannelMessage);
+  const asked = withoutDeadline(lastTelegramText(delivery.message.input as ChannelMessage));
   const parameters = {
     chat_id: tapped?.chatId ?? bot.chatId,
     message_id: messageId,

@@ -1,11 +1,5 @@
-import type { Approval } from '../../../domain/approval.js';
+import { type Approval, TIMED_OUT_WORDS } from '../../../domain/approval.js';
 import { formatInZone } from '../../../domain/recurrence/index.js';
-
-const THEN = {
-  deny: 'the step ends as after a no, with the reason expired',
-  approve: 'the run goes on as after a yes',
-  skip: 'the step is skipped',
-};
 
 /** Whether nobody can answer any more. */
 export const isClosed = ({ state, expiresAt }: Approval, now: number): boolean =>
@@ -22,7 +16,7 @@ export function outcomeWords(approval: Approval, who: string, zone: string): str
   if (state === 'denied') return `❌ Denied by ${who}, ${at(decidedAt ?? expiresAt, zone)}${said}`;
   if (state === 'canceled')
     return `Not needed any more, ${at(decidedAt ?? expiresAt, zone)}: the run has ended.`;
-  return `⌛ Expired ${at(expiresAt, zone)}: nobody answered, so nothing was decided. A timeout is not a denial; ${THEN[onTimeout]}.`;
+  return `⌛ Expired ${at(expiresAt, zone)}: nobody answered, so nothing was decided. ${TIMED_OUT_WORDS[onTimeout]}`;
 }
 
 /** The same in one short line, for who taps too late. */
