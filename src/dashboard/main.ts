@@ -3,9 +3,9 @@ import { Refused } from './api.js';
 import { byId, h, refill } from './dom.js';
 import { session, takeToken } from './session.js';
 import { showView } from './show-view.js';
-import { type SignedIn, signIn, signOut } from './sign-in.js';
+import { endOwnToken, type SignedIn, signIn, signOut } from './sign-in.js';
 import { tickTimes, ZONE } from './time.js';
-import { errorWords, unsay } from './ui.js';
+import { errorWords, say, unsay } from './ui.js';
 import type { View } from './view.js';
 import { agendaView } from './views/agenda.js';
 import { approvalView } from './views/approval.js';
@@ -79,7 +79,7 @@ function askForToken(why: string | null): void {
   document.title = 'Sign in · pao';
   refill(
     byId('main'),
-    signInForm(why, async (token) => enter(await signIn(token))),
+    signInForm(why, place().view.menu === 'approvals', async (token) => enter(await signIn(token))),
   );
   byId('main').removeAttribute('aria-busy');
   byId('token').focus();
@@ -142,16 +142,28 @@ async function begin(): Promise<void> {
 
 /** With a token that was handed over or kept; what the address asks for waits until it is good. */
 async function comeIn(token: string): Promise<void> {
+  const before = who;
   try {
     enter(await signIn(token));
+    if (before !== null && before.me.tokenId !== who?.me.tokenId) void endOwnToken(before);
   } catch (error) {
-    if (error instanceof Refused && error.refusal.status === 401) {
-      session.forget();
-      askForToken('That link or token is good no more: it was used, has expired or was revoked.');
-    } else {
-      askForToken(errorWords(error));
+    const kept = session.token;
+    if (kept !== null && kept !== token) {
+      // A link that is used up ends no session.
+      await comeIn(kept);
+      if (who !== null) say(`${words(error)} You are still signed in.`, true);
+      return;
     }
+    if (isRefused(error)) session.forget();
+    who = null;
+    askForToken(words(error));
   }
 }
+
+const isRefused = (error: unknown) => error instanceof Refused && error.refusal.status === 401;
+const words = (error: unknown) =>
+  isRefused(error)
+    ? 'That link or token is good no more: it was used, has expired or was revoked.'
+    : errorWords(error);
 
 void begin();

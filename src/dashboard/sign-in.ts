@@ -33,9 +33,14 @@ export async function signIn(token: string): Promise<SignedIn> {
   return { api: next, me: await whoAmI(next) };
 }
 
-/** Forgets the token of this tab; one that was made for it is ended. */
-export async function signOut({ api, me }: SignedIn): Promise<void> {
+/** Forgets the token of this tab, and ends it if it was made for it. */
+export async function signOut(signedIn: SignedIn): Promise<void> {
   session.forget();
+  await endOwnToken(signedIn);
+}
+
+/** Ends a token that was made for this tab; others are not the tab's to end. */
+export async function endOwnToken({ api, me }: SignedIn): Promise<void> {
   if (me.label !== TAB_TOKEN || me.tokenId === null) return;
   await api.delete(`v1/agents/me/tokens/${me.tokenId}`).catch(() => {
     // Whoever can not reach the server is signed out here all the same; the token ends by itself.

@@ -105,6 +105,9 @@ test('pao dashboard signs in once; the token of the link is ended, and none is i
   const secondTime = await open(new URL(link).hash);
   await secondTime.getByText('That link or token is good no more').waitFor();
   await secondTime.close();
+  await page.goto(link);
+  await page.getByText('was revoked. You are still signed in.').waitFor();
+  await page.getByRole('heading', { name: 'All is well.' }).waitFor();
 
   await page.getByRole('link', { name: 'Tasks' }).click();
   await page.getByText(HOSTILE).waitFor();
@@ -122,6 +125,7 @@ test('pao dashboard signs in once; the token of the link is ended, and none is i
 test('a link to an approval asks for a token first; the person changes the data, approves, and sees the run go on', async () => {
   const approval = await waitingApproval();
   const page = await open(`#approval=${approval.id}`, PHONE);
+  await page.getByText('A question waits for your answer.').waitFor();
   await page.getByLabel('Token').fill('pao_a_wrong');
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByText('This is no token of this pao').waitFor();

@@ -7,6 +7,9 @@ import { toneOf } from '../words.js';
 
 const MOST = 100;
 
+/** When it was answered, or could be no more. RFC 3339 in UTC: these sort as text. */
+const endOf = (one: ApprovalObject): string => one.decided_at ?? one.expires_at;
+
 /** A question as a line. */
 export const approvalRow = (one: ApprovalObject): HTMLElement =>
   row({
@@ -20,7 +23,7 @@ export const approvalRow = (one: ApprovalObject): HTMLElement =>
             h('span', null, 'until ', timeOf(one.expires_at, 'inText')),
             h('small', null, timeOf(one.expires_at, 'fromNow')),
           ]
-        : timeOf(one.decided_at ?? one.expires_at),
+        : timeOf(endOf(one)),
   });
 
 /** Of a question what fits on a line. */
@@ -46,7 +49,8 @@ export const approvalsView: View<{ open: ListPage<ApprovalObject>; closed: ListP
       open.items.filter(({ state }) => state === 'pending'),
       open.items.filter(({ state }) => state !== 'pending'),
     ];
-    return { open: { ...open, items: waiting }, closed: { ...closed, items: [...late, ...closed.items] } };
+    const ended = [...late, ...closed.items].sort((a, b) => endOf(b).localeCompare(endOf(a)));
+    return { open: { ...open, items: waiting }, closed: { ...closed, items: ended } };
   },
   title: () => 'Approvals',
   render: ({ open, closed }) => [

@@ -2,8 +2,15 @@ import { Refused } from '../api.js';
 import { type Child, h } from '../dom.js';
 import { errorWords } from '../ui.js';
 
-/** The form that asks for a token. @param why it is asked for, if there is more to say. */
-export function signInForm(why: string | null, signIn: (token: string) => Promise<void>): Child[] {
+/**
+ * The form that asks for a token.
+ * @param why it is asked for, if there is more to say. @param isAsked a question waits behind it.
+ */
+export function signInForm(
+  why: string | null,
+  isAsked: boolean,
+  signIn: (token: string) => Promise<void>,
+): Child[] {
   const problem = h('p', { id: 'token-problem', class: 'problem', role: 'alert', hidden: why === null }, why);
   // A password manager may keep it: this page does not.
   const token = h('input', {
@@ -39,6 +46,7 @@ export function signInForm(why: string | null, signIn: (token: string) => Promis
       'form',
       { class: 'sign-in', submit: (event) => void submit(event) },
       h('h1', null, 'pao'),
+      isAsked && h('p', null, 'A question waits for your answer. Sign in to see it.'),
       h(
         'p',
         null,

@@ -57,8 +57,8 @@ function account(name: Child, spent: SpentTodayObject): HTMLElement {
       h(
         'p',
         { class: 'faint' },
+        bounded.length > 0 ? 'Besides ' : null,
         rest.map((unit) => unitWords(unit, spent[unit])).join(', '),
-        bounded.length > 0 ? ' without a limit' : null,
       ),
     spent.calls_of_unknown_price > 0 &&
       h('p', { class: 'faint' }, `${unitWords('calls', spent.calls_of_unknown_price)} of unknown price`),
