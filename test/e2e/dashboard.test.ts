@@ -45,6 +45,15 @@ beforeAll(async () => {
       { id: 'say', uses: 'debug.echo', with: { text: '${steps.ask.data.text}' } },
     ],
   });
+  await create({
+    name: 'backup',
+    schedule: {
+      kind: 'event',
+      absent: { topic: 'backup.done', within: '26h' },
+      timezone: 'Europe/Chisinau',
+    },
+    pipeline: [{ id: 'say', uses: 'debug.echo' }],
+  });
   await create({ name: 'second', pipeline: [{ id: 'ask', approve: { message: 'And this?' } }] });
   await create({
     name: 'hostile',
@@ -281,6 +290,10 @@ test('every page comes with its heading; the runs are chosen by their status', a
     await page.getByRole('link', { name, exact: name !== 'Approvals' }).click();
     await page.getByRole('heading', { name, exact: true, level: 1 }).waitFor();
   }
+  await page.getByRole('link', { name: 'Tasks' }).click();
+  await page.getByText('on its event').waitFor();
+  await page.goto(`${pao.url}/#task=backup`);
+  await page.getByText(/no backup\.done since .*; it runs at .* unless one comes before/).waitFor();
   await page.goto(`${pao.url}/#runs`);
   await page.getByLabel('Status').selectOption('failed');
   const shown = async () => [...new Set(await page.locator('.rows .chip').allTextContents())];

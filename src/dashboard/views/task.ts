@@ -35,6 +35,7 @@ export const taskView: View<One> = {
       facts([
         ['When', scheduleOf(task)],
         ['Next', task.state === 'active' && task.next_due_at !== null && timeOf(task.next_due_at)],
+        ...(task.open_windows?.items ?? []).slice(0, 5).map(({ words }) => ['Waits', words] as const),
         [
           'Left out before it',
           task.left_out_before !== undefined && task.left_out_before > 0 && task.left_out_before,

@@ -29,7 +29,7 @@ const taskRow = (task: TaskObject): HTMLElement =>
     detail: [task.title === null ? null : `${task.name} · `, scheduleOf(task)],
     side: [
       task.next_due_at === null || task.state !== 'active'
-        ? h('span', { class: 'faint' }, 'no next time')
+        ? h('span', { class: 'faint' }, task.schedule?.kind === 'event' ? 'on its event' : 'no next time')
         : h('span', null, timeOf(task.next_due_at)),
       task.last_run_at === null
         ? h('small', null, 'never ran')
