@@ -48,6 +48,18 @@ export function findChromium(): string {
   );
 }
 
+/**
+ * Whether there is neither a Chromium nor a way to install one: then a person without root runs the tests, and is told.
+ * @param what is not covered then.
+ */
+export function sayNoChromium(what: string): boolean {
+  if (process.env.PAO_TEST_CHROMIUM || onMachine() !== null || canInstallDebian()) return false;
+  process.stderr.write(
+    `NOT COVERED here, it needs a Chromium: ${what}. As root: apt-get install chromium-headless-shell; or set PAO_TEST_CHROMIUM to one.\n`,
+  );
+  return true;
+}
+
 function onMachine(): string | null {
   const downloads = process.env.PLAYWRIGHT_BROWSERS_PATH ?? join(homedir(), '.cache', 'ms-playwright');
   const kept = existsSync(downloads) ? readdirSync(downloads) : [];
