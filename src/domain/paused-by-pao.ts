@@ -1,10 +1,14 @@
-/** How the reasons begin with which pao pauses a task by itself. */
+/** The reasons with which pao pauses a task by itself: over its budget, after failures, or because it could not be scheduled. */
+export const PAUSE_REASON = {
+  budget: (words: string): string => `budget: ${words}`,
+  failures: (count: number, cause: string): string => `failed ${count} times in a row: ${cause}`,
+  error: (message: string): string => `error: ${message.slice(0, 500)}`,
+};
+
+/** How those begin. */
 const BY_PAO = /^(budget: |failed \d+ times in a row: |error: )/;
 
-/**
- * Whether pao paused a task by itself: over its budget, after failures, or because its schedule could not be computed.
- * A person knows of the others: they paused them.
- */
+/** Whether pao paused a task by itself. A person knows of the others: they paused them. */
 export const isPausedByPao = ({
   state,
   state_reason: reason,

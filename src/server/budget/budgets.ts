@@ -11,6 +11,7 @@ import {
 import type { Clock } from '../../domain/clock.js';
 import { newId } from '../../domain/ids.js';
 import type { Observer } from '../../domain/observability/observer.js';
+import { PAUSE_REASON } from '../../domain/paused-by-pao.js';
 import { localDayOf } from '../../domain/pipeline/instants.js';
 import { ToolError } from '../../domain/tool-error.js';
 import type { Task } from '../../domain/task.js';
@@ -221,7 +222,7 @@ export class Budgets {
       const task = await store.getTask(payer.task.id);
       const details = { run_id: payer.runId, budget: account.scope };
       const isPaused =
-        task !== null && (await pauseTask(store, task, `budget: ${words}`, details, clock.now()));
+        task !== null && (await pauseTask(store, task, PAUSE_REASON.budget(words), details, clock.now()));
       if (isPaused) {
         observer.add('tasks_budget_paused_total');
         await this.options.onPaused?.(task, { words, day: account.day, runId: payer.runId });

@@ -1,6 +1,7 @@
 import type { Clock } from '../../domain/clock.js';
 import { parseDuration } from '../../domain/duration.js';
 import type { Observer } from '../../domain/observability/observer.js';
+import { PAUSE_REASON } from '../../domain/paused-by-pao.js';
 import { isFinal, type Run, type RunStatus } from '../../domain/run.js';
 import type { Task } from '../../domain/task.js';
 import type { Bus } from '../bus/bus.js';
@@ -175,7 +176,7 @@ export class FailureWatch {
   async #pause(task: Task, failures: number, last: Run): Promise<boolean> {
     const { store, clock, bus, logger, observer } = this.options;
     const cause = last.error?.message ?? last.reason ?? 'no reason was recorded';
-    const reason = `failed ${failures} times in a row: ${cause}`;
+    const reason = PAUSE_REASON.failures(failures, cause);
     if (!(await pauseTask(store, task, reason, { run_id: last.id }, clock.now()))) return false;
     bus.publish('schedule', { reason: 'task' });
     observer.add('tasks_auto_paused_total');

@@ -1,4 +1,5 @@
 import { listensTo } from '../../../domain/event.js';
+import { PAUSE_REASON } from '../../../domain/paused-by-pao.js';
 import type { Task } from '../../../domain/task.js';
 import { type EventRow, toEvent } from '../sqlite/event-rows.js';
 import { toWindow, type WindowRow } from '../sqlite/event-windows.js';
@@ -447,7 +448,7 @@ async function pause(sql: Sql, taskSeq: number, error: unknown, now: number): Pr
   const message = error instanceof Error ? error.message : String(error);
   await sql.run(
     "UPDATE task SET state = 'paused', state_reason = $2, updated_at = pao_at($3) WHERE seq = $1",
-    [taskSeq, `error: ${message.slice(0, 500)}`, now],
+    [taskSeq, PAUSE_REASON.error(message), now],
   );
 }
 

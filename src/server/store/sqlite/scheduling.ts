@@ -1,4 +1,5 @@
 import { listensTo } from '../../../domain/event.js';
+import { PAUSE_REASON } from '../../../domain/paused-by-pao.js';
 import type { Task } from '../../../domain/task.js';
 import type {
   CanceledRuns,
@@ -361,7 +362,7 @@ export function lastDedupeAt(connection: Connection, agentSeq: number, key: stri
 function pause(connection: Connection, taskSeq: number, message: string, now: number): void {
   connection
     .sql("UPDATE task SET state = 'paused', state_reason = ?, updated_at = ? WHERE seq = ?")
-    .run(`error: ${message.slice(0, 500)}`, now, taskSeq);
+    .run(PAUSE_REASON.error(message), now, taskSeq);
 }
 
 function readable(connection: Connection, specs: SpecCache, row: TaskRow): Task[] {
