@@ -4,6 +4,7 @@ import type { PublishedEvent } from '../../domain/event.js';
 import { newId } from '../../domain/ids.js';
 import { evaluateCondition, renderTemplate } from '../../domain/pipeline/template.js';
 import { TemplateError } from '../../domain/pipeline/template-error.js';
+import { agentName } from '../deliver/questions/agent-name.js';
 import type { NewApproval, Store, StepWrite } from '../store/store.js';
 import { type AskSettings, askByMessage } from './ask-by-message.js';
 import type { PlannedStep } from './plan.js';
@@ -150,13 +151,6 @@ export class WaitingSteps {
     return later(frame, { ...record, input: { message, data }, output }, 'approval', expiresAt);
   }
 
-  /** Who decided, by name where it is an agent. */
-  async #nameOf(decidedBy: string | null): Promise<string> {
-    const id = /^agent:(agt_.+)$/.exec(decidedBy ?? '')?.[1];
-    const agent = id === undefined ? null : await this.options.store.getAgent(id);
-    return agent?.name ?? decidedBy ?? 'Somebody';
-  }
-
   async #conclude(frame: CallFrame, record: StepWrite, approval: Approval): Promise<CallOutcome> {
     const output = {
       decision: approval.state,
@@ -180,9 +174,9 @@ export class WaitingSteps {
     }
     if (approval.state === 'canceled') return { type: 'stopped', cause: 'canceled' };
     const said = approval.comment === null ? '' : `: ${approval.comment}`;
-    return approval.state === 'denied'
-      ? this.#fail(frame, record, 'denied', `${await this.#nameOf(approval.decidedBy)} said no${said}`)
-      : this.#fail(frame, record, 'expired', 'Nobody answered in time.');
+    if (approval.state !== 'denied') return this.#fail(frame, record, 'expired', 'Nobody answered in time.');
+    const who = (await agentName(this.options.store, approval.decidedBy)) ?? approval.decidedBy ?? 'Somebody';
+    return this.#fail(frame, record, 'denied', `${who} said no${said}`);
   }
 
   #done(frame: CallFrame, record: StepWrite, output: unknown): CallOutcome {

@@ -8,6 +8,7 @@ import type { Logger } from '../../telemetry/logger.js';
 import { truncateText } from '../../tools/long-text.js';
 import { lastTelegramText } from '../../tools/channels/telegram.js';
 import type { TelegramBot } from '../../tools/channels/telegram-bot.js';
+import { agentName } from './agent-name.js';
 import { dropQuestion } from './open-questions.js';
 import { isClosed, outcomeWords } from './outcome-words.js';
 
@@ -101,8 +102,7 @@ export async function describe(
   const zone = task?.spec.schedule?.timezone ?? timezone;
   const [kind, id = ''] = (decidedBy ?? '').split(':');
   if (kind === 'telegram') return { zone, who: names.get(decidedBy ?? '') ?? `Telegram user ${id}` };
-  const agent = kind === 'agent' ? await store.getAgent(id) : null;
-  return { zone, who: agent?.name ?? decidedBy ?? '' };
+  return { zone, who: (await agentName(store, decidedBy)) ?? decidedBy ?? '' };
 }
 
 /** Name of the channel that a question was sent to. */
