@@ -1,11 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import type {
-  AgendaObject,
-  AgentObject,
-  ListPage,
-  RunObject,
-  SpentTodayObject,
-} from '../../client/api-objects.js';
+import type { AgendaObject, ListPage, RunObject, SpentTodayObject } from '../../client/api-objects.js';
 import type { PaoClient } from '../../client/pao-client.js';
 import { BUDGET_UNITS } from '../../domain/budget.js';
 import { PaoError } from '../../domain/errors.js';
@@ -17,8 +11,6 @@ const HOUR_MS = 3_600_000;
 const RATE_WINDOW_MS = 600_000;
 const PAGE = 100;
 const AGENDA = 500;
-/** Budgets that are looked at one by one. */
-const MOST_BUDGETS = 10;
 const NEAR_LIMIT = 0.8;
 /** What changes slowly is asked for in every fifth look, budgets in every fifteenth. */
 const SLOW = 5;
@@ -145,23 +137,11 @@ export class TopSource {
 
   /** Agents and tasks that have a budget of a day, and have used most of it. */
   async #budgets(signal: AbortSignal): Promise<BudgetUse[]> {
-    const { client } = this;
-    const [tasks, agents] = await Promise.all([
-      client.listTasks({ state: 'active', limit: 200, signal }),
-      // Who may see tasks need not see agents.
-      client.listAgents({ limit: 200, signal }).catch(() => ({ items: [] as AgentObject[] })),
-    ]);
-    const spending = await Promise.all([
-      ...tasks.items
-        .filter(({ budget }) => budget?.per_day !== undefined)
-        .slice(0, MOST_BUDGETS)
-        .map(async ({ id, name }) => usesOf('task', id, name, await client.getTask(id, { signal }))),
-      ...agents.items
-        .filter(({ budget }) => budget != null)
-        .slice(0, MOST_BUDGETS)
-        .map(async ({ id, name }) => usesOf('agent', id, name, await client.getAgent(id, { signal }))),
-    ]);
-    return spending.flat().sort((a, b) => b.share - a.share);
+    const { tasks, agents } = await this.client.spendToday({ signal });
+    return [
+      ...tasks.flatMap(({ task_id, name, spent_today }) => usesOf('task', task_id, name, spent_today)),
+      ...agents.flatMap(({ agent_id, name, spent_today }) => usesOf('agent', agent_id, name, spent_today)),
+    ].sort((a, b) => b.share - a.share);
   }
 
   #snapshot(health: HealthReport): TopSnapshot {
@@ -231,13 +211,7 @@ function ratesOf({ items, next_cursor }: ListPage<RunObject>, now: number, isKno
   };
 }
 
-function usesOf(
-  kind: BudgetUse['kind'],
-  id: string,
-  name: string,
-  { spent_today: spent }: { spent_today?: SpentTodayObject },
-): BudgetUse[] {
-  if (spent === undefined) return [];
+function usesOf(kind: BudgetUse['kind'], id: string, name: string, spent: SpentTodayObject): BudgetUse[] {
   return BUDGET_UNITS.flatMap((unit) => {
     const limit = spent.limits[unit];
     if (limit === undefined) return [];
