@@ -33,25 +33,16 @@ export async function startWorker(base: Base): Promise<StartedService> {
   const { config } = init;
   const leaseMs = parseDuration(config.lease);
   const catalog = new ToolCatalog({ store, builtin: tools.builtinTools, monotonic: () => clock.monotonic() });
+  const messaging = { store, bus, clock, logger, observer: observations, owner: init.workerId };
   const desk = new QuestionDesk({
-    store,
-    bus,
-    clock,
-    logger,
-    observer: observations,
-    owner: init.workerId,
+    ...messaging,
     channels: config.channels,
     timezone: config.timezone ?? 'UTC',
     openBot: (channel, agent) => tools.callers.openBot(channel, agent),
   });
   desk.start();
   const deliverer = startDelivering({
-    store,
-    bus,
-    clock,
-    logger,
-    observer: observations,
-    owner: init.workerId,
+    ...messaging,
     onTrouble: tellTrouble({ store, bus, now: () => clock.now(), notify: config.notify }),
     config,
     secrets: tools.secrets,
