@@ -355,7 +355,7 @@ export const METRICS: readonly MetricDefinition[] = [
     type: 'counter',
     labels: {
       operation: DB_OPERATIONS,
-      error_type: ['busy', 'timeout', 'connection', 'constraint', 'disk_full', 'corrupt', 'other'],
+      error_type: ['busy', 'timeout', 'connection', 'constraint', 'disk_full', 'io', 'corrupt', 'other'],
     },
     help: 'Database operations that failed, by error type.',
   },

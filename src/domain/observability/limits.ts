@@ -21,6 +21,10 @@ export const LIMITS = {
   databaseSlowSeconds: 0.25,
   databaseTimeoutSeconds: 1,
   poolWaitingSeconds: 10,
+  /** A read or write that the disk failed is told of this long: the next may work, and prove nothing. */
+  databaseErrorSeconds: 60,
+  /** Audit records that could not be written are told of this long. */
+  auditFailureSeconds: 60,
   diskWarnBytes: 1024 ** 3,
   diskCriticalBytes: 256 * 1024 ** 2,
   clockSkewWarnSeconds: 2,

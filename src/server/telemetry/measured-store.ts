@@ -89,7 +89,8 @@ export function databaseErrorType(error: unknown): string | null {
   if (error instanceof PaoError && error.status < 500) return null;
   if (/BUSY|LOCKED|^55P03$|^40(001|P01)$/.test(code)) return 'busy';
   if (/DISK_FULL|SQLITE_FULL|ENOSPC|EDQUOT|^53100$/.test(code)) return 'disk_full';
-  if (/CORRUPT|NOT_A_DATABASE|NOTADB|_IO$|IOERR|^XX00[12]$/.test(code)) return 'corrupt';
+  if (/_IO$|IOERR|^EIO$|^58030$/.test(code)) return 'io';
+  if (/CORRUPT|NOT_A_DATABASE|NOTADB|^XX00[12]$/.test(code)) return 'corrupt';
   if (/CONSTRAINT|^23/.test(code)) return 'constraint';
   if (/TIMEOUT|TIMEDOUT|^57014$/.test(code)) return 'timeout';
   if (/ECONN|EPIPE|ENOTFOUND|EHOST|ENET|CONNECT|UNREACHABLE|^08|^57P|^53300$/.test(code)) return 'connection';

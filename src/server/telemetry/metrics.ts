@@ -24,6 +24,11 @@ export interface Metrics {
   observer: Observer;
   /** The largest value over all series of a gauge or counter of ours; null when it has none. */
   largest(name: string): Promise<number | null>;
+  /**
+   * How long ago a counter of ours last rose, milliseconds; null when it has not since the start of this process.
+   * @param matches which of its series count; all when left out
+   */
+  sinceRise(name: string, matches?: (labels: Record<string, string>) => boolean): number | null;
 }
 
 /** Gauges whose names claim to be counters (promtool refuses them), and what no rule and no dashboard asks for. */
@@ -103,6 +108,7 @@ export async function createMetrics(
   const collectErrors = metrics.get('metrics_collect_errors_total') as Counter;
   const shared = new SharedGauges(() => options.clock.monotonic());
   const bounded = boundedLabels();
+  const rises = new Rises(() => options.clock.monotonic());
   const move = (one: Observation) => {
     const metric = metrics.get(one.name);
     if (metric === undefined) throw new Error('is not in the catalogue');
@@ -114,7 +120,10 @@ export async function createMetrics(
       else shared.set(metric, labels, one.from, value, one.ttlMs);
     } else if (metric instanceof client.Histogram) {
       for (const value of one.values) metric.observe(labels, value);
-    } else for (const value of one.values) metric.inc(labels, value);
+    } else {
+      for (const value of one.values) metric.inc(labels, value);
+      rises.note(one.name, labels);
+    }
   };
   const complained = new Set<string>();
   /** One observation that does not fit the catalogue must not take the rest of its batch with it. */
@@ -172,12 +181,39 @@ export async function createMetrics(
       shared.expire();
       return { contentType: registry.contentType, body: await registry.metrics() };
     },
+    sinceRise(name, matches) {
+      own.flush();
+      return rises.since(name, matches);
+    },
     async largest(name) {
       shared.expire();
       const { values } = await (metrics.get(name) as Gauge).get();
       return values.length === 0 ? null : Math.max(...values.map(({ value }) => value));
     },
   };
+}
+
+/** Remembers when each series of a counter last rose. */
+class Rises {
+  readonly #last = new Map<string, Map<string, { labels: Record<string, string>; at: number }>>();
+
+  constructor(private readonly monotonic: () => number) {}
+
+  note(name: string, labels: Record<string, string>): void {
+    let series = this.#last.get(name);
+    if (series === undefined) {
+      series = new Map();
+      this.#last.set(name, series);
+    }
+    series.set(JSON.stringify(labels), { labels, at: this.monotonic() });
+  }
+
+  since(name: string, matches: (labels: Record<string, string>) => boolean = () => true): number | null {
+    const at = [...(this.#last.get(name)?.values() ?? [])]
+      .filter(({ labels }) => matches(labels))
+      .map((one) => one.at);
+    return at.length === 0 ? null : this.monotonic() - Math.max(...at);
+  }
 }
 
 /** Gauges that several processes set: the largest of what they say, without those that have gone quiet. */
