@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 // `npm test`: makes a fresh clone ready, runs vitest, and ends with the line `N passed, N failed`.
+// What failed is appended to the file that PAO_TEST_FAILURES names: .ci/run says it again at its end.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bootstrap } from './bootstrap.mjs';
 
@@ -43,9 +44,31 @@ function count() {
     const broken = testResults.filter(
       ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
     );
-    const failures = tests.filter(({ status }) => status === 'failed').length + broken.length;
+    const failed = tests.filter(({ status }) => status === 'failed');
+    const failures = failed.length + broken.length;
+    if (process.env.PAO_TEST_FAILURES && code !== 0)
+      appendFileSync(process.env.PAO_TEST_FAILURES, describe(testResults, failures));
     return { passed: numPassedTests, failed: code === 0 ? failures : Math.max(1, failures) };
   } catch {
     return { passed: 0, failed: 1 };
   }
+}
+
+function describe(testResults, failures) {
+  if (failures === 0) return 'All tests passed, yet vitest failed: its "Unhandled Errors" above say why.\n\n';
+  return testResults
+    .flatMap(({ name, status, message, assertionResults }) => {
+      const file = relative(root, name);
+      if (status === 'failed' && assertionResults.length === 0) return [`${file}\n${message}\n`];
+      return assertionResults
+        .filter((test) => test.status === 'failed')
+        .map(({ fullName, failureMessages }) => `${file}: ${fullName}\n${failureMessages.join('\n')}\n`);
+    })
+    .map((text) => `${ownLines(text).slice(0, 40).join('\n')}\n`)
+    .join('');
+}
+
+/** Without the lines of the stack that are not ours. */
+function ownLines(text) {
+  return text.split('\n').filter((line) => !/^\s+at .*node_modules|^\s+at new Promise/.test(line));
 }
