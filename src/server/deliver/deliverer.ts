@@ -1,4 +1,5 @@
 import type { Clock } from '../../domain/clock.js';
+import { Looker } from '../../domain/looker.js';
 import type { Delivery } from '../../domain/delivery.js';
 import type { Observer } from '../../domain/observability/observer.js';
 import type { Bus } from '../bus/bus.js';
@@ -40,9 +41,7 @@ export class Deliverer {
   /** Channels that asked for time, with the instant until which they are left alone. */
   readonly #resting = new Map<string, number>();
   readonly #stop = new AbortController();
-  #timer: NodeJS.Timeout | null = null;
-  #running: Promise<void> | null = null;
-  #again = false;
+  readonly #looker = new Looker(() => this.#look());
   #stopping = false;
 
   constructor(private readonly options: DelivererOptions) {}
@@ -53,51 +52,41 @@ export class Deliverer {
       bus.subscribe('delivery', () => this.wake()),
       bus.subscribe('clock', () => this.wake()),
     );
-    this.wake();
+    this.#looker.start();
   }
 
   /** Ends what is being sent within the grace period; the rest stays in the outbox. */
   async stop(graceMs: number): Promise<void> {
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
-    this.#again = false;
-    if (this.#timer !== null) clearTimeout(this.#timer);
     const cut = setTimeout(() => this.#stop.abort('interrupted'), graceMs);
     this.#stopping = true;
-    await this.#running;
+    await this.#looker.stop();
     clearTimeout(cut);
     this.#stop.abort('interrupted');
   }
 
   /** Looks now. */
   wake(): void {
-    if (this.#stopping) return;
-    if (this.#running !== null) {
-      this.#again = true;
-      return;
-    }
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#running = this.#loop().finally(() => {
-      this.#running = null;
-    });
+    this.#looker.wake();
   }
 
-  async #loop(): Promise<void> {
+  /** @returns the milliseconds until the next look. */
+  async #look(): Promise<number> {
     const { store, clock, logger, pollMs = 5000 } = this.options;
-    let delay = pollMs;
     try {
-      do {
-        this.#again = false;
-        const taken = await this.runOnce();
-        if (taken > 0) this.#again = true;
-      } while (this.#again && !this.#stopping);
+      // What is behind those that moved may go now.
+      if ((await this.runOnce()) > 0) {
+        this.wake();
+        return pollMs;
+      }
       const next = await store.nextDeliveryAt();
       // What is due and was left alone (its channel rests) is looked at again by the poll, or when the rest ends.
       const wakeAt = Math.min(next ?? Infinity, ...this.#resting.values());
-      if (wakeAt > clock.now()) delay = Math.min(pollMs, wakeAt - clock.now());
+      if (wakeAt > clock.now()) return Math.max(1, Math.min(pollMs, wakeAt - clock.now()));
     } catch (error) {
       logger.warn({ err: error }, 'the outbox could not be looked at; trying again');
     }
-    if (!this.#stopping) this.#timer = setTimeout(() => this.wake(), Math.max(1, delay)).unref();
+    return pollMs;
   }
 
   /** One look. @returns how many messages moved. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../../domain/clock.js';
+import { Looker } from '../../domain/looker.js';
 import { parseDuration } from '../../domain/duration.js';
 import type { Observer } from '../../domain/observability/observer.js';
 import { PAUSE_REASON } from '../../domain/paused-by-pao.js';
@@ -49,10 +50,13 @@ export interface FailureWatchOptions {
  */
 export class FailureWatch {
   #newest: string | null = null;
-  #timer: NodeJS.Timeout | null = null;
+  readonly #looker = new Looker(async () => {
+    await this.runOnce().catch((error: unknown) =>
+      this.options.logger.warn({ err: error }, 'failing tasks could not be looked at'),
+    );
+    return EVERY_MS;
+  });
   #soon: NodeJS.Timeout | null = null;
-  #running: Promise<void> | null = null;
-  #again = false;
   #unsubscribe: () => void = () => {};
 
   constructor(private readonly options: FailureWatchOptions) {}
@@ -61,34 +65,18 @@ export class FailureWatch {
     this.#unsubscribe = this.options.bus.subscribe('run', () => {
       this.#soon ??= setTimeout(() => this.wake(), SETTLE_MS).unref();
     });
-    this.#timer = setInterval(() => this.wake(), EVERY_MS).unref();
-    this.wake();
+    this.#looker.start();
   }
 
   async stop(): Promise<void> {
     this.#unsubscribe();
-    if (this.#timer !== null) clearInterval(this.#timer);
     if (this.#soon !== null) clearTimeout(this.#soon);
-    this.#again = false;
-    await this.#running;
+    await this.#looker.stop();
   }
 
   wake(): void {
     this.#soon = null;
-    if (this.#running !== null) {
-      this.#again = true;
-      return;
-    }
-    this.#running = this.runOnce()
-      .catch((error: unknown) =>
-        this.options.logger.warn({ err: error }, 'failing tasks could not be looked at'),
-      )
-      .finally(() => {
-        this.#running = null;
-        if (!this.#again) return;
-        this.#again = false;
-        this.wake();
-      });
+    this.#looker.wake();
   }
 
   /** One look: costs what failed since the last one, and what is known to fail. */

@@ -1,4 +1,5 @@
 import { type Clock, systemTimers, type Timers } from '../../domain/clock.js';
+import { Looker } from '../../domain/looker.js';
 import { isUnavailable } from '../../domain/errors.js';
 import { newId } from '../../domain/ids.js';
 import { timeZoneDatabaseVersion } from '../../domain/recurrence/index.js';
@@ -76,13 +77,10 @@ export class Scheduler implements SchedulerContract {
   readonly #unsubscribe: (() => void)[] = [];
   /** Ends the look at every `pollMs`, which nothing that happens in a pass can end. */
   #endBeat: (() => void) | null = null;
-  /** Cancels the look at the next due time: only a speed-up. */
-  #cancelEarly: (() => void) | null = null;
+  /** Its own timer, for the next due time, is only a speed-up. */
+  readonly #looker: Looker;
   /** Beats to leave out after passes that failed. */
   #idleBeats = 0;
-  #running: Promise<unknown> | null = null;
-  #again = false;
-  #stopped = true;
   #stopping = false;
   #failures = 0;
   #reconciledAt = Number.NEGATIVE_INFINITY;
@@ -100,6 +98,7 @@ export class Scheduler implements SchedulerContract {
 
   constructor(options: SchedulerOptions) {
     this.#options = { ...DEFAULTS, ...options };
+    this.#looker = new Looker(() => this.#pass(), this.#options.timers);
     this.#watch = new ClockWatch(options.clock);
     this.#zones = new ZoneMemory(options.store, this.#options.zoneDatabase);
     this.#backlog = new Backlog(this.#options.misfireAfterMs);
@@ -119,8 +118,7 @@ export class Scheduler implements SchedulerContract {
   }
 
   start(): void {
-    if (!this.#stopped) return;
-    this.#stopped = false;
+    if (!this.#looker.isStopped) return;
     this.#stopping = false;
     this.#idleBeats = 0;
     this.#unsubscribe.push(
@@ -128,70 +126,51 @@ export class Scheduler implements SchedulerContract {
       this.#options.bus.subscribe('clock', () => this.wake()),
     );
     this.#endBeat = this.#options.timers.setInterval(() => this.#beat(), this.#options.pollMs);
-    this.wake();
+    this.#looker.start();
   }
 
   /** Lets a pass that has begun end, and begins no other. */
   async stop(): Promise<void> {
-    this.#stopped = true;
     this.#stopping = true;
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
     this.#endBeat?.();
     this.#endBeat = null;
-    this.#forgetEarly();
-    await this.#running;
+    await this.#looker.stop();
   }
 
   /** Looks now. Calls during a pass cause one more pass after it. */
   wake(): void {
-    if (this.#stopped) return;
-    if (this.#running !== null) {
-      this.#again = true;
-      return;
-    }
-    this.#forgetEarly();
-    this.#running = this.#pass().finally(() => {
-      this.#running = null;
-    });
+    this.#looker.wake();
   }
 
   #beat(): void {
     if (this.#idleBeats > 0) this.#idleBeats -= 1;
-    else if (this.#running === null) this.wake();
+    else if (!this.#looker.isLooking) this.wake();
   }
 
-  #forgetEarly(): void {
-    this.#cancelEarly?.();
-    this.#cancelEarly = null;
-  }
-
-  async #pass(): Promise<void> {
-    const { clock, logger, store, pollMs, timers } = this.#options;
-    let early: number | null = null;
-    do {
-      this.#again = false;
-      early = null;
-      try {
-        await this.runOnce();
-        this.#failures = 0;
-        const [due, window] = await Promise.all([store.nextDueAt(), store.nextWindowAt()]);
-        const next = due === null || window === null ? (due ?? window) : Math.min(due, window);
-        if (next !== null && next - clock.now() < pollMs) early = Math.max(0, next - clock.now());
-      } catch (error) {
-        this.#failures += 1;
-        // The store looks again by itself when it may be used; asking often is what lets work go on at once.
-        const delay = isUnavailable(error)
-          ? pollMs
-          : Math.min(30_000, pollMs * 2 ** Math.min(this.#failures, 5));
-        this.#idleBeats = Math.floor(delay / pollMs) - 1;
-        if (this.#failures === 1 || !isUnavailable(error))
-          logger.error(
-            { err: error, pass_id: this.#passId, retry_in_ms: delay },
-            'scheduler pass failed; trying again',
-          );
-      }
-    } while (this.#again && !this.#stopped);
-    if (!this.#stopped && early !== null) this.#cancelEarly = timers.setTimeout(() => this.wake(), early);
+  /** A pass, and how long it is until something is due when that is before the next beat. */
+  async #pass(): Promise<number | null> {
+    const { clock, logger, store, pollMs } = this.#options;
+    try {
+      await this.runOnce();
+      this.#failures = 0;
+      const [due, window] = await Promise.all([store.nextDueAt(), store.nextWindowAt()]);
+      const next = due === null || window === null ? (due ?? window) : Math.min(due, window);
+      return next !== null && next - clock.now() < pollMs ? Math.max(0, next - clock.now()) : null;
+    } catch (error) {
+      this.#failures += 1;
+      // The store looks again by itself when it may be used; asking often is what lets work go on at once.
+      const delay = isUnavailable(error)
+        ? pollMs
+        : Math.min(30_000, pollMs * 2 ** Math.min(this.#failures, 5));
+      this.#idleBeats = Math.floor(delay / pollMs) - 1;
+      if (this.#failures === 1 || !isUnavailable(error))
+        logger.error(
+          { err: error, pass_id: this.#passId, retry_in_ms: delay },
+          'scheduler pass failed; trying again',
+        );
+      return null;
+    }
   }
 
   /**
@@ -349,7 +328,7 @@ export class Scheduler implements SchedulerContract {
           'an active task is due for long and no pass has taken it',
         );
         this.#observations.add('tasks_stalled_total');
-        this.#again = true;
+        this.wake();
         continue;
       }
       if (!isTimed(schedule)) continue;

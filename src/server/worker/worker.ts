@@ -1,4 +1,5 @@
-import type { Clock } from '../../domain/clock.js';
+import { type Clock, systemTimers } from '../../domain/clock.js';
+import { Looker } from '../../domain/looker.js';
 import { isUnavailable } from '../../domain/errors.js';
 import type { Bus, LifecycleEntry } from '../bus/bus.js';
 import type { Completion, LeasedRun, Store } from '../store/store.js';
@@ -53,9 +54,7 @@ export class Worker {
   readonly #waiting: LeasedRun[] = [];
   readonly #active = new Map<string, ActiveRun>();
   readonly #unsubscribe: (() => void)[] = [];
-  #timer: NodeJS.Timeout | null = null;
-  #leasing = false;
-  #again = false;
+  readonly #looker = new Looker(() => this.#fill(), systemTimers);
   #stopping = false;
   /** False while results can not be written (disk full): nothing new is taken. */
   #healthy = true;
@@ -134,7 +133,7 @@ export class Worker {
       bus.subscribe('clock', () => this.wake()),
       bus.subscribe('cancel', ({ runIds }) => this.cancel(runIds)),
     );
-    this.wake();
+    this.#looker.start();
   }
 
   /** Stops taking work, lets what runs finish within the grace period, and hands the rest back uncounted. */
@@ -142,17 +141,20 @@ export class Worker {
     this.#stopping = true;
     const before = this.finished;
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#turn.end();
+    const looked = this.#looker.stop();
     let handedBack = 0;
     const handBack = (leased: LeasedRun) => {
       handedBack += 1;
       this.#writer.add(interruptedCompletion(leased, this.#options.clock.now()));
     };
-    for (const leased of this.#waiting.splice(0)) handBack(leased);
-    // One that runs already ends like the others.
-    if (this.#suspect !== null && !this.#active.has(this.#suspect.run.id)) handBack(this.#suspect);
-    this.#suspect = null;
+    const handBackWaiting = () => {
+      for (const leased of this.#waiting.splice(0)) handBack(leased);
+      // One that runs already ends like the others.
+      if (this.#suspect !== null && !this.#active.has(this.#suspect.run.id)) handBack(this.#suspect);
+      this.#suspect = null;
+      this.#turn.end();
+    };
+    handBackWaiting();
     if (this.#active.size > 0) {
       let timer: NodeJS.Timeout | undefined;
       await Promise.race([
@@ -169,6 +171,9 @@ export class Worker {
       for (const { controller } of this.#active.values()) controller.abort('interrupted');
       await ended;
     }
+    // A look that was under way when it was stopped may have brought more.
+    await Promise.race([looked, new Promise((resolve) => setTimeout(resolve, graceMs).unref())]);
+    handBackWaiting();
     // What can not be written by then is taken back when its lease runs out.
     await Promise.race([
       this.#writer.flush(),
@@ -186,43 +191,31 @@ export class Worker {
 
   /** Looks for work now. */
   wake(): void {
-    if (this.#stopping) return;
-    if (this.#leasing) {
-      this.#again = true;
-      return;
-    }
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-    this.#leasing = true;
-    void this.#fill().finally(() => {
-      this.#leasing = false;
-    });
+    this.#looker.wake();
   }
 
-  async #fill(): Promise<void> {
+  /** @returns the milliseconds until the next look. */
+  async #fill(): Promise<number> {
     const { store, clock, logger, pollMs, tags } = this.#options;
-    let delay = pollMs;
     try {
-      do {
-        this.#again = false;
-        const leased = await this.#lease();
-        this.#leaseFailed = false;
-        if (leased > 0) {
-          this.#again = true;
-          continue;
-        }
-        if (this.#again || this.#stopping) continue;
-        const next = await store.nextRunAt({ tags });
-        // Due work that may not be leased now (a key is taken) is looked at again when something ends here, or by the poll.
-        if (next !== null && next > clock.now()) delay = Math.min(pollMs, next - clock.now());
-      } while (this.#again && !this.#stopping && this.#room() > 0);
+      const leased = await this.#lease();
+      this.#leaseFailed = false;
+      // What ends here looks again.
+      if (this.#room() === 0) return pollMs;
+      if (leased > 0) {
+        this.wake();
+        return pollMs;
+      }
+      const next = await store.nextRunAt({ tags });
+      // Due work that may not be leased now (a key is taken) is looked at again when something ends here, or by the poll.
+      if (next !== null && next > clock.now()) return Math.max(1, Math.min(pollMs, next - clock.now()));
     } catch (error) {
       // Once for as long as it lasts: the poll asks again every second.
       if (!this.#leaseFailed || !isUnavailable(error))
         logger.error({ err: error }, 'no work could be leased; trying again');
       this.#leaseFailed = true;
     }
-    if (!this.#stopping) this.#timer = setTimeout(() => this.wake(), Math.max(1, delay));
+    return pollMs;
   }
 
   /** How many more runs may be taken now. */

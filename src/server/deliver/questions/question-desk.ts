@@ -1,4 +1,5 @@
 import { type Channel, hasButtons } from '../../../domain/channel.js';
+import { Looker } from '../../../domain/looker.js';
 import type { Delivery } from '../../../domain/delivery.js';
 import type { Observer } from '../../../domain/observability/observer.js';
 import { ToolError } from '../../../domain/tool-error.js';
@@ -63,9 +64,7 @@ export class QuestionDesk {
   readonly #taps: TapAnswers;
   readonly #isNeeded: boolean;
   #unsubscribe: (() => void)[] = [];
-  #timer: NodeJS.Timeout | null = null;
-  #running: Promise<void> | null = null;
-  #again = false;
+  readonly #looker = new Looker(() => this.#lookSafely());
 
   constructor(private readonly options: QuestionDeskOptions) {
     this.#isNeeded = Object.values(options.channels).some(hasButtons);
@@ -90,16 +89,14 @@ export class QuestionDesk {
       bus.subscribe('approval', () => this.wake()),
       bus.subscribe('clock', () => this.wake()),
     ];
-    this.wake();
+    this.#looker.start();
   }
 
   /** Stops listening; what is open is for the next process. */
   async stop(): Promise<void> {
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
-    this.#again = false;
     this.#stop.abort('interrupted');
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    await this.#running;
+    await this.#looker.stop();
     await Promise.all([...this.#bots.values()].map(({ poller }) => poller.stop()));
   }
 
@@ -117,30 +114,17 @@ export class QuestionDesk {
 
   /** Looks now. */
   wake(): void {
-    if (this.#stop.signal.aborted) return;
-    if (this.#running !== null) {
-      this.#again = true;
-      return;
-    }
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#running = this.#loop().finally(() => {
-      this.#running = null;
-    });
+    this.#looker.wake();
   }
 
-  async #loop(): Promise<void> {
+  /** @returns the milliseconds until the next look. */
+  async #lookSafely(): Promise<number> {
     const { logger, pollMs = POLL_MS } = this.options;
-    let open = 0;
-    do {
-      this.#again = false;
-      open = await this.#look().catch((error: unknown) => {
-        logger.warn({ err: error }, 'open questions could not be looked at; trying again');
-        return 1;
-      });
-    } while (this.#again && !this.#stop.signal.aborted);
-    if (this.#stop.signal.aborted) return;
-    const delay = open > 0 || this.#bots.size > 0 ? Math.min(pollMs, OPEN_POLL_MS) : pollMs;
-    this.#timer = setTimeout(() => this.wake(), delay).unref();
+    const open = await this.#look().catch((error: unknown) => {
+      logger.warn({ err: error }, 'open questions could not be looked at; trying again');
+      return 1;
+    });
+    return open > 0 || this.#bots.size > 0 ? Math.min(pollMs, OPEN_POLL_MS) : pollMs;
   }
 
   /** @returns how many questions are open. */
