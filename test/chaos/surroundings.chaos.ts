@@ -52,7 +52,10 @@ it('row 6: the disk fails to sync: what is not safe is refused, nothing acknowle
   try {
     await until('the disk to be seen to fail', () => refused.length >= rounds(5, 500), 60_000, faulty.output);
     await until('health to say that the disk fails', async () => {
-      const { status, body } = await pao.api<{ checks: { name: string; status: string }[] }>('GET', '/health');
+      const { status, body } = await pao.api<{ checks: { name: string; status: string }[] }>(
+        'GET',
+        '/health',
+      );
       return status === 503 && body.checks.some((one) => one.name === 'store' && one.status === 'fail');
     });
   } finally {

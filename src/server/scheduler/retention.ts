@@ -9,6 +9,8 @@ const EVERY_MS = 10 * 60_000;
 const SLICE = 1000;
 /** An answer to an Idempotency-Key is given again for a day; a second day leaves room for clocks that differ. */
 const KEEP_ANSWERS_MS = 2 * 86_400_000;
+/** A token that ended is listed with its end this long; each link to the dashboard is one. */
+const KEEP_TOKENS_MS = 30 * 86_400_000;
 
 /** Deletes finished history that is older than the retention policy, in slices that never hold the database for long. */
 export function startRetention(options: {
@@ -55,5 +57,6 @@ export function retentionBounds(retention: Config['retention'], now: number): Pr
     runsBefore: now - parseDuration(retention.runs),
     eventsBefore: now - parseDuration(retention.events),
     answersBefore: now - KEEP_ANSWERS_MS,
+    tokensBefore: now - KEEP_TOKENS_MS,
   };
 }

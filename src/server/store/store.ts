@@ -97,6 +97,8 @@ export interface PruneBounds {
   runsBefore: number;
   eventsBefore: number;
   answersBefore: number;
+  /** Tokens that ended before: revoked, used up or expired. */
+  tokensBefore: number;
 }
 
 export interface Page<T> {

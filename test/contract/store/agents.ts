@@ -71,6 +71,29 @@ export function exerciseAgents(subject: Subject): void {
       });
     });
 
+    test('tokens that ended long ago are pruned, those that work never', async () => {
+      const { store } = subject();
+      const agent = agentOf('mail');
+      await store.createAgent(agent, null);
+      for (const [hash, ended] of [
+        ['works', {}],
+        ['will-expire', { expiresAt: T0 + 100 }],
+        ['expired', { expiresAt: T0 - 1 }],
+        ['revoked', { revokedAt: T0 - 1 }],
+        ['revoked-lately', { revokedAt: T0, expiresAt: T0 - 1 }],
+      ] as const)
+        await store.createToken(tokenOf(agent.id, hash, ended));
+      const bounds = { runsBefore: 0, eventsBefore: 0, answersBefore: 0, tokensBefore: T0 };
+      expect(await store.prune({ ...bounds, limit: 1 })).toBe(1);
+      expect(await store.prune({ ...bounds, limit: 100 })).toBe(1);
+      expect(await store.prune({ ...bounds, limit: 100 })).toBe(0);
+      expect((await store.listTokens(agent.id)).map(({ hash }) => hash)).toEqual([
+        'works',
+        'will-expire',
+        'revoked-lately',
+      ]);
+    });
+
     test('agents are listed page by page', async () => {
       const { store } = subject();
       for (const name of ['a', 'b', 'c']) await store.createAgent(agentOf(name), null);

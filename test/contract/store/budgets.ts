@@ -137,7 +137,13 @@ export function exerciseBudgets(subject: Subject): void {
       const accounts = [account('all:old')];
       await store.reserveBudget(entry({ tokens: 1 }), accounts);
       await store.reserveBudget(entry({ tokens: 1 }, { at: T0 + 100 }), [account('all:new')]);
-      const bounds = { runsBefore: T0 + 50, eventsBefore: T0, answersBefore: T0, limit: 100 };
+      const bounds = {
+        runsBefore: T0 + 50,
+        eventsBefore: T0,
+        answersBefore: T0,
+        tokensBefore: T0,
+        limit: 100,
+      };
       expect(await store.prune(bounds)).toBe(2);
       expect(await store.getSpent(['all:old', 'all:new'])).toEqual(
         new Map([

@@ -299,7 +299,13 @@ export function exerciseDeliveries(subject: Subject): void {
         const taken = (await begin(store, message.id)) as { id: string; leaseToken: number };
         await store.settleDeliveries([outcomeOf(taken, { status })], T0);
       }
-      await store.prune({ runsBefore: T0 + 1, eventsBefore: T0, answersBefore: T0, limit: 100 });
+      await store.prune({
+        runsBefore: T0 + 1,
+        eventsBefore: T0,
+        answersBefore: T0,
+        tokensBefore: T0,
+        limit: 100,
+      });
       const { items } = await store.listDeliveries({ limit: 10 });
       expect(items.map(({ id }) => id).sort()).toEqual([lost.id, open.id].sort());
     });

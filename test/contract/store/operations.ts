@@ -88,7 +88,7 @@ export function exerciseOperations(subject: Subject): void {
       await store.keepAnswer('a', '"second"', T0 + 1);
       await store.keepAnswer('b', '"other"', T0 + 2);
       expect(await store.getAnswer('a')).toEqual({ answer: '"second"', at: T0 + 1 });
-      const bounds = { runsBefore: T0, eventsBefore: T0, answersBefore: T0 + 2 };
+      const bounds = { runsBefore: T0, eventsBefore: T0, answersBefore: T0 + 2, tokensBefore: T0 + 2 };
       expect(await store.prune({ ...bounds, limit: 10 })).toBe(1);
       expect([await store.getAnswer('a'), (await store.getAnswer('b'))?.at]).toEqual([null, T0 + 2]);
     });
@@ -233,7 +233,12 @@ export function exerciseOperations(subject: Subject): void {
       await publish(T0 - 900);
       await store.dispatchEvents({ now: T0, limit: 10, match: () => [] });
       await publish(T0 - 900);
-      const bounds = { runsBefore: T0 - 100, eventsBefore: T0 - 100, answersBefore: T0 - 100 };
+      const bounds = {
+        runsBefore: T0 - 100,
+        eventsBefore: T0 - 100,
+        answersBefore: T0 - 100,
+        tokensBefore: T0 - 100,
+      };
       expect(await store.prune({ ...bounds, limit: 2 })).toBe(2);
       expect(await store.prune({ ...bounds, limit: 100 })).toBe(2);
       expect(await store.prune({ ...bounds, limit: 100 })).toBe(0);

@@ -115,6 +115,7 @@ describe('the stream of events', () => {
       runsBefore: 0,
       eventsBefore: Date.now() + 1,
       answersBefore: 0,
+      tokensBefore: 0,
       limit: fifth - 1,
     });
     const [gap, next] = await read('/v1/events/stream', 2, String(second));

@@ -34,7 +34,12 @@ describe('pruning', () => {
       await run('run_new', 'skipped', T0 + 3 * DAY);
       await run('run_queued', 'queued', T0);
     });
-    const bounds = { runsBefore: T0 + DAY, eventsBefore: T0 + DAY, answersBefore: T0 + DAY };
+    const bounds = {
+      runsBefore: T0 + DAY,
+      eventsBefore: T0 + DAY,
+      answersBefore: T0 + DAY,
+      tokensBefore: T0 + DAY,
+    };
     expect(await countPrunable(database.url, bounds)).toEqual({ runs: 1200, events: 0, answers: 0 });
     expect(await pruneDatabase(database.url, bounds, signal)).toBe(1200);
     expect(await countPrunable(database.url, bounds)).toEqual({ runs: 0, events: 0, answers: 0 });

@@ -178,7 +178,13 @@ describe('history', () => {
     );
     const second = await make(long + 7 * DAY);
     expect(await weeks()).toContain('run_p20250106');
-    const bounds = { runsBefore: long + 21 * DAY, eventsBefore: 0, answersBefore: 0, limit: 100 };
+    const bounds = {
+      runsBefore: long + 21 * DAY,
+      eventsBefore: 0,
+      answersBefore: 0,
+      tokensBefore: 0,
+      limit: 100,
+    };
     expect(await store.prune(bounds)).toBe(1);
     expect(await weeks()).not.toContain('run_p20250106');
     expect(await weeks()).toContain('run_p20250113');

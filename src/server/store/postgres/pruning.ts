@@ -11,7 +11,7 @@ const PATIENCE_MS = 14 * 86_400_000;
 /** Old history is dropped by the week; what is left of it in small weeks, and old events, a few rows at a time. */
 export function pruningMethods(database: PostgresDatabase): Pick<Store, 'prune'> {
   return {
-    async prune({ runsBefore, eventsBefore, answersBefore, limit }) {
+    async prune({ runsBefore, eventsBefore, answersBefore, tokensBefore, limit }) {
       let deleted = 0;
       for (const { week, suffix } of await listPartitions(database)) {
         if (week >= runsBefore || deleted >= limit) break;
@@ -45,7 +45,12 @@ export function pruningMethods(database: PostgresDatabase): Pick<Store, 'prune'>
           SELECT seq FROM outbox WHERE finished_at < pao_at($1) AND status <> 'unknown' ORDER BY finished_at LIMIT $2))`,
         [runsBefore, Math.max(0, limit - gone - budgets)],
       );
-      return gone + budgets + deliveries;
+      const tokens = await database.run(
+        `DELETE FROM agent_token WHERE seq = ANY (ARRAY(
+          SELECT seq FROM agent_token WHERE COALESCE(revoked_at, expires_at) < pao_at($1) ORDER BY seq LIMIT $2))`,
+        [tokensBefore, Math.max(0, limit - gone - budgets - deliveries)],
+      );
+      return gone + budgets + deliveries + tokens;
     },
   };
 }

@@ -152,7 +152,7 @@ export function operationMethods(database: SqliteDatabase, clock: Clock = system
           connection.sql('DELETE FROM worker_heartbeat WHERE last_seen_at < ?').run(before).changes,
       ),
 
-    prune: ({ runsBefore, eventsBefore, answersBefore, limit }) =>
+    prune: ({ runsBefore, eventsBefore, answersBefore, tokensBefore, limit }) =>
       database.write((connection) => {
         const runs = prunableRuns(connection, runsBefore, limit);
         const remove = connection.sql('DELETE FROM run WHERE seq = ?');
@@ -171,7 +171,12 @@ export function operationMethods(database: SqliteDatabase, clock: Clock = system
           .sql(`DELETE FROM outbox WHERE seq IN (
               SELECT seq FROM outbox WHERE finished_at < ? AND status <> 'unknown' ORDER BY finished_at LIMIT ?)`)
           .run(runsBefore, Math.max(0, limit - runs.length - events - answers - budgets)).changes;
-        return runs.length + events + answers + budgets + deliveries;
+        const gone = runs.length + events + answers + budgets + deliveries;
+        const tokens = connection
+          .sql(`DELETE FROM agent_token WHERE seq IN (
+              SELECT seq FROM agent_token WHERE COALESCE(revoked_at, expires_at) < ? ORDER BY seq LIMIT ?)`)
+          .run(tokensBefore, Math.max(0, limit - gone)).changes;
+        return gone + tokens;
       }),
   };
 }
