@@ -82,5 +82,23 @@ export const PIPELINE_FUNCTIONS: FunctionTable = new Map<string, ExpressionFunct
       },
     },
   ],
+  [
+    'shorten',
+    {
+      args: [STRING, ['number']],
+      run: ({ budget }, text: string, most: number) => {
+        if (!Number.isInteger(most) || most < 1) {
+          throw new ExpressionEvaluationError(
+            'shorten(): the length must be a whole number above 0',
+            'value',
+          );
+        }
+        budget.text(text.length);
+        if (text.length <= most) return text;
+        const points = [...text.slice(0, 2 * most + 2)];
+        return points.length <= most ? text : `${points.slice(0, most - 1).join('')}…`;
+      },
+    },
+  ],
   ['default', { args: [ANY, ANY], run: (_, value: unknown, other: unknown) => value ?? other }],
 ]);

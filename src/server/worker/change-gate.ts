@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../domain/json.js';
 import { evaluateExpression } from '../../domain/pipeline/template.js';
 import { TemplateError } from '../../domain/pipeline/template-error.js';
-import type { Completion, Store } from '../store/store.js';
+import type { Completion, StepWrite, Store } from '../store/store.js';
 import { insistently, STOPPED } from './insistently.js';
 import type { PlannedStep } from './plan.js';
 import type { CallFrame } from './step-caller.js';
@@ -31,7 +31,7 @@ export class ChangeGate {
       if (error instanceof TemplateError && changed.failOpen) return 'changed';
       throw error;
     }
-    frame.state.see(step.id, hash);
+    frame.state.see(planned, hash);
     const { run } = frame.state.leased;
     if (run.trigger === 'replay' || frame.state.get(step.id) !== undefined) return 'changed';
     const before = await insistently(
@@ -45,21 +45,29 @@ export class ChangeGate {
 
 /**
  * What is to be remembered of a run: what its steps saw that did their work, if nothing failed from there on. So what was
- * found is found again by the next run when it could not be delivered.
+ * found is found again by the next run when it could not be delivered. A fallback is work done: the steps after it went on
+ * with what it gave, and would with the same at the next look.
  */
 export function whatWasSeen(
   status: Completion['status'],
-  { seen, steps }: CallFrame['state'],
+  { seen, steps, fellBack }: CallFrame['state'],
 ): Completion['stepMemory'] {
   if ((status !== 'succeeded' && status !== 'partial') || seen.size === 0) return undefined;
   const all = [...steps];
+  const succeeded = new Set(all.filter((step) => step.status === 'succeeded').map(({ stepId }) => stepId));
   const lastFailure = Math.max(
     -1,
-    ...all.filter((step) => step.status === 'failed').map((step) => step.position),
+    ...all.filter((step) => isFailure(step) && !fellBack.has(ownerOf(step))).map(({ position }) => position),
   );
-  const memory = all.flatMap(({ stepId, status: own, position }) => {
-    const hash = seen.get(stepId);
-    return hash !== undefined && own === 'succeeded' && position > lastFailure ? [{ stepId, hash }] : [];
-  });
+  const memory = [...seen].flatMap(([stepId, { position, hash }]) =>
+    position > lastFailure && (succeeded.has(stepId) || fellBack.has(stepId)) ? [{ stepId, hash }] : [],
+  );
   return memory.length === 0 ? undefined : memory;
 }
+
+/** Left out for want of budget is not done either. */
+const isFailure = ({ status, reason }: StepWrite): boolean =>
+  status === 'failed' || (status === 'skipped' && reason === 'budget');
+
+/** The step of the pipeline that a record belongs to: items of a foreach are `id[index]`. */
+const ownerOf = ({ stepId }: StepWrite): string => stepId.replace(/\[.*$/, '');

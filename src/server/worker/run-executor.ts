@@ -381,7 +381,10 @@ export class RunExecutor {
       return endOf(outcome) as Ending;
     }
     frame.state.tolerated.push(reason);
-    if (planned.fallback !== null) this.#bind(planned, this.#renderFallback(planned, frame), frame);
+    if (planned.fallback !== null) {
+      this.#bind(planned, this.#renderFallback(planned, frame), frame);
+      frame.state.fellBack.add(planned.step.id);
+    }
     return undefined;
   }
 

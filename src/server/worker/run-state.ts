@@ -2,6 +2,7 @@ import type { Redactor } from '../../domain/redact.js';
 import type { NewDelivery } from '../../domain/delivery.js';
 import type { StepRun } from '../../domain/run.js';
 import { insistently, STOPPED } from './insistently.js';
+import type { PlannedStep } from './plan.js';
 import type { Completion, LeasedRun, NewApproval, Store, StepWrite } from '../store/store.js';
 
 /** What one attempt knows of its steps, and which of it the store does not know yet. */
@@ -17,7 +18,9 @@ export class RunState {
   readonly #messages: NewDelivery[] = [];
   readonly #eventWaits: NonNullable<Completion['eventWaits']> = [];
   /** What steps with `changed` see in this attempt, by step id. */
-  readonly seen = new Map<string, string>();
+  readonly seen = new Map<string, { position: number; hash: string }>();
+  /** Ids of the steps in whose place the pipeline took their fallback. */
+  readonly fellBack = new Set<string>();
   /** The output of the step that ended last. */
   lastOutput: unknown = null;
 
@@ -43,8 +46,8 @@ export class RunState {
     return this.#steps.values();
   }
 
-  see(stepId: string, hash: string): void {
-    this.seen.set(stepId, hash);
+  see({ step, position }: PlannedStep, hash: string): void {
+    this.seen.set(step.id, { position, hash });
   }
 
   /** Keeps a step as it is now; it is written with the next write. Secret values are taken out here. */

@@ -242,6 +242,10 @@ describe("pao's functions", () => {
     ["format_date(now, 'yyyy-LL-dd HH:mm')", '2026-11-24 08:30'],
     ["format_date('2026-11-24', 'cccc')", 'Tuesday'],
     ["default(params.none, 'x')", 'x'],
+    ["shorten('kettle', `6`)", 'kettle'],
+    ["shorten('kettles', `6`)", 'kettl…'],
+    ["shorten('😀😀😀', `3`)", '😀😀😀'],
+    ["shorten('😀😀😀', `2`)", '😀…'],
     ['to_json(params)', '{"a":1}'],
     ["from_json('[1]')", [1]],
     ['hash({b: `1`, a: `2`}) == hash({a: `2`, b: `1`})', true],
@@ -278,6 +282,7 @@ describe("pao's functions", () => {
     "date_add(now, 'P9999Y')",
     "start_of_day('2026-02-30')",
     "from_json('{')",
+    "shorten('a', `0`)",
   ])('refuses %s', (text) => {
     expect(() => evaluateExpression(text, { now: '2026-11-24T06:30:00Z' })).toThrow(TemplateError);
   });

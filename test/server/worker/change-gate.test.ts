@@ -85,6 +85,25 @@ describe('changed', () => {
     expect(await run(task)).toBe('succeeded');
   });
 
+  it('counts by its fallback when what came after it worked, and not otherwise', async () => {
+    const changed = { value: 'steps.get.page', skip: 'run' } as const;
+    const task = await system.addTask({
+      name: 'stands-in',
+      pipeline: [
+        { id: 'get', uses: 'c.fetch' },
+        { id: 'sum', uses: 'c.model', changed, on_error: { fallback: { text: 'changed' } } },
+        { id: 'send', uses: 'c.send' },
+      ],
+    });
+    failing = new Set(['c.model', 'c.send']);
+    expect(await run(task)).toBe('failed invalid_output');
+    failing = new Set(['c.model']);
+    expect(await run(task)).toBe('partial invalid_output c.send');
+    expect(await run(task)).toBe('skipped unchanged');
+    page = 'v2';
+    expect(await run(task)).toBe('partial invalid_output c.send');
+  });
+
   it('counts although a step before it failed, when the pipeline goes on', async () => {
     const task = await system.addTask({
       name: 'later',
