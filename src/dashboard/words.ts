@@ -37,7 +37,6 @@ export function reasonWords({ reason, status }: Pick<RunObject, 'reason' | 'stat
   if (reason === null) return '';
   const words = REASON_WORDS[reason];
   if (words !== undefined) return words;
-  if (reason === 'expired') return 'nobody answered its question in time';
   if (reason === 'denied') return 'a person said no';
   if (reason === 'tool_error') return 'a tool failed';
   if (reason === 'timeout') return 'it took longer than it may';

@@ -6,14 +6,14 @@ export type ApprovalState = (typeof APPROVAL_STATES)[number];
 export const TIMEOUT_WORDS = {
   deny: 'without an answer by then the step is not done (a timeout, not a denial)',
   approve: 'without an answer by then the run goes on as after a yes',
-  skip: 'without an answer by then the step is skipped',
+  skip: 'without an answer by then nothing that comes after it is done, and the run ends as skipped',
 } as const;
 
 /** What has become of a question that nobody answered, as a sentence. */
 export const TIMED_OUT_WORDS = {
   deny: 'A timeout is not a denial; the step was not done, and its reason is “expired”.',
   approve: 'A timeout is not a denial; the run goes on as after a yes.',
-  skip: 'A timeout is not a denial; the step is skipped.',
+  skip: 'A timeout is not a denial; nothing that comes after it is done, and the run ends as skipped.',
 } as const;
 
 /** The line of a message that says until when it can be answered. @param until with its zone. */

@@ -21,6 +21,7 @@ export const REASON_WORDS: Record<string, string> = {
     'by the time zone database before this one its local time had come already, and has its row there',
   vacation: 'it came due on a vacation, and the task is skipped then (on_vacation)',
   quiet_hours: 'it was a quiet time',
+  expired: 'nobody answered the question in time',
   lease_lost: 'the process that had it died or was cut off',
   filter_error: 'the filter of its event could not be evaluated',
   [CANCEL_TOO_LATE]: 'it was canceled when its work was done already',

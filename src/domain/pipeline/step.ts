@@ -87,6 +87,10 @@ const approveSchema = z.strictObject({
   /** What is to be approved, with templates; the person may change it, and later steps read `steps.<id>.data`. */
   data: z.json().optional(),
   expires_in: durationText(1000, 90 * 86_400_000).default('24h'),
+  /**
+   * What happens when nobody answers: `deny` fails the step, `approve` goes on as after a yes, `skip` leaves out all that
+   * comes after it and ends the run as skipped, which is no failure: `on_error` does not go past it.
+   */
   on_timeout: z.enum(['deny', 'approve', 'skip']).default('deny'),
   /** The channel that asks, by its name; else the one of the configuration (`notify.approvals`). */
   notify: z.string().min(1).max(50).optional(),

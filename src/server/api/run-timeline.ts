@@ -50,7 +50,9 @@ export function runTimeline(
   const add = (at: number, kind: TimelineKind, text: string) => entries.push({ at, kind, text });
   if (run.createdAt - run.scheduledFor > WORTH_TELLING_MS)
     add(run.createdAt, 'gated', `found ${formatDuration(run.createdAt - run.scheduledFor)} late`);
-  if (run.status === 'skipped' || run.status === 'missed') add(run.createdAt, run.status, reasonText(run));
+  const leftOut =
+    run.startedAt === null && (run.status === 'skipped' || run.status === 'missed') ? run.status : null;
+  if (leftOut !== null) add(run.createdAt, leftOut, reasonText(run));
   else entries.push(...startOf(run, zone));
   const told = new Set(
     spec.pipeline
@@ -63,7 +65,7 @@ export function runTimeline(
     add(at, isDelivery(step, told) ? 'delivered' : 'step', stepText(step, told));
   }
   for (const one of deliveries) add(one.finishedAt ?? one.updatedAt, 'delivered', deliveryText(one, zone));
-  if (run.finishedAt !== null && run.status !== 'skipped' && run.status !== 'missed')
+  if (run.finishedAt !== null && leftOut === null)
     add(run.finishedAt, 'ended', `${run.status}${reasonText(run) === '' ? '' : `: ${reasonText(run)}`}`);
   return entries.sort((a, b) => a.at - b.at);
 }

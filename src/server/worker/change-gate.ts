@@ -65,9 +65,9 @@ export function whatWasSeen(
   return memory.length === 0 ? undefined : memory;
 }
 
-/** Left out for want of budget is not done either. */
+/** Left out for want of budget, or of an answer, is not done either. */
 const isFailure = ({ status, reason }: StepWrite): boolean =>
-  status === 'failed' || (status === 'skipped' && reason === 'budget');
+  status === 'failed' || (status === 'skipped' && (reason === 'budget' || reason === 'expired'));
 
 /** The step of the pipeline that a record belongs to: items of a foreach are `id[index]`. */
 const ownerOf = ({ stepId }: StepWrite): string => stepId.replace(/\[.*$/, '');

@@ -252,7 +252,7 @@ export class RunExecutor {
   }
 
   async #runSteps(steps: PlannedStep[], frame: CallFrame): Promise<Ending | null> {
-    for (const planned of steps) {
+    for (const [index, planned] of steps.entries()) {
       if (frame.signal.aborted) return stopped(stopCause(frame.signal));
       if (frame.deadline - frame.monotonic() <= 0) {
         return failed({
@@ -262,12 +262,13 @@ export class RunExecutor {
         });
       }
       const ending = await this.#runStep(planned, frame);
-      if (ending !== undefined) return ending;
+      if (ending === undefined) continue;
+      if (ending === null || !isUnanswered(ending)) return ending;
+      for (const one of steps.slice(index + 1).flatMap((later) => [later, ...later.children]))
+        this.#leaveOut(one, 'expired', null, frame);
+      return afterFailures(ending, frame);
     }
-    const { tolerated } = frame.state;
-    return tolerated.length === 0
-      ? { status: 'succeeded', reason: null, error: null }
-      : { status: 'partial', reason: tolerated[0] as string, error: null };
+    return afterFailures({ status: 'succeeded', reason: null, error: null }, frame);
   }
 
   /** @returns undefined when the pipeline goes on. */
@@ -309,10 +310,7 @@ export class RunExecutor {
       if (seen === 'unchanged') {
         this.#skip(planned, 'unchanged', frame);
         if (!planned.changed.skipsRun) return undefined;
-        const [failure] = state.tolerated;
-        return failure === undefined
-          ? { status: 'skipped', reason: 'unchanged', error: null }
-          : { status: 'partial', reason: failure, error: null };
+        return afterFailures({ status: 'skipped', reason: 'unchanged', error: null }, frame);
       }
     }
     const outcome = await this.#outcome(planned, frame);
@@ -343,19 +341,17 @@ export class RunExecutor {
   }
 
   #skip(planned: PlannedStep, reason: 'condition' | 'unchanged', frame: CallFrame): void {
-    const now = this.options.clock.now();
-    const record = frame.state.begin(planned.step.id, planned.position, planned.tool);
     // A step that was not needed may still have something to say to the steps after it, also after a retry of those.
     const output = planned.fallback === null ? null : this.#renderFallback(planned, frame);
-    frame.state.put({
-      ...record,
-      status: 'skipped',
-      reason,
-      startedAt: now,
-      finishedAt: now,
-      output,
-    });
+    this.#leaveOut(planned, reason, output, frame);
     if (planned.fallback !== null) this.#bind(planned, output, frame);
+  }
+
+  /** Records a step that is not done. */
+  #leaveOut({ step, position, tool }: PlannedStep, reason: string, output: unknown, frame: CallFrame): void {
+    const now = this.options.clock.now();
+    const record = frame.state.begin(step.id, position, tool);
+    frame.state.put({ ...record, status: 'skipped', reason, startedAt: now, finishedAt: now, output });
   }
 
   #bind(planned: PlannedStep, output: unknown, frame: CallFrame): void {
@@ -441,7 +437,8 @@ export class RunExecutor {
     );
     const output: Record<string, unknown> = {};
     for (const child of planned.children) output[child.step.id] = frame.state.outputs[child.step.id] ?? null;
-    const bad = worst(endings.filter((ending) => ending !== undefined));
+    const ended = endings.filter((ending) => ending !== undefined);
+    const bad = worst(ended);
     if (bad === undefined) return this.#join(planned, [{ type: 'done', output }], frame, output);
     if (bad === null) return { type: 'stopped', cause: 'lease_lost' };
     if (bad.status === 'queued' || bad.status === 'waiting') {
@@ -455,6 +452,12 @@ export class RunExecutor {
       };
     }
     if (bad.status === 'canceled') return { type: 'stopped', cause: 'canceled' };
+    if (isUnanswered(bad)) return { type: 'unanswered' };
+    if (ended.some(isUnanswered) && (planned.step.on_error ?? 'fail') !== 'fail') {
+      // The failure beside it may be gone past; what nobody said yes to may not.
+      frame.state.tolerated.push(bad.reason ?? 'failed');
+      return { type: 'unanswered' };
+    }
     const error = bad.error ?? { kind: bad.reason ?? 'failed', message: 'A parallel step failed.' };
     if (bad.reason === 'unknown_outcome') return { type: 'unknown', error };
     const skipped = bad.status === 'skipped';
@@ -509,7 +512,18 @@ export function interruptedCompletion(leased: LeasedRun, now: number): Completio
   };
 }
 
+/** An end of the pipeline; `partial` where it went on after a failure before. */
+function afterFailures(ending: Ending, { state }: CallFrame): Ending {
+  const [failure] = state.tolerated;
+  return failure === undefined ? ending : { status: 'partial', reason: failure, error: null };
+}
+
+/** Whether a run ends because nobody answered, and its step says `on_timeout: skip`. */
+const isUnanswered = (ending: Ending | null): boolean =>
+  ending?.status === 'skipped' && ending.reason === 'expired';
+
 function endOf(outcome: CallOutcome): Ending | null {
+  if (outcome.type === 'unanswered') return { status: 'skipped', reason: 'expired', error: null };
   if (outcome.type === 'later') {
     return { status: outcome.status, reason: outcome.reason, error: outcome.error, runAt: outcome.runAt };
   }
@@ -560,7 +574,13 @@ const failed = (error: RunError): Ending => ({ status: 'failed', reason: error.k
 function worst(endings: (Ending | null)[]): Ending | null | undefined {
   if (endings.some((ending) => ending === null)) return null;
   const rank = (ending: Ending) =>
-    ending.status === 'canceled' ? 0 : ending.status === 'queued' || ending.status === 'waiting' ? 1 : 2;
+    ending.status === 'canceled'
+      ? 0
+      : ending.status === 'queued' || ending.status === 'waiting'
+        ? 1
+        : isUnanswered(ending)
+          ? 3
+          : 2;
   // Of several that come back later, the first to come back: the others wait on then.
   return (endings as Ending[]).sort((a, b) => rank(a) - rank(b) || (a.runAt ?? 0) - (b.runAt ?? 0))[0];
 }

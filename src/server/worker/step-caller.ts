@@ -29,6 +29,8 @@ export type CallOutcome =
   | { type: 'failed'; reason: string; error: RunError; exhausted: boolean; skipped?: boolean }
   /** It went out and its outcome was lost. */
   | { type: 'unknown'; error: RunError }
+  /** Nobody answered in time, and then (`on_timeout: skip`) nothing of what comes after is done. */
+  | { type: 'unanswered' }
   /** The run ends or moves elsewhere: canceled, interrupted, lease lost, run timeout. */
   | { type: 'stopped'; cause: StopCause };
 
@@ -493,6 +495,7 @@ export interface Prepared {
 /** What an earlier attempt recorded and what stands. */
 export function outcomeOf(step: StepWrite): CallOutcome | null {
   if (step.status === 'succeeded') return { type: 'done', output: step.output };
+  if (step.status === 'skipped' && step.reason === 'expired') return { type: 'unanswered' };
   if (step.status === 'skipped' && step.reason !== 'budget')
     return { type: 'skipped', reason: step.reason ?? 'condition', output: step.output };
   const error = step.error ?? {

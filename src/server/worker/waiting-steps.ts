@@ -170,7 +170,7 @@ export class WaitingSteps {
         finishedAt: this.options.now(),
         output,
       });
-      return { type: 'skipped', reason: 'expired', output };
+      return { type: 'unanswered' };
     }
     if (approval.state === 'canceled') return { type: 'stopped', cause: 'canceled' };
     const said = approval.comment === null ? '' : `: ${approval.comment}`;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { newId } from '../../../src/domain/ids.js';
 import type { LeasedRun, NewApproval, Store } from '../../../src/server/store/store.js';
-import { endOf, leaseAs, runOf, seed, T0 } from '../fixtures.js';
+import { endOf, leaseAs, runOf, seed, stepOf, T0 } from '../fixtures.js';
 import type { Subject } from '../store-contract.js';
 
 const HOUR = 3_600_000;
@@ -113,6 +113,37 @@ export function exerciseApprovals(subject: Subject): void {
         now: late,
       });
       expect(expired).toMatchObject({ decided: true, approval: { state: 'expired', decidedBy: 'timeout' } });
+    });
+
+    test('a run whose question nobody answered ends as skipped with it, and its other questions are closed', async () => {
+      const { store } = subject();
+      const { task } = await seed(store);
+      const leased = await leasedRun(store, task.id);
+      const [first, other] = [asks(), asks({ stepId: 'other' })];
+      await store.complete(
+        [
+          endOf(leased, {
+            status: 'waiting',
+            reason: 'approval',
+            runAt: T0 + HOUR,
+            approvals: [first, other],
+          }),
+        ],
+        T0,
+      );
+      const late = T0 + HOUR;
+      const timeout = { state: 'expired', by: 'timeout', comment: null, now: late } as const;
+      await store.decideApproval({ id: first.id, ...timeout });
+      const [back] = await leaseAs(store, { now: late });
+      const left = stepOf({ stepId: 'send', status: 'skipped', reason: 'expired', finishedAt: late });
+      await store.complete(
+        [endOf(back as LeasedRun, { status: 'skipped', reason: 'expired', steps: [left], finishedAt: late })],
+        late,
+      );
+      expect(await store.getRun(leased.run.id)).toMatchObject({ status: 'skipped', reason: 'expired' });
+      expect(await store.listSteps(leased.run.id)).toMatchObject([{ status: 'skipped', reason: 'expired' }]);
+      expect((await store.getApproval(first.id))?.state).toBe('expired');
+      expect((await store.getApproval(other.id))?.state).toBe('canceled');
     });
 
     test('an answer and its audit record are written together, or not at all', async () => {

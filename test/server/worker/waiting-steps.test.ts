@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newId } from '../../../src/domain/ids.js';
+import { builtinTools } from '../../../src/server/tools/builtin-tools.js';
 import type { TaskInput } from '../../../src/domain/task.js';
 import { startTestSystem, type TestSystem } from '../a-system.js';
 
@@ -10,6 +11,7 @@ let sent: unknown[];
 beforeEach(async () => {
   sent = [];
   system = await startTestSystem({
+    builtin: builtinTools,
     callTool: async (tool, input) => {
       if (tool.address === 'c.send') sent.push(input);
       return { output: { ok: true }, durationMs: 1 };
@@ -110,7 +112,7 @@ describe('an approval', () => {
 
   it.each([
     ['deny', 'failed', 'expired', 0],
-    ['skip', 'succeeded', null, 1],
+    ['skip', 'skipped', 'expired', 0],
     ['approve', 'succeeded', null, 1],
   ] as const)('that nobody answers and says %s ends %s', async (on_timeout, status, reason, count) => {
     const { run } = await start(askThenSend({ on_timeout }), { params });
@@ -123,6 +125,76 @@ describe('an approval', () => {
     expect(await system.until(run.id, status)).toMatchObject({ reason });
     expect((await system.store.getApproval(id))?.state).toBe('expired');
     expect(sent).toHaveLength(count);
+  });
+
+  describe('that nobody answers and says skip', () => {
+    const skips = { approve: { message: 'Send it?', expires_in: '1h', on_timeout: 'skip' as const } };
+    const send: Pipeline[number] = { id: 'send', uses: 'c.send', with: { text: 'hello' } };
+    const breaks = { uses: 'no.such_tool', on_error: 'continue' as const };
+
+    async function unanswered(pipeline: Pipeline, status: 'skipped' | 'partial' | 'failed', asks = 'ask') {
+      const { run } = await start(pipeline);
+      await openApproval(run.id, asks);
+      system.clock.advance(HOUR);
+      system.bus.publish('work', { count: 1 });
+      const ended = await system.until(run.id, status);
+      expect(sent).toEqual([]);
+      return { ended, steps: await system.steps(run.id) };
+    }
+
+    it('does nothing of what comes after it, and says so of every step', async () => {
+      const group = { id: 'both', parallel: [{ ...send, id: 'one' }] };
+      const { ended, steps } = await unanswered([{ id: 'ask', ...skips }, send, group], 'skipped');
+      expect(ended).toMatchObject({ reason: 'expired', error: null, attempt: 1 });
+      for (const id of ['ask', 'send', 'both', 'one'])
+        expect(steps[id]).toMatchObject({ status: 'skipped', reason: 'expired', attempts: 0 });
+    });
+
+    it.each([
+      ['continue', 'continue' as const],
+      ['a fallback', { fallback: { data: 'draft' } }],
+    ])('is not gone past with on_error: %s', async (_title, on_error) => {
+      await unanswered([{ id: 'ask', ...skips, on_error }, send], 'skipped');
+    });
+
+    it('ends partial after a failure that was gone past, and what changed before it is found again', async () => {
+      const changed = { id: 'say', uses: 'debug.echo', with: { text: 'new' }, changed: 'params.none?' };
+      const { ended, steps } = await unanswered(
+        [{ id: 'bad', ...breaks }, changed, { id: 'ask', ...skips }, send],
+        'partial',
+      );
+      expect(ended.reason).toBe('config_error');
+      expect(steps.send).toMatchObject({ status: 'skipped', reason: 'expired' });
+      expect(await system.store.getStepMemory(ended.taskId, 'say')).toBeNull();
+    });
+
+    it('inside parallel lets the steps beside it end, and nothing follows, whatever of them failed', async () => {
+      const beside = { id: 'say', uses: 'debug.echo', with: { text: 'beside' } };
+      const asking = { id: 'ask', ...skips };
+      const { ended, steps } = await unanswered(
+        [{ id: 'both', parallel: [asking, beside] }, send],
+        'skipped',
+      );
+      expect(ended.reason).toBe('expired');
+      expect(steps.say).toMatchObject({ status: 'succeeded' });
+      const broken = { id: 'bad', uses: 'no.such_tool' };
+      const group = { id: 'both', parallel: [broken, asking] };
+      expect((await unanswered([group, send], 'failed')).ended.reason).toBe('config_error');
+      const tolerant = { ...group, on_error: 'continue' as const };
+      expect((await unanswered([tolerant, send], 'partial')).ended.reason).toBe('config_error');
+    });
+
+    it('fails the step of a task that called this one, with why', async () => {
+      const task = await system.addTask({ name: 'asker', pipeline: [{ id: 'ask', ...skips }, send] });
+      const { run } = await start([{ id: 'call', uses: 'task.run', with: { task: task.name } }, send]);
+      const looks = { timeout: 20_000 };
+      await expect.poll(() => system.store.findOpenApproval(task.id, 'ask'), looks).not.toBeNull();
+      system.clock.advance(HOUR);
+      system.bus.publish('work', { count: 1 });
+      const failed = await system.until(run.id, 'failed');
+      expect(failed.error?.message).toContain('ended as skipped (expired)');
+      expect(sent).toEqual([]);
+    });
   });
 
   it('is asked by one run of a task at a time; the next asks when that one is answered', async () => {
