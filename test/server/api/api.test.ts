@@ -1,5 +1,6 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DEFAULT_SCOPES } from '../../../src/domain/agent.js';
 import { operations } from '../../../src/server/api/create-api.js';
 import { createToken } from '../../../src/server/api/tokens.js';
 import { type Answer, echo, startTestApi, type TestApi } from './an-api.js';
@@ -27,6 +28,32 @@ describe('tokens', () => {
       expect([one.name, without.status]).toEqual([one.name, 403]);
       expect(without.body.detail).toContain(one.scope);
     }
+  });
+
+  it('that may not decide for a person neither settle a lost outcome nor make a call again', async () => {
+    const mine = [...DEFAULT_SCOPES, 'tool:debug.*'];
+    const { token } = await api.anAgent('undecided', mine);
+    await send('POST', '/v1/tasks', { token, body: echo('settled') });
+    const { id } = (await send('POST', '/v1/tasks/settled/run', { token })).body;
+    await send('POST', `/v1/runs/${id}/cancel`, { token, body: {} });
+    const call = (verb: string, body: object, by = token) =>
+      send('POST', `/v1/runs/${id}/${verb}`, { token: by, body });
+    const lacks = (scope: string) => ({
+      status: 403,
+      body: { detail: `The token lacks the scope ${scope}.` },
+    });
+    expect(await call('resolve', { outcome: 'done' })).toMatchObject(lacks('approvals:decide'));
+    expect(await call('replay', { again: true })).toMatchObject(lacks('approvals:decide'));
+    expect((await call('replay', { again: false })).status).toBe(202);
+    const one = await api.anAgent('decides', ['approvals:decide', 'runs:read']);
+    for (const [verb, body] of [
+      ['resolve', { outcome: 'done' }],
+      ['replay', { again: true }],
+    ] as const)
+      expect(await call(verb, body, one.token)).toMatchObject(lacks('runs:write'));
+    // Who may is told that there is nothing to settle.
+    expect((await send('POST', `/v1/runs/${id}/resolve`, { body: { outcome: 'done' } })).status).toBe(409);
+    expect((await send('POST', `/v1/runs/${id}/replay`, { body: { again: true } })).status).toBe(202);
   });
 
   it('tell malformed, unknown, revoked and expired apart', async () => {

@@ -7,13 +7,16 @@ import { loadTools } from '../check-task.js';
 import { type Operation, operation } from '../operation.js';
 import { keptSteps } from '../replay.js';
 import { reportEnqueued } from '../report-enqueued.js';
-import { audit, findTask } from '../task-service.js';
+import { audit, findTask, requireScope } from '../task-service.js';
 import { runView } from '../views.js';
 import { findRun } from './runs.js';
 
+/** Whether a call happened, and whether it may happen twice, is for people to say. */
+const DECIDE = 'approvals:decide';
+
 const replayBody = z.strictObject({
   from_step: z.string().max(60).optional(),
-  /** Calls of tools with the side effect `once` that did their work are made again as well. */
+  /** Calls of tools with the side effect `once` that did their work are made again as well: for who may decide. */
   again: z.boolean().optional(),
 });
 const resolveBody = z.strictObject({
@@ -32,12 +35,13 @@ export const runSettlingOperations: Operation[] = [
     method: 'POST',
     path: '/v1/runs/:id/replay',
     summary:
-      'Run it again for the same instant; from_step keeps the results before that step, and what a once tool did is kept unless again',
+      'Run it again for the same instant; from_step keeps the results before that step, and what a once tool did is kept unless again, which also needs the scope approvals:decide',
     scope: 'runs:write',
     status: 202,
     answer: 'ReplayedRun',
     body: replayBody.optional(),
     async handle({ params, body, services, caller, trace, requestId }) {
+      if (body?.again === true) requireScope(caller, DECIDE);
       const original = await findRun(params.id as string, services, caller);
       requireEnd(original);
       const task = await findTask(original.taskId, services, caller);
@@ -86,12 +90,14 @@ export const runSettlingOperations: Operation[] = [
     name: 'run_resolve',
     method: 'POST',
     path: '/v1/runs/:id/resolve',
-    summary: 'Say whether a call whose outcome was lost did its work; it is not made again by that',
-    scope: 'runs:write',
+    summary:
+      'Say whether a call whose outcome was lost did its work; it is not made again by that. Also needs the scope runs:write',
+    scope: DECIDE,
     status: 200,
     answer: 'RunWithSteps',
     body: resolveBody,
     async handle({ params, body, services, caller }) {
+      requireScope(caller, 'runs:write');
       const run = await findRun(params.id as string, services, caller);
       requireEnd(run);
       const step = unknownStep(run, await services.store.listSteps(run.id), body.step);
