@@ -152,12 +152,19 @@ export class RunExecutor {
     const payer = payerOf(leased);
     const patiently = <T>(ask: () => Promise<T>) => untilStopped(ask, signal);
     const { budgets } = this.options;
-    try {
-      await budgets?.beginRun(payer, patiently);
-    } catch (error) {
-      if (!(error instanceof ToolError)) throw error;
-      return { ending: error.kind === 'budget' ? notPaidFor(error, leased) : stopped(stopCause(signal)) };
-    }
+    const begin = async (): Promise<Ending | null | undefined> => {
+      try {
+        await budgets?.beginRun(payer, patiently);
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof ToolError)) throw error;
+        return error.kind === 'budget' ? notPaidFor(error, leased) : stopped(stopCause(signal));
+      }
+    };
+    // A look is no run yet: it counts when it triggers, or a condition would soon see nothing any more.
+    const check = leased.run.trigger === 'condition' ? plan.check : null;
+    const refused = check === null ? await begin() : undefined;
+    if (refused !== undefined) return { ending: refused };
     const { agentId } = leased.run;
     const event = await insistently(() => this.#eventOf(leased), signal);
     const agent = await insistently(() => this.#agentName(agentId), signal);
@@ -182,9 +189,12 @@ export class RunExecutor {
       agent,
       budgetFor: budgets === undefined ? null : (stepId) => budgets.forCalls(payer, stepId, patiently),
     };
-    if (plan.check !== null && leased.run.trigger === 'condition') {
-      const verdict = await this.#observeCondition(plan.check, leased, frame);
+    if (check !== null) {
+      const verdict = await this.#observeCondition(check, leased, frame);
       if (verdict.ending !== undefined) return { ending: verdict.ending, memory: verdict.memory };
+      // What triggered but may not run is not remembered: it triggers again while it holds, and runs when the budget lets it.
+      const notPaid = await begin();
+      if (notPaid !== undefined) return { ending: notPaid };
       return { ending: await this.#runSteps(plan.steps, frame), memory: verdict.memory };
     }
     return { ending: await this.#runSteps(plan.steps, frame) };

@@ -295,6 +295,39 @@ describe('a budget', () => {
     expect((await ended(task)).status).toBe('succeeded');
   });
 
+  test('of runs counts a condition when it triggers; what triggers beyond it is looked at again, and runs the next day', async () => {
+    let hot = false;
+    const site = await startServer((_request, response) => json(response, { hot }));
+    const grants = [site.target];
+    await system.addTool({
+      address: 'm.heat',
+      kind: 'http',
+      side_effect: 'read',
+      grants,
+      http: { url: site.url },
+    });
+    system.startWorker();
+    const task = await taskWith(
+      { per_day: { runs: 1 } },
+      {
+        schedule: { kind: 'condition', every: '1h', check: { uses: 'm.heat' }, when: 'result.hot' } as never,
+      },
+    );
+    const look = async (now: boolean) => {
+      hot = now;
+      const { id } = await system.runNow(task, { trigger: 'condition' });
+      const { status, reason } = await system.until(id, 'succeeded', 'skipped', 'failed');
+      return reason ?? status;
+    };
+    for (let i = 0; i < 3; i += 1) expect(await look(false)).toBe('condition');
+    expect(await look(true)).toBe('succeeded');
+    expect([await look(true), await look(false)]).toEqual(['condition', 'condition']);
+    expect([await look(true), await look(true)]).toEqual(['budget', 'budget']);
+    system.clock.advance(3 * 3_600_000);
+    expect([await look(true), await look(true)]).toEqual(['succeeded', 'condition']);
+    await site.close();
+  });
+
   test('of an agent holds over its tasks, however many run at once', async () => {
     const budget: AgentBudget = { per_day: { calls: 3 }, on_exceed: 'skip' };
     await system.store.updateAgent({ ...system.agent, budget });

@@ -107,7 +107,10 @@ describe('a simulation', () => {
       'watching: what it observes is not known: disk.free',
       'by-hand: it runs only when asked to',
     ]);
-    const seen = await play([{ ...task('watching', condition), outputs: { 'disk.free': { gb: 3 } } }]);
+    // Only what triggers counts as a run.
+    const budget = { per_day: { runs: 1 } };
+    const watching = task('watching', condition, { budget });
+    const seen = await play([{ ...watching, outputs: { 'disk.free': { gb: 3 } } }]);
     expect(seen.runs.map(said)).toEqual([
       '00:00 succeeded',
       '06:00 skipped condition',
