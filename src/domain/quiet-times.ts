@@ -64,6 +64,8 @@ export type QuietTimes = z.infer<typeof quietTimesSchema>;
 export interface Quiet {
   reason: 'quiet_hours' | 'vacation';
   until: number;
+  /** What waits for its end may be sent as one message. */
+  digest: boolean;
 }
 
 /** The quiet times of a task: its own quiet hours in place of its agent's; the vacations of both. */
@@ -76,10 +78,6 @@ export function quietTimesOf(task: QuietTimes | null, agent: QuietTimes | null):
   };
 }
 
-/** Whether what waits may be sent as one message. A vacation's messages always are: nobody wants forty of them. */
-export const wantsDigest = ({ quiet_hours: hours = [], vacation = [] }: QuietTimes): boolean =>
-  vacation.length > 0 || hours.some(({ digest }) => digest);
-
 /**
  * Whether it is quiet at an instant, by what the clock on the wall shows there: in the hour that comes twice both times
  * count, and a time that is left out ends what it would have ended.
@@ -89,14 +87,15 @@ export const wantsDigest = ({ quiet_hours: hours = [], vacation = [] }: QuietTim
 export function quietAt(times: QuietTimes, at: number): Quiet | null {
   const first = oneAt(times, at);
   if (first === null) return null;
-  let { until } = first;
+  let { until, digest } = first;
   // What it began with is why; one that follows at once only makes it longer.
   while (until - at < LONGEST_MS) {
     const next = oneAt(times, until);
     if (next === null) break;
     until = next.until;
+    digest ||= next.digest;
   }
-  return { reason: first.reason, until };
+  return { reason: first.reason, until, digest };
 }
 
 /** Whether an instant lies in a vacation. */
@@ -106,13 +105,16 @@ export const onVacation = (times: QuietTimes, at: number): boolean =>
 function oneAt({ quiet_hours: hours = [], vacation = [] }: QuietTimes, at: number): Quiet | null {
   for (const one of vacation) {
     const until = endOfVacation(one, at);
-    if (until !== null) return { reason: 'vacation', until };
+    // A vacation's messages are always joined: nobody wants forty of them.
+    if (until !== null) return { reason: 'vacation', until, digest: true };
   }
-  for (const one of hours) {
+  const open = hours.flatMap((one) => {
     const until = endOfWindow(one, at);
-    if (until !== null) return { reason: 'quiet_hours', until };
-  }
-  return null;
+    return until === null ? [] : [{ until, digest: one.digest }];
+  });
+  const [first] = open;
+  if (first === undefined) return null;
+  return { reason: 'quiet_hours', until: first.until, digest: open.some(({ digest }) => digest) };
 }
 
 function endOfVacation({ from, to, timezone }: Vacation, at: number): number | null {

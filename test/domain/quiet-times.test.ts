@@ -60,11 +60,16 @@ describe('quiet hours', () => {
     expect(quietAt(both, Date.parse('2026-12-30T12:00:00Z'))).toEqual({
       reason: 'vacation',
       until: Date.parse('2027-01-02T09:00:00Z'),
+      digest: true,
     });
     expect(quietAt(both, Date.parse('2026-12-23T23:00:00Z'))).toEqual({
       reason: 'quiet_hours',
       until: Date.parse('2027-01-02T09:00:00Z'),
+      digest: true,
     });
+    // A vacation that was or will be has nothing to do with tonight.
+    expect(quietAt(both, Date.parse('2026-11-24T23:00:00Z'))?.digest).toBe(false);
+    expect(quietAt(both, Date.parse('2027-02-01T23:00:00Z'))?.digest).toBe(false);
   });
 
   it('of a task stand in place of those of its agent; vacations add up', () => {

@@ -1,6 +1,6 @@
 import type { DeliveryMessage, NewDelivery, QuietMode } from '../../domain/delivery.js';
 import { newId } from '../../domain/ids.js';
-import { type QuietTimes, quietAt, wantsDigest } from '../../domain/quiet-times.js';
+import { type Quiet, type QuietTimes, quietAt } from '../../domain/quiet-times.js';
 import { digestKeyOf } from './digest.js';
 
 /** A message as its writer has it. */
@@ -17,20 +17,25 @@ export function newDelivery(message: Message, times: QuietTimes, now: number): N
   const { quietHours = 'defer', urgent = false, ...rest } = message;
   const quiet = urgent || quietHours === 'ignore' ? null : quietAt(times, now);
   const isLeftOut = quiet !== null && quietHours === 'skip';
-  const owner = message.message.byOperator === true ? 'operator' : message.agentId;
   return {
     ...rest,
     id: newId('dlv', now),
     quietHours,
     urgent,
-    // A question has its own message, with its own buttons.
-    digestKey:
-      wantsDigest(times) && message.origin !== 'approval'
-        ? digestKeyOf(owner, message.channel, message.message.input)
-        : null,
+    digestKey: quiet === null ? null : digestKeyFor(message, quiet),
     status: quiet === null ? 'pending' : isLeftOut ? 'suppressed' : 'deferred',
     reason: quiet?.reason ?? null,
     dueAt: isLeftOut ? null : (quiet?.until ?? now),
     createdAt: now,
   };
+}
+
+/** What a message that is put off may be joined by; null when it stays alone. */
+export function digestKeyFor(
+  { agentId, origin, channel, message }: Pick<NewDelivery, 'agentId' | 'origin' | 'channel' | 'message'>,
+  quiet: Quiet,
+): string | null {
+  // A question has its own message, with its own buttons.
+  if (!quiet.digest || origin === 'approval') return null;
+  return digestKeyOf(message.byOperator === true ? 'operator' : agentId, channel, message.input);
 }

@@ -11,6 +11,7 @@ import type { SecretSource } from '../tools/secrets.js';
 import { targetOf } from '../tools/egress-guard.js';
 import { readAgentQuiet } from './agent-quiet.js';
 import { fillSecrets } from './message-secrets.js';
+import { digestKeyFor } from './new-delivery.js';
 import { deferred, delivered, failed, suppressed, type Verdict, verdictOn } from './verdict.js';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -110,7 +111,7 @@ export class Post {
   #held(delivery: Delivery, quiet: ReturnType<typeof quietAt>): Verdict | null {
     if (quiet === null || delivery.urgent || delivery.quietHours === 'ignore') return null;
     if (delivery.quietHours === 'skip') return suppressed(quiet.reason);
-    return deferred(quiet.reason, quiet.until);
+    return { ...deferred(quiet.reason, quiet.until), digestKey: digestKeyFor(delivery, quiet) };
   }
 
   /** What the configuration names was put there by the operator; a webhook of a task may reach what is granted to such. */

@@ -680,6 +680,8 @@ export interface DeliveryOutcome {
   /** For `pending` and `deferred`. */
   dueAt: number | null;
   mergedInto: string | null;
+  /** What it may be joined by from now on; as it was when left out or null. */
+  digestKey?: string | null;
 }
 
 /** Messages, apart from the runs that wrote them; of several that send, the store decides which one does. */

@@ -184,6 +184,7 @@ export function exerciseDeliveries(subject: Subject): void {
         error: { kind: 'rate_limited', message: 'slowly' },
         answer: null,
         dueAt: T0 + 2000,
+        digestKey: 'joined',
       });
       expect(await store.settleDeliveries([again], T0 + 1)).toEqual({ refused: [] });
       expect(await store.getDelivery(message.id)).toMatchObject({
@@ -192,11 +193,13 @@ export function exerciseDeliveries(subject: Subject): void {
         dueAt: T0 + 2000,
         error: { kind: 'rate_limited' },
         finishedAt: null,
+        digestKey: 'joined',
       });
       const second = (await begin(store, message.id)) as { id: string; leaseToken: number };
       await store.settleDeliveries([outcomeOf(second, { mergedInto: 'dlv_lead' })], T0 + 3);
       expect(await store.getDelivery(message.id)).toMatchObject({
         status: 'delivered',
+        digestKey: 'joined',
         attempts: 2,
         answer: { ok: true },
         mergedInto: 'dlv_lead',

@@ -289,6 +289,33 @@ describe('on a vacation', () => {
     expect(texts()).toEqual(['2 messages\n\none\n\ntwo']);
   });
 
+  it('that is to come or over makes no digest of what waits tonight; one that begins in time does', async () => {
+    const later = { from: '2030-01-01', to: '2030-01-02', timezone: 'UTC' };
+    const night = { from: '22:00', to: '09:00', timezone: 'UTC', digest: false };
+    system.clock.set(Date.parse('2026-12-27T23:00:00Z'));
+    const times = { quiet_hours: [night], vacation: [vacation, later] };
+    const all: Delivery[] = [];
+    for (const text of ['one', 'two']) all.push(...(await say({ with: { text } }, times)).messages);
+    expect(all).toMatchObject([{ digestKey: null }, { digestKey: null }]);
+    await goTo('2026-12-28T09:00:00Z', all);
+    expect(texts().toSorted()).toEqual(['one', 'two']);
+    received.length = 0;
+    // Written on a night of its own, held on by a vacation that somebody took meanwhile.
+    system.clock.set(Date.parse('2026-12-28T23:00:00Z'));
+    await writeAgentQuiet(system.store, system.agent.id, { quiet_hours: [night] });
+    const held: Delivery[] = [];
+    for (const text of ['three', 'four']) held.push(...(await say({ with: { text } })).messages);
+    const away = { from: '2026-12-29', to: '2026-12-30', timezone: 'UTC' };
+    await writeAgentQuiet(system.store, system.agent.id, { quiet_hours: [night], vacation: [away] });
+    system.clock.set(Date.parse('2026-12-29T09:00:00Z'));
+    system.bus.publish('delivery', { count: 1 });
+    const why = () => Promise.all(held.map(async ({ id }) => (await system.store.getDelivery(id))?.reason));
+    await expect.poll(why, { timeout: 20_000 }).toEqual(['vacation', 'vacation']);
+    await goTo('2026-12-31T09:00:00Z', held);
+    expect(texts()).toEqual(['2 messages\n\nthree\n\nfour']);
+    await writeAgentQuiet(system.store, system.agent.id, {});
+  });
+
   it('a task that is skipped then leaves a row that says so; a person can run it all the same', async () => {
     const skipped = await system.addTask({
       name: 'away',

@@ -85,10 +85,20 @@ export function deliveryMethods(database: PostgresDatabase): DeliveryStore {
     settleDeliveries: (outcomes, now) =>
       database.transaction(async (sql) => {
         const refused: string[] = [];
-        for (const { id, leaseToken, status, reason, error, answer, dueAt, mergedInto } of outcomes) {
+        for (const {
+          id,
+          leaseToken,
+          status,
+          reason,
+          error,
+          answer,
+          dueAt,
+          mergedInto,
+          digestKey,
+        } of outcomes) {
           const changes = await sql.run(
             `UPDATE outbox SET status = $3, reason = $4, error = $5, answer = $6, due_at = pao_at($7), merged_into = $8,
-                lease_expires_at = NULL, updated_at = pao_at($9), finished_at = pao_at($10)
+                lease_expires_at = NULL, updated_at = pao_at($9), finished_at = pao_at($10), digest_key = coalesce($11, digest_key)
               WHERE id = $1 AND lease_token = $2 AND (due_at IS NOT NULL OR lease_expires_at IS NOT NULL)`,
             [
               id,
@@ -101,6 +111,7 @@ export function deliveryMethods(database: PostgresDatabase): DeliveryStore {
               mergedInto,
               now,
               isSettled(status) ? now : null,
+              digestKey ?? null,
             ],
           );
           if (changes !== 1) refused.push(id);

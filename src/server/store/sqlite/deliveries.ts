@@ -80,10 +80,10 @@ export function deliveryMethods(database: SqliteDatabase): DeliveryStore {
     settleDeliveries: (outcomes, now) =>
       database.write((connection) => ({
         refused: outcomes
-          .filter(({ id, leaseToken, status, reason, error, answer, dueAt, mergedInto }) => {
+          .filter(({ id, leaseToken, status, reason, error, answer, dueAt, mergedInto, digestKey }) => {
             const { changes } = connection
               .sql(`UPDATE outbox SET status = ?, reason = ?, error = ?, answer = ?, due_at = ?, merged_into = ?,
-                lease_expires_at = NULL, updated_at = ?, finished_at = ?
+                lease_expires_at = NULL, updated_at = ?, finished_at = ?, digest_key = coalesce(?, digest_key)
                 WHERE id = ? AND lease_token = ? AND (due_at IS NOT NULL OR lease_expires_at IS NOT NULL)`)
               .run(
                 status,
@@ -94,6 +94,7 @@ export function deliveryMethods(database: SqliteDatabase): DeliveryStore {
                 mergedInto,
                 now,
                 isSettled(status) ? now : null,
+                digestKey ?? null,
                 id,
                 leaseToken,
               );
