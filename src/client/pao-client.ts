@@ -232,8 +232,9 @@ export class PaoClient {
     return this.#get('/v1/spend', {}, options);
   }
 
-  taskVersions(id: string, options: CallOptions = {}): Promise<ListPage<TaskVersionObject>> {
-    return this.#get(`/v1/tasks/${encodeURIComponent(id)}/versions`, {}, options);
+  /** Every form a task had, newest first. */
+  taskVersions(id: string, query: ListQuery = {}): Promise<ListPage<TaskVersionObject>> {
+    return this.#list(`/v1/tasks/${encodeURIComponent(id)}/versions`, query);
   }
 
   /** Runs. */

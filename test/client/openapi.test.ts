@@ -137,7 +137,7 @@ const CALLS: Record<string, [method: keyof PaoClient, call: (client: PaoClient) 
   task_skip: ['skipTask', (pao) => pao.skipTask('x')],
   task_snooze: ['snoozeTask', (pao) => pao.snoozeTask('x', { seconds: 5 })],
   task_update: ['updateTask', (pao) => pao.updateTask('x', { title: 'T' })],
-  task_versions: ['taskVersions', (pao) => pao.taskVersions('x')],
+  task_versions: ['taskVersions', (pao) => pao.taskVersions('x', page)],
   token_create: [
     'createToken',
     (pao) => pao.createToken('x', { label: 'l', scopes: ['tasks:read'], revoke_others_after_seconds: 5 }),

@@ -215,6 +215,9 @@ test('task history names who changed what', async () => {
   const { stdout } = await api.run('task:history', ['changed']);
   expect(stdout).toMatch(/ 2 .* admin +.*priority/);
   expect(stdout).toMatch(/ 1 .*created/);
+  const newest = (await api.run('task:history', ['changed', '--limit', '1'])).stdout;
+  expect(newest).toMatch(/ 2 .*priority/);
+  expect(newest).not.toMatch(/created/);
 });
 
 const manual = (name: string, uses: string) =>

@@ -18,10 +18,14 @@ export default class TaskHistory extends BaseCommand<typeof TaskHistory> {
   async run(): Promise<ListPage<TaskVersionObject>> {
     const client = new PaoClient(this.connection());
     const { id } = await client.findTask(this.args.name, { signal: this.signal });
-    const all = await client.taskVersions(id, { signal: this.signal });
+    const page = await client.taskVersions(id, { limit: this.flags.limit, signal: this.signal });
+    // What the last of them changed shows only beside the one before it.
+    const before =
+      page.next_cursor === null
+        ? []
+        : (await client.taskVersions(id, { limit: 1, cursor: page.next_cursor, signal: this.signal })).items;
     const named = await agentNames(client, this.signal);
-    const changes = changedKeys(all.items);
-    const page = { ...all, items: all.items.slice(0, this.flags.limit) };
+    const changes = changedKeys([...page.items, ...before]);
     this.out.table<TaskVersionObject>(page.items, [
       { header: 'VERSION', value: ({ version }) => version, align: 'right' },
       { header: 'CHANGED', value: ({ changed_at: at }) => machineTime(at) },

@@ -1,10 +1,25 @@
 import { createHash } from 'node:crypto';
-import { PaoError } from '../../domain/errors.js';
+import { invalidInput, PaoError } from '../../domain/errors.js';
 import type { Store } from '../store/store.js';
 import type { Operation, OperationResult } from './operation.js';
 
 /** How long an answer is given again; retention deletes it later. */
 const KEEP_ANSWERS_MS = 24 * 3_600_000;
+
+/** Longest key, characters. draft-ietf-httpapi-idempotency-key has no bound; a longer one is refused, never cut: two would be one. */
+export const MAX_IDEMPOTENCY_KEY = 255;
+
+/** @throws PaoError 422 when it is empty or too long. */
+export function checkKey(key: string): void {
+  if (key !== '' && key.length <= MAX_IDEMPOTENCY_KEY) return;
+  throw invalidInput('The Idempotency-Key is not valid.', [
+    {
+      pointer: '',
+      message: `Idempotency-Key must have 1 to ${MAX_IDEMPOTENCY_KEY} characters, not ${key.length}`,
+      hint: 'A UUID for each request will do; of a longer text send a hash',
+    },
+  ]);
+}
 
 interface Kept {
   body_hash: string;

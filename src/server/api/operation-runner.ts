@@ -1,7 +1,7 @@
 import { EXIT, PaoError } from '../../domain/errors.js';
 import type { TraceContext } from '../../domain/observability/trace.js';
 import { problemsFromZod } from '../../domain/problems-from-zod.js';
-import { IdempotencyKeys } from './idempotency.js';
+import { checkKey, IdempotencyKeys } from './idempotency.js';
 import type { ApiServices, Caller, Operation, OperationResult } from './operation.js';
 
 /** A request for an operation, from whichever surface it came. */
@@ -48,13 +48,8 @@ export class OperationRunner {
     const key =
       request.idempotencyKey ?? (body as { idempotency_key?: string } | undefined | null)?.idempotency_key;
     if (one.method !== 'POST' || typeof key !== 'string') return call();
-    return this.#keys.once(
-      `${caller.token.id} ${request.target}`,
-      key.slice(0, 200),
-      request.body,
-      one,
-      call,
-    );
+    checkKey(key);
+    return this.#keys.once(`${caller.token.id} ${request.target}`, key, request.body, one, call);
   }
 }
 

@@ -14,6 +14,7 @@ import type { NewRun } from '../store/store.js';
 import { reportEnqueued } from './report-enqueued.js';
 import { rememberMonitored } from '../telemetry/monitored-tasks.js';
 import { checkTask } from './check-task.js';
+import { MAX_IDEMPOTENCY_KEY } from './idempotency.js';
 import { originOf, requireShallow, runOfRequest } from './inside-run.js';
 import type { ApiServices, Caller } from './operation.js';
 import { instant, localTime } from './views.js';
@@ -210,7 +211,7 @@ export interface Occurrence {
 
 export const runBodySchema = z.strictObject({
   params: z.record(z.string(), z.unknown()).optional(),
-  idempotency_key: z.string().min(1).max(200).optional(),
+  idempotency_key: z.string().min(1).max(MAX_IDEMPOTENCY_KEY).optional(),
   /** Passes over the dedupe window. */
   force: z.boolean().optional(),
   /** Only shows what it would do: tools that read are called, nothing else is, and nothing is kept. */

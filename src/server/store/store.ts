@@ -101,6 +101,14 @@ export interface PruneBounds {
   tokensBefore: number;
 }
 
+/** A form a task had. */
+export interface TaskVersion {
+  version: number;
+  spec: TaskSpec;
+  changedBy: string;
+  changedAt: number;
+}
+
 export interface Page<T> {
   items: T[];
   /** Opaque; null on the last page. */
@@ -539,7 +547,8 @@ export interface TaskStore {
   /** Newest first, the present one included. */
   listTaskVersions(
     taskId: string,
-  ): Promise<{ version: number; spec: TaskSpec; changedBy: string; changedAt: number }[]>;
+    query: { limit: number; cursor?: string | undefined },
+  ): Promise<Page<TaskVersion>>;
   /** Cancels queued and waiting runs of a task and asks the running ones to stop. */
   cancelRunsOfTask(taskId: string, reason: string, now: number): Promise<CanceledRuns>;
   /** Those not canceled. */

@@ -71,11 +71,21 @@ export function exerciseTasks(subject: Subject): void {
       expect(both).toEqual([true, false]);
       expect(await store.getTask(task.id)).toEqual({ ...changed, version: 2 });
       expect(await store.updateTask({ ...changed, id: 'tsk_none' }, 1, 'x')).toBe(false);
-      expect(await store.listTaskVersions(task.id)).toEqual([
-        { version: 2, spec: changed.spec, changedBy: 'agent:me', changedAt: T0 + 9 },
-        { version: 1, spec: task.spec, changedBy: task.createdBy, changedAt: T0 },
-      ]);
-      expect(await store.listTaskVersions('tsk_none')).toEqual([]);
+      const second = { version: 2, spec: changed.spec, changedBy: 'agent:me', changedAt: T0 + 9 };
+      const first = { version: 1, spec: task.spec, changedBy: task.createdBy, changedAt: T0 };
+      const none = { items: [], nextCursor: null };
+      expect(await store.listTaskVersions(task.id, { limit: 2 })).toEqual({
+        items: [second, first],
+        nextCursor: null,
+      });
+      const page = await store.listTaskVersions(task.id, { limit: 1 });
+      expect(page.items).toEqual([second]);
+      expect(await store.listTaskVersions(task.id, { limit: 1, cursor: page.nextCursor as string })).toEqual({
+        items: [first],
+        nextCursor: null,
+      });
+      expect(await store.listTaskVersions('tsk_none', { limit: 2 })).toEqual(none);
+      await expect(store.listTaskVersions(task.id, { limit: 1, cursor: 'no' })).rejects.toThrow(/cursor/);
     });
 
     test('tasks are listed newest first, by agent, state and words, page by page', async () => {

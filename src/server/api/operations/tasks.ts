@@ -1,13 +1,16 @@
 import { z } from 'zod';
 import { hasScope } from '../../../domain/agent.js';
-import { conflict, invalidInput, notFound, PaoError } from '../../../domain/errors.js';
+import { conflict, invalidInput, notFound, PaoError, type Problem } from '../../../domain/errors.js';
 import { canonicalJson } from '../../../domain/json.js';
+import { problemsFromZod } from '../../../domain/problems-from-zod.js';
 import { isTimed, recurrenceOf } from '../../../domain/recurrence-of.js';
 import type { ScheduleWarning } from '../../../domain/recurrence/index.js';
 import { withResumeOrder } from '../../../domain/resume-order.js';
 import { nextNotLeftOut } from '../../../domain/left-out.js';
 import { scheduleSchema } from '../../../domain/schedule.js';
 import { TASK_STATES, type Task, type TaskState, taskSpecSchema } from '../../../domain/task.js';
+import { encodeCursor } from '../../store/cursor.js';
+import type { TaskVersion } from '../../store/store.js';
 import { type ApiServices, type Caller, type Operation, operation } from '../operation.js';
 import { explainTask } from '../explain-task.js';
 import { taskBudgetView } from '../budget-view.js';
@@ -32,6 +35,8 @@ import { listOf, pageQuery, timeText, waitQuery } from './list-query.js';
 import { waitForEnd } from './runs.js';
 
 const anything = z.unknown();
+/** How many instants a preview shows. */
+const previewCount = z.int().min(1).max(100).default(10);
 
 async function withOccurrences(
   task: Task,
@@ -423,18 +428,19 @@ export const taskOperations: Operation[] = [
     scope: 'tasks:read',
     status: 200,
     answer: 'TaskVersionPage',
-    async handle({ params, services, caller }) {
+    query: z.strictObject(pageQuery),
+    async handle({ params, query, services, caller }) {
       const task = await findTask(params.id as string, services, caller);
-      const versions = await services.store.listTaskVersions(task.id);
+      const { items, nextCursor } = await services.store.listTaskVersions(task.id, query);
       return {
         body: {
-          items: versions.map((one) => ({
+          items: items.map((one) => ({
             version: one.version,
             spec: one.spec,
             changed_by: one.changedBy,
             changed_at: instant(one.changedAt),
           })),
-          next_cursor: null,
+          next_cursor: nextCursor,
         },
       };
     },
@@ -463,19 +469,22 @@ export const taskOperations: Operation[] = [
     status: 200,
     answer: 'SchedulePreview',
     body: anything,
-    documentedBody: z.object({ schedule: scheduleSchema, count: z.int().min(1).max(100).default(10) }),
+    documentedBody: z.object({ schedule: scheduleSchema, count: previewCount }),
     async handle({ body, services }) {
-      const {
-        count = 10,
-        schedule: nested,
-        ...flat
-      } = (body ?? {}) as { count?: number; schedule?: unknown };
-      const { spec, warnings } = await checkSchedule(nested ?? flat, services, nested === undefined);
+      const { count, schedule: nested, ...flat } = (body ?? {}) as { count?: unknown; schedule?: unknown };
+      const howMany = previewCount.safeParse(count);
+      const wrongCount = howMany.success
+        ? []
+        : problemsFromZod(howMany.error, count, previewCount).map((one) => ({ ...one, pointer: '/count' }));
+      const { spec, warnings } = await checkSchedule(
+        nested ?? flat,
+        services,
+        nested === undefined,
+        wrongCount,
+      );
       const now = services.clock.now();
       const given = spec.schedule;
-      const next = isTimed(given)
-        ? recurrenceOf(given).take(now, Math.min(100, Math.max(1, Number(count) || 10)))
-        : [];
+      const next = isTimed(given) ? recurrenceOf(given).take(now, howMany.data ?? 0) : [];
       const zone = given?.timezone ?? 'UTC';
       return {
         body: {
@@ -495,19 +504,29 @@ export const taskOperations: Operation[] = [
 /**
  * Checks a schedule as that of a task that does nothing: one check for all surfaces.
  * @param flat whether its fields are those of the body itself.
+ * @param others what else of the body is wrong: all is told at once.
  */
-async function checkSchedule(schedule: unknown, services: ApiServices, flat: boolean) {
+async function checkSchedule(
+  schedule: unknown,
+  services: ApiServices,
+  flat: boolean,
+  others: readonly Problem[],
+) {
   const task = { name: 'preview', schedule, pipeline: [{ id: 'none', uses: 'debug.echo' }] };
+  let checked: Awaited<ReturnType<typeof checkTask>> | null = null;
+  let wrong: Problem[] = [];
   try {
-    return await checkTask(task, services, { scopes: ['admin'] });
+    checked = await checkTask(task, services, { scopes: ['admin'] });
   } catch (error) {
     if (!(error instanceof PaoError) || error.problems.length === 0) throw error;
     const cut = flat ? /^\/schedule/ : /^/;
-    throw invalidInput(
-      'The schedule is not valid.',
-      error.problems.map((one) => ({ ...one, pointer: one.pointer.replace(cut, '') })),
-    );
+    wrong = error.problems.map((one) => ({ ...one, pointer: one.pointer.replace(cut, '') }));
   }
+  if (checked !== null && others.length === 0) return checked;
+  throw invalidInput(wrong.length > 0 ? 'The schedule is not valid.' : 'The body is not valid.', [
+    ...wrong,
+    ...others,
+  ]);
 }
 
 async function cancelTask(task: Task, services: ApiServices, caller: Caller, reason: string): Promise<Task> {
@@ -531,13 +550,19 @@ async function cancelTask(task: Task, services: ApiServices, caller: Caller, rea
 async function formerVersion(task: Task, to: number | undefined, { store }: ApiServices) {
   if (task.state === 'canceled')
     throw conflict(`The task ${task.name} is canceled.`, ['pao task apply FILE']);
-  const versions = await store.listTaskVersions(task.id);
   const now = canonicalJson(task.spec);
-  const found =
-    to === undefined
-      ? versions.find(({ spec }) => canonicalJson(spec) !== now)
-      : versions.find(({ version }) => version === to);
-  if (found !== undefined) return found;
+  const isIt = ({ version, spec }: TaskVersion) =>
+    to === undefined ? canonicalJson(spec) !== now : version === to;
+  let cursor = to === undefined ? null : encodeCursor(to + 1);
+  do {
+    const page = await store.listTaskVersions(task.id, {
+      limit: to === undefined ? 100 : 1,
+      cursor: cursor ?? undefined,
+    });
+    const found = page.items.find(isIt);
+    if (found !== undefined) return found;
+    cursor = to === undefined ? page.nextCursor : null;
+  } while (cursor !== null);
   const history = [`pao task history ${task.name}`];
   if (to === undefined) throw conflict(`The task ${task.name} never had another form.`, history);
   throw notFound('version', String(to), history);

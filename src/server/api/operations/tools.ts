@@ -6,6 +6,7 @@ import { secretNamesIn } from '../../../domain/tool-secrets.js';
 import { type Tool, toolSchema } from '../../../domain/tool.js';
 import { checkSchema } from '../../../domain/pipeline/schema-check.js';
 import { readTool } from '../../../domain/tool-schemas.js';
+import { decodeTextCursor, encodeCursor } from '../../store/cursor.js';
 import { connectorProblems } from '../../tools/check-connector.js';
 import { type ApiServices, type Caller, type Operation, operation } from '../operation.js';
 import { pageQuery } from './list-query.js';
@@ -58,6 +59,29 @@ async function findTool(address: string, services: ApiServices): Promise<{ tool:
   return { tool: builtin, view: builtin };
 }
 
+/** Built-in tools and stored ones in one order, by address: each page has as many as were asked for. */
+async function toolPage(
+  query: { prefix?: string | undefined; limit: number; cursor?: string | undefined },
+  { store, builtinTools }: ApiServices,
+) {
+  const page = await store.listTools(query);
+  const after = query.cursor === undefined ? '' : decodeTextCursor(query.cursor);
+  const stored = new Set(page.items.map(({ tool }) => tool.address));
+  const builtin = builtinTools.filter(
+    ({ address }) => address > after && address.startsWith(query.prefix ?? '') && !stored.has(address),
+  );
+  const all = [
+    ...page.items.map((one) => ({ address: one.tool.address, view: toolView(one) })),
+    ...builtin.map((tool) => ({ address: tool.address, view: tool })),
+  ].sort((a, b) => (a.address < b.address ? -1 : 1));
+  const items = all.slice(0, query.limit);
+  const isMore = all.length > items.length || page.nextCursor !== null;
+  return {
+    items: items.map(({ view }) => view),
+    next_cursor: isMore ? encodeCursor(items.at(-1)?.address ?? '') : null,
+  };
+}
+
 export const toolOperations: Operation[] = [
   operation({
     name: 'tool_list',
@@ -69,12 +93,7 @@ export const toolOperations: Operation[] = [
     answer: 'ToolPage',
     query: z.strictObject({ ...pageQuery, prefix: z.string().max(128).optional() }),
     async handle({ query, services }) {
-      const page = await services.store.listTools(query);
-      const builtin =
-        query.cursor === undefined
-          ? services.builtinTools.filter((tool) => tool.address.startsWith(query.prefix ?? ''))
-          : [];
-      return { body: { items: [...builtin, ...page.items.map(toolView)], next_cursor: page.nextCursor } };
+      return { body: await toolPage(query, services) };
     },
   }),
   operation({
@@ -167,7 +186,11 @@ export const toolOperations: Operation[] = [
         updatedAt: now,
       });
       await audit(services, caller, created ? 'tool.created' : 'tool.updated', address, {});
-      return { status: created ? 201 : 200, body: (await findTool(address, services)).view };
+      return {
+        status: created ? 201 : 200,
+        body: (await findTool(address, services)).view,
+        ...(created ? { location: `/v1/tools/${address}` } : {}),
+      };
     },
   }),
   operation({

@@ -1,8 +1,9 @@
 import { conflict, notFound } from '../../../domain/errors.js';
-import type { Task, TaskSpec } from '../../../domain/task.js';
+import type { Task } from '../../../domain/task.js';
 import { decodeNumberCursor, encodeCursor } from '../cursor.js';
 import { toJson } from '../sqlite/json-column.js';
 import { eventKeyOf, isTimedSpec, type TaskRow, toTask } from '../sqlite/task-rows.js';
+import { type TaskVersionRow, toVersionPage, versionsBefore } from '../sqlite/task-version-rows.js';
 import type { Page, TaskQuery, TaskStore } from '../store.js';
 import type { PostgresDatabase, Sql } from './database.js';
 import { cancelAllOfTask } from './end-run.js';
@@ -95,23 +96,13 @@ export function taskMethods(database: PostgresDatabase, specs: SpecCache): TaskS
       return mine;
     },
 
-    async listTaskVersions(taskId) {
-      const rows = await database.read<{
-        version: number;
-        spec: string;
-        changed_by: string;
-        changed_at: number;
-      }>(
+    async listTaskVersions(taskId, { limit, cursor }) {
+      const rows = await database.read<TaskVersionRow>(
         `SELECT task_version.* FROM task_version JOIN task ON task.seq = task_version.task_seq
-          WHERE task.id = $1 ORDER BY task_version.version DESC`,
-        [taskId],
+          WHERE task.id = $1 AND task_version.version < $2 ORDER BY task_version.version DESC LIMIT $3`,
+        [taskId, versionsBefore(cursor), limit + 1],
       );
-      return rows.map((row) => ({
-        version: row.version,
-        spec: JSON.parse(row.spec) as TaskSpec,
-        changedBy: row.changed_by,
-        changedAt: row.changed_at,
-      }));
+      return toVersionPage(rows, limit);
     },
 
     cancelRunsOfTask: (taskId, reason, now) =>

@@ -1,5 +1,5 @@
 import { conflict, notFound } from '../../../domain/errors.js';
-import type { Task, TaskSpec } from '../../../domain/task.js';
+import type { Task } from '../../../domain/task.js';
 import { decodeNumberCursor, encodeCursor } from '../cursor.js';
 import type { Page, TaskQuery, TaskStore } from '../store.js';
 import type { Connection, SqliteDatabase } from './database.js';
@@ -7,6 +7,7 @@ import { cancelAllOfTask } from './end-run.js';
 import { toJson } from './json-column.js';
 import type { SpecCache } from './spec-cache.js';
 import { eventKeyOf, isTimedSpec, SELECT_TASK, type TaskRow, toTask } from './task-rows.js';
+import { type TaskVersionRow, toVersionPage, versionsBefore } from './task-version-rows.js';
 
 /** Tasks and their versions. */
 export function taskMethods(database: SqliteDatabase, specs: SpecCache): TaskStore {
@@ -106,18 +107,13 @@ export function taskMethods(database: SqliteDatabase, specs: SpecCache): TaskSto
         return true;
       }),
 
-    listTaskVersions: (taskId) =>
+    listTaskVersions: (taskId, { limit, cursor }) =>
       database.read((connection) => {
         const rows = connection
           .sql(`SELECT task_version.* FROM task_version JOIN task ON task.seq = task_version.task_seq
-            WHERE task.id = ? ORDER BY task_version.version DESC`)
-          .all(taskId) as { version: number; spec: string; changed_by: string; changed_at: number }[];
-        return rows.map((row) => ({
-          version: row.version,
-          spec: JSON.parse(row.spec) as TaskSpec,
-          changedBy: row.changed_by,
-          changedAt: row.changed_at,
-        }));
+            WHERE task.id = ? AND task_version.version < ? ORDER BY task_version.version DESC LIMIT ?`)
+          .all(taskId, versionsBefore(cursor), limit + 1) as TaskVersionRow[];
+        return toVersionPage(rows, limit);
       }),
 
     cancelRunsOfTask: (taskId, reason, now) =>
