@@ -4,7 +4,11 @@ import { cut } from './errors.js';
 import { nearest } from './nearest.js';
 import { label, taskNameSchema } from './task.js';
 
-/** Scopes with a fixed name (interfaces.md); `secrets:use:<name>` and `tool:<address or prefix*>` come on top. */
+/**
+ * Scopes with a fixed name (interfaces.md); `secrets:use:<name>` and `tool:<address or prefix*>` come on top. `approvals:ask`:
+ * its holder is a program that shows a person questions (MCP elicitation) and brings back what they said; it decides nothing
+ * by itself.
+ */
 export const FIXED_SCOPES = [
   'admin',
   'tasks:read',
@@ -12,6 +16,7 @@ export const FIXED_SCOPES = [
   'tasks:spawn',
   'runs:read',
   'runs:write',
+  'approvals:ask',
   'approvals:decide',
   'events:read',
   'events:write',

@@ -19,6 +19,7 @@ interface ToolAnswer {
 }
 interface AnyClient {
   callTool(call: { name: string; arguments: Record<string, unknown> }): Promise<unknown>;
+  listTools(): Promise<{ tools: { name: string }[] }>;
   close(): Promise<void>;
 }
 type Answer = { action: 'accept' | 'decline'; content?: Record<string, string> };
@@ -50,10 +51,16 @@ const person = async ({ params }: { params: { message: string } }) => {
   return says;
 };
 const env = () => ({ PAO_HOME: pao.home, PATH: process.env['PATH'] ?? '', HOME: pao.home });
-const headers = () => ({ requestInit: { headers: { authorization: `Bearer ${pao.token}` } } });
+const headers = (token = pao.token, more = {}) => ({
+  requestInit: { headers: { authorization: `Bearer ${token}`, ...more } },
+});
 const program = () => ({ command: process.execPath, args: [bin, 'mcp'], env: env(), cwd: pao.home });
 
-async function modern(transport: 'http' | 'stdio', capabilities = { elicitation: {} }): Promise<AnyClient> {
+async function modern(
+  transport: 'http' | 'stdio',
+  capabilities: object = { elicitation: {} },
+  http = headers(),
+): Promise<AnyClient> {
   const client = new Client({ name: 'test', version: '1' }, {
     capabilities,
     versionNegotiation: { mode: 'auto' },
@@ -61,7 +68,7 @@ async function modern(transport: 'http' | 'stdio', capabilities = { elicitation:
   if ('elicitation' in capabilities) client.setRequestHandler('elicitation/create', person as never);
   await client.connect(
     transport === 'http'
-      ? new StreamableHTTPClientTransport(new URL(`${pao.url}/mcp`), headers())
+      ? new StreamableHTTPClientTransport(new URL(`${pao.url}/mcp`), http)
       : new StdioClientTransport(program()),
   );
   expect(client.getProtocolEra()).toBe('modern');
@@ -72,12 +79,13 @@ async function modern(transport: 'http' | 'stdio', capabilities = { elicitation:
 async function old(
   transport: 'http' | 'stdio',
   capabilities: object = { elicitation: {} },
+  http = headers(),
 ): Promise<AnyClient> {
   const client = new OldClient({ name: 'test', version: '1' }, { capabilities });
   if ('elicitation' in capabilities) client.setRequestHandler(ElicitRequestSchema, person as never);
   await client.connect(
     (transport === 'http'
-      ? new OldHttpTransport(new URL(`${pao.url}/mcp`), headers())
+      ? new OldHttpTransport(new URL(`${pao.url}/mcp`), http)
       : new OldStdioTransport(program())) as never,
   );
   open.push(client as unknown as AnyClient);
@@ -176,7 +184,7 @@ test('where several processes serve the API, a client of 2025 is told the approv
 });
 
 describe.each([
-  ['of 2026', () => modern('http', {} as never)],
+  ['of 2026', () => modern('http', {})],
   ['of 2025', () => old('http', {})],
 ])('a client %s that can not ask', (_title, connect) => {
   test('is told which approval waits and what to call, and decides with what its person said', async () => {
@@ -200,5 +208,85 @@ describe.each([
     });
     const late = await call(client, 'approval_decide', { id });
     expect(late.content[0]?.text).toMatch(/was approved already/);
+  });
+});
+
+describe.each([
+  ['of 2026', modern],
+  ['of 2025', old],
+] as const)('through a client %s', (title, connect) => {
+  let http: ReturnType<typeof headers>;
+  let token: string;
+  const name = `helper${title.replace(/\W/g, '-')}`;
+  const ASKS = ['approvals:ask', 'tasks:read', 'tasks:write', 'runs:read', 'runs:write', 'tool:debug.echo'];
+
+  const waiting = async () => {
+    const run = async (path: string, body?: unknown) =>
+      (await pao.api(body === undefined ? 'GET' : 'POST', path, body, { token })).body;
+    const { id } = await run('/v1/tasks/note/run', {});
+    for (;;) {
+      const { items } = (await run('/v1/approvals')) as { items: { id: string; run_id: string }[] };
+      const found = items.find(({ run_id }) => run_id === id);
+      if (found !== undefined) return { run: id as string, approval: found.id };
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  const sees = async (client: AnyClient) => (await client.listTools()).tools.map((tool) => tool.name);
+
+  beforeAll(async () => {
+    const made = await pao.api<{ token: { secret: string } }>('POST', '/v1/agents', { name, scopes: ASKS });
+    token = made.body.token.secret;
+    http = headers(token);
+    const pipeline = [{ id: 'ask', approve: { message: 'Keep it?', expires_in: '1h' } }];
+    expect((await pao.api('POST', '/v1/tasks', { name: 'note', pipeline }, { token })).status).toBe(201);
+  });
+
+  test('a token that may only ask brings back what the person said, and the audit log says how', async () => {
+    const client = await connect('http', { elicitation: {} }, http);
+    expect(await sees(client)).toContain('approval_decide');
+    const { approval } = await waiting();
+    questions = [];
+    says = { action: 'accept', content: { decision: 'deny' } };
+    const decided = await call(client, 'approval_decide', { id: approval, decision: 'approve' });
+    expect(decided.structuredContent).toMatchObject({ state: 'denied' });
+    expect(questions).toHaveLength(1);
+    const { items } = await pao.json<{ items: unknown[] }>(['audit', 'list', '--action', 'approval.denied']);
+    expect(items[0]).toMatchObject({ target: approval, details: { via: 'elicitation', agent: name } });
+    const late = await call(client, 'approval_decide', { id: approval, decision: 'approve' });
+    expect(late.content[0]?.text).toMatch(/was denied already/);
+    expect(questions).toHaveLength(1);
+  });
+
+  test('with it the model decides nothing by itself: not without a person, nor for one of inside a run', async () => {
+    const { run, approval } = await waiting();
+    questions = [];
+    for (const [capabilities, more] of [
+      [{}, {}],
+      [{ elicitation: {} }, { 'pao-run': run }],
+    ]) {
+      const client = await connect('http', capabilities as object, headers(token, more));
+      expect(await sees(client)).not.toContain('approval_decide');
+      const answer = { id: approval, decision: 'approve' };
+      await expect(client.callTool({ name: 'approval_decide', arguments: answer })).rejects.toThrow(
+        /approval_decide/,
+      );
+      const shown = await call(client, 'run_get', { id: run });
+      expect(shown.content[1]?.text).toMatch(
+        new RegExp(`may not decide it: tell them to run pao run approve ${run} ask`),
+      );
+      expect(shown.content[1]?.text).not.toContain('approval_decide');
+    }
+    const answer = { decision: 'approve' };
+    expect((await pao.api('POST', `/v1/approvals/${approval}`, answer, { token })).status).toBe(403);
+    expect((await pao.api('GET', `/v1/approvals/${approval}`)).body['state']).toBe('pending');
+    expect(questions).toEqual([]);
+  });
+
+  test('a token without approvals:ask can not say that it asked', async () => {
+    const made = await pao.api<{ token: { secret: string } }>('POST', '/v1/agents', {
+      name: `${name}-plain`,
+    });
+    const client = await connect('http', { elicitation: {} }, headers(made.body.token.secret));
+    expect(await sees(client)).not.toContain('approval_decide');
   });
 });

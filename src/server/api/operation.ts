@@ -67,6 +67,8 @@ export interface Caller {
   actor: string;
   /** The run the request comes from inside of, by its token or its `Pao-Run` header. */
   run?: Run;
+  /** How what is decided here was heard from a person, for the audit log; the server alone says so. */
+  via?: 'elicitation';
 }
 
 /** One request, as an operation sees it: no HTTP in it. */

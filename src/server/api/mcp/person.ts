@@ -40,7 +40,7 @@ export interface Person {
 interface Message {
   id?: unknown;
   method?: unknown;
-  params?: { capabilities?: { elicitation?: unknown } };
+  params?: { capabilities?: { elicitation?: unknown }; _meta?: object };
   result?: { action?: unknown; content?: unknown };
 }
 
@@ -74,15 +74,17 @@ export class Persons {
     return true;
   }
 
+  /** Whether the client that sends this can ask its person. @param session the id it names. */
+  canAsk(body: unknown, session: string | string[] | undefined): boolean {
+    if (typeof session === 'string') return session.startsWith(SESSION);
+    const meta = ((body ?? {}) as Message).params?._meta;
+    return canFillForms(elicitationOf(meta));
+  }
+
   /** @returns null when the client of this request can not ask its person. */
   of(server: McpServer, { mcpReq, http }: ServerContext, caller: Caller): Person | null {
     const { envelope } = mcpReq;
-    if (envelope !== undefined) {
-      const capabilities = (envelope as Record<string, unknown>)[CLIENT_CAPABILITIES_META_KEY] as
-        | { elicitation?: unknown }
-        | undefined;
-      return canFillForms(capabilities?.elicitation) ? byCallingAgain(mcpReq) : null;
-    }
+    if (envelope !== undefined) return canFillForms(elicitationOf(envelope)) ? byCallingAgain(mcpReq) : null;
     if (http?.req?.headers.get('mcp-session-id')?.startsWith(SESSION) !== true) return null;
     return {
       state: null,
@@ -131,6 +133,12 @@ function byCallingAgain(mcpReq: ServerContext['mcpReq']): Person {
       });
     },
   };
+}
+
+/** What a client of 2026 says of itself with each request. */
+function elicitationOf(envelope: object | undefined): unknown {
+  const said = (envelope as Record<string, unknown> | undefined)?.[CLIENT_CAPABILITIES_META_KEY];
+  return (said as { elicitation?: unknown } | undefined)?.elicitation;
 }
 
 /** `{}` is what the capability was before there were modes, and means forms. */

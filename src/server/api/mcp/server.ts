@@ -9,7 +9,7 @@ import { type BoundTool, bindTools } from './bound-tools.js';
 import type { McpEndpoint } from './endpoint.js';
 import { Persons } from './person.js';
 import { registerPrompts, registerResources } from './resources.js';
-import { callWithPerson } from './with-person.js';
+import { callWithPerson, mayAskWith } from './with-person.js';
 
 const INSTRUCTIONS = [
   'pao schedules and runs tasks of tool calls, and records every run and every occurrence that did not run.',
@@ -28,14 +28,15 @@ export function createMcp(
   const persons = new Persons();
   const handler = createMcpHandler(
     ({ authInfo }) => {
-      const caller = authInfo?.extra?.['caller'] as Caller;
+      const { caller, canAsk } = authInfo?.extra as { caller: Caller; canAsk: boolean };
       const server = new McpServer(
         { name: 'pao', title: 'pao, the Personal Agent Orchestrator', version: services.version },
         { instructions: INSTRUCTIONS },
       );
       for (const tool of tools) {
         const { scope } = tool.operation;
-        if (scope !== null && !hasScope(caller.scopes, scope)) continue;
+        const asksPerson = tool.name === 'approval_decide' && canAsk && mayAskWith(caller);
+        if (scope !== null && !hasScope(caller.scopes, scope) && !asksPerson) continue;
         const { title, description, inputSchema, outputSchema, annotations } = tool;
         server.registerTool(
           tool.name,
@@ -80,7 +81,7 @@ export function createMcp(
         clientId: caller.agent.id,
         scopes: caller.scopes,
         expiresAt: Math.ceil((caller.token.expiresAt ?? Number.MAX_SAFE_INTEGER) / 1000),
-        extra: { caller },
+        extra: { caller, canAsk: persons.canAsk(body, request.headers['mcp-session-id']) },
       };
       await serve(Object.assign(request, { auth }), response, body);
     },

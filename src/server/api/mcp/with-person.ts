@@ -7,7 +7,7 @@ import { hasScope } from '../../../domain/agent.js';
 import type { Approval } from '../../../domain/approval.js';
 import { cut } from '../../../domain/errors.js';
 import { LIMITS } from '../../../domain/observability/limits.js';
-import type { ApiServices } from '../operation.js';
+import type { ApiServices, Caller } from '../operation.js';
 import { approvalView, instant } from '../views.js';
 import type { BoundTool } from './bound-tools.js';
 import { callTool, type CallMeans } from './call-tool.js';
@@ -21,6 +21,7 @@ export interface PersonMeans extends CallMeans {
 }
 
 const DECIDE = 'approvals:decide';
+const ASK = 'approvals:ask';
 const FORM = {
   type: 'object' as const,
   properties: {
@@ -61,7 +62,7 @@ export async function callWithPerson(tool: BoundTool, given: Given, means: Perso
     structuredContent: structured,
     content: [
       { type: 'text', text: JSON.stringify(structured) },
-      ...open.map((one) => ({ type: 'text' as const, text: whatToDo(one) })),
+      ...open.map((one) => ({ type: 'text' as const, text: whatToDo(one, means.caller) })),
     ],
   };
 }
@@ -72,19 +73,24 @@ async function decide(tool: BoundTool, given: Given, means: PersonMeans): Promis
   const isOwn =
     approval !== null && (approval.agentId === caller.agent.id || hasScope(caller.scopes, 'admin'));
   const isOpen = isOwn && approval.state === 'pending' && approval.expiresAt > services.clock.now();
+  const asks = await mayAsk(means);
   // What is not open is told so by the operation, whatever the answer is.
-  if (!isOpen) return callTool(tool, { decision: 'deny', ...given }, means);
-  if (await mayAsk(means)) {
+  if (!isOpen) return callTool(tool, { decision: 'deny', ...given }, asks ? asPerson(means) : means);
+  if (asks) {
     const decided = await ask(approval, given, means);
-    return decided ?? failure(`The person did not answer. ${whatToDo(approval)}`);
+    return decided ?? failure(`The person did not answer. ${whatToDo(approval, caller)}`);
   }
-  if (given['decision'] === undefined) return failure(whatToDo(approval));
+  if (given['decision'] === undefined) return failure(whatToDo(approval, caller));
   return callTool(tool, given, means);
 }
 
+/** Whether what a person says through the client of this caller counts; behind a run there is nobody. */
+export const mayAskWith = ({ scopes, run }: Caller): boolean =>
+  hasScope(scopes, DECIDE) || (run === undefined && hasScope(scopes, ASK));
+
 /** Where several processes serve the API, an answer that comes by itself may reach another one: then nobody is asked here. */
 async function mayAsk({ person, caller, services }: PersonMeans): Promise<boolean> {
-  if (person === null || !hasScope(caller.scopes, DECIDE)) return false;
+  if (person === null || !mayAskWith(caller)) return false;
   return !person.isBoundHere || !(await isOneOfSeveral(services));
 }
 
@@ -95,6 +101,12 @@ async function isOneOfSeveral({ store, clock }: ApiServices): Promise<boolean> {
   );
   return alive.length > 1;
 }
+
+/** What the person said is done, whatever the token may decide by itself. */
+const asPerson = (means: PersonMeans): PersonMeans => ({
+  ...means,
+  caller: { ...means.caller, scopes: [...means.caller.scopes, DECIDE], via: 'elicitation' },
+});
 
 /** @returns null when the person closed the question without an answer. */
 async function ask(
@@ -115,7 +127,8 @@ async function ask(
   const { decision, comment } = content;
   if (action !== 'accept' || (decision !== 'approve' && decision !== 'deny')) return null;
   const said = typeof comment === 'string' && comment !== '' ? { comment } : {};
-  return callTool(means.findTool('approval_decide'), { ...given, id: approval.id, decision, ...said }, means);
+  const input = { ...given, id: approval.id, decision, ...said };
+  return callTool(means.findTool('approval_decide'), input, asPerson(means));
 }
 
 async function openApprovals(runId: string, { services }: PersonMeans): Promise<Approval[]> {
@@ -128,8 +141,13 @@ async function openApprovals(runId: string, { services }: PersonMeans): Promise<
 const shown = (value: unknown): string =>
   cut(typeof value === 'string' ? value : JSON.stringify(value, null, 2), 3000);
 
-function whatToDo({ id, message, expiresAt, runId, stepId }: Approval): string {
-  return `A person must decide until ${instant(expiresAt)}: ${cut(message, 500)} Ask them, then call approval_decide with id ${id} and decision approve or deny. Or they do it themselves: pao run approve ${runId} ${stepId}`;
+/** A tool that this token does not see is not named to a model. */
+function whatToDo({ id, message, expiresAt, runId, stepId }: Approval, { scopes }: Caller): string {
+  const asked = `A person must decide until ${instant(expiresAt)}: ${cut(message, 500)}`;
+  const command = `pao run approve ${runId} ${stepId}`;
+  return hasScope(scopes, DECIDE)
+    ? `${asked} Ask them, then call approval_decide with id ${id} and decision approve or deny. Or they do it themselves: ${command}`
+    : `${asked} You may not decide it: tell them to run ${command} (or pao run reject ${runId} ${stepId}) in a terminal, or to answer in pao dashboard. run_get shows what became of it.`;
 }
 
 const failure = (text: string): CallToolResult => ({ content: [{ type: 'text', text }], isError: true });

@@ -104,7 +104,12 @@ async function decide(
   const { store, bus, clock } = services;
   const state = body.decision === 'approve' ? 'approved' : 'denied';
   const now = clock.now();
-  const result = await decideApproval({ store, bus, now }, approval, { ...body, by: caller.actor });
+  const details = caller.via === undefined ? {} : { details: { via: caller.via, agent: caller.agent.name } };
+  const result = await decideApproval({ store, bus, now }, approval, {
+    ...body,
+    ...details,
+    by: caller.actor,
+  });
   if (result === null) throw notFound('approval', approval.id);
   if (!result.decided && result.approval.state !== state) throw closed(result.approval);
   return approvalView(result.approval, now);
