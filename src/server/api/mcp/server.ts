@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { toNodeHandler } from '@modelcontextprotocol/node';
-import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
+import { type AuthInfo, createMcpHandler, McpServer } from '@modelcontextprotocol/server';
 import { hasScope } from '../../../domain/agent.js';
 import { traceOfRequest } from '../../../domain/observability/trace.js';
 import type { ApiServices, Caller, Operation } from '../operation.js';
@@ -28,7 +28,7 @@ export function createMcp(
   const persons = new Persons();
   const handler = createMcpHandler(
     ({ authInfo }) => {
-      const { caller, canAsk } = authInfo?.extra as { caller: Caller; canAsk: boolean };
+      const { caller, canAsk } = (authInfo as AuthInfo).extra as { caller: Caller; canAsk: boolean };
       const server = new McpServer(
         { name: 'pao', title: 'pao, the Personal Agent Orchestrator', version: services.version },
         { instructions: INSTRUCTIONS },
