@@ -156,7 +156,7 @@ try {
   await check('Inspector CLI, stdio', () =>
     useAsModelDoes(
       'inspector-stdio',
-      withInspector([process.execPath, bin, 'mcp', '-e', `PAO_HOME=${home}`]),
+      withInspector([process.execPath, bin, 'mcp', '--agent', 'inspector', '-e', `PAO_HOME=${home}`]),
     ),
   );
   await check('Inspector CLI, HTTP', () =>
@@ -167,7 +167,12 @@ try {
   );
   await check('v1 SDK, stdio', () =>
     withV1(
-      new StdioClientTransport({ command: process.execPath, args: [bin, 'mcp'], env, cwd: home }),
+      new StdioClientTransport({
+        command: process.execPath,
+        args: [bin, 'mcp', '--agent', 'v1'],
+        env,
+        cwd: home,
+      }),
       (client) => useAsModelDoes('v1-stdio', client),
     ),
   );

@@ -15,15 +15,17 @@ export interface McpClientEntry {
 /**
  * The entry for one client: it starts `pao mcp`, so no token stands in a file of another program.
  * @param program how this pao is started: the path of Node and of `run.cjs`.
+ * @param agent the agent it speaks as.
  * @param home the data directory when it is not the one pao would find by itself; null otherwise.
  */
 export function mcpClientEntry(
   client: McpClientName,
   program: readonly [string, ...string[]],
+  agent: string,
   home: string | null,
 ): McpClientEntry {
   const [command, ...rest] = program;
-  const args = [...rest, 'mcp'];
+  const args = [...rest, 'mcp', '--agent', agent];
   const env = home === null ? {} : { env: { PAO_HOME: home } };
   const server = { command, args, ...env };
   switch (client) {

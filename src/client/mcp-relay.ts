@@ -8,11 +8,20 @@ export interface McpRelayOptions {
   input: Readable;
   /** Takes one line. */
   write(line: string): void;
-  /** Asked anew for every message: a server that comes back on another port is found. */
-  connection(): { url: string; token: string | null; from?: string };
+  /**
+   * Asked anew for every message: a server that comes back on another port is found.
+   * @param refused a token that was not taken: another one is tried once, the same one is not.
+   */
+  connection(refused?: string | null): Server | Promise<Server>;
   /** Told to the person, once each time it changes. */
   note(text: string): void;
   signal: AbortSignal;
+}
+
+interface Server {
+  url: string;
+  token: string | null;
+  from?: string;
 }
 
 interface Message {
@@ -49,9 +58,9 @@ export async function relayMcp(options: McpRelayOptions): Promise<void> {
     const { id, method = '', params } = message;
     const ended = new AbortController();
     if (id !== undefined && method !== '') underWay.set(id, ended);
-    try {
-      const { url, token } = options.connection();
-      const response = await fetch(`${url}/mcp`, {
+    let server: Server | null = null;
+    const send = ({ url, token }: Server) =>
+      fetch(`${url}/mcp`, {
         method: 'POST',
         headers: {
           'content-type': 'application/json',
@@ -63,6 +72,17 @@ export async function relayMcp(options: McpRelayOptions): Promise<void> {
         body: JSON.stringify(message),
         signal: AbortSignal.any([signal, ended.signal]),
       });
+    try {
+      server = await options.connection();
+      let response = await send(server);
+      if (response.status === 401) {
+        const renewed = await options.connection(server.token);
+        if (renewed.token !== server.token) {
+          await response.body?.cancel();
+          server = renewed;
+          response = await send(server);
+        }
+      }
       trouble = '';
       if (method === 'initialize') session = response.headers.get('mcp-session-id');
       for await (const answer of answersOf(response)) {
@@ -71,7 +91,7 @@ export async function relayMcp(options: McpRelayOptions): Promise<void> {
       }
     } catch (error) {
       if (ended.signal.aborted || signal.aborted) return;
-      const text = explain(error, options);
+      const text = explain(error, server);
       if (text !== trouble) note(text);
       trouble = text;
       if (id !== undefined)
@@ -186,11 +206,12 @@ async function* eventsOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<unknow
   }
 }
 
-function explain(error: unknown, { connection }: Pick<McpRelayOptions, 'connection'>): string {
+function explain(error: unknown, server: Server | null): string {
   if (error instanceof PaoError)
     return [error.message, ...error.hints.map((hint) => `Try: ${hint}`)].join(' ');
   const { code } = ((error as { cause?: unknown }).cause ?? {}) as { code?: string };
-  const { url, from } = connection();
+  if (server === null) return (error as Error).message;
+  const { url, from } = server;
   const why = from === undefined ? '' : ` ${from}`;
   if (code === 'ECONNREFUSED') return `No pao server answers at ${url}.${why} Try: pao start local`;
   return `The pao server at ${url} can not be reached (${code ?? (error as Error).message}).${why} Try: pao status`;

@@ -542,6 +542,7 @@ export class PaoClient {
       budget?: AgentBudgetObject | undefined;
       /** Of its token. */
       expires_in_seconds?: number | undefined;
+      token_label?: string | undefined;
     },
     options: CallOptions = {},
   ): Promise<CreatedAgentObject> {

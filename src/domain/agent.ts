@@ -38,6 +38,9 @@ export const DEFAULT_SCOPES: string[] = [
   'tools:read',
 ];
 
+/** What the agent of an MCP client may do: a model that works for a person who sits before it, and decides for themselves. */
+export const MCP_AGENT_SCOPES: string[] = [...DEFAULT_SCOPES, 'approvals:ask', 'tool:*'];
+
 export const scopeSchema = z
   .string()
   .max(200)

@@ -41,7 +41,12 @@ const serverJson = z.strictObject({
         version,
         runtimeHint: z.literal('npx'),
         transport: z.strictObject({ type: z.literal('stdio') }),
-        packageArguments: z.array(z.strictObject({ type: z.literal('positional'), value: z.string() })),
+        packageArguments: z.array(
+          z.union([
+            z.strictObject({ type: z.literal('positional'), value: z.string() }),
+            input.extend({ type: z.literal('named'), placeholder: z.string() }),
+          ]),
+        ),
         environmentVariables: z.array(input),
       }),
     )
@@ -55,6 +60,10 @@ test('server.json is what the registry takes, and says what the package is', () 
   expect(own).toMatchObject({ name: npm?.identifier, version: npm?.version, mcpName: server.name });
   expect(server.version).toBe(own['version']);
   expect(own['files']).toContain('server.json');
-  const [command] = npm?.packageArguments ?? [];
-  expect(existsSync(fileURLToPath(new URL(`src/commands/${command?.value}/index.ts`, root)))).toBe(true);
+  const [command, agent] = npm?.packageArguments ?? [];
+  const source = fileURLToPath(
+    new URL(`src/commands/${(command as { value: string }).value}/index.ts`, root),
+  );
+  expect(existsSync(source)).toBe(true);
+  expect(agent).toMatchObject({ name: '--agent' });
 });

@@ -241,4 +241,7 @@ test('pao mcp config prints an entry that works as it is', async () => {
   );
   expect((await client.listTools()).tools.length).toBeGreaterThan(10);
   expect(join(pao.home)).toBe(env['PAO_HOME']);
+  expect(args.slice(-3)).toEqual(['mcp', '--agent', 'cursor']);
+  const other = await pao.cli(['mcp', 'config', '--client', 'claude-code', '--agent', 'work']);
+  expect(other.stdout.trim()).toMatch(/^claude mcp add pao .* mcp --agent work$/);
 });

@@ -83,8 +83,13 @@ describe('files', () => {
     const path = file('credentials.json', '{}');
     chmodSync(path, 0o644);
     chmodSync(place.path, 0o660);
+    mkdirSync(join(place.home, 'agents'), { mode: 0o700 });
+    chmodSync(file(join('agents', 'claude-code.json'), '{}'), 0o644);
     const context = place.look();
-    await fails(context, /Others on this machine may read .*credentials\.json, .*orchestrator\.db/);
+    await fails(
+      context,
+      /Others on this machine may read .*credentials\.json, .*orchestrator\.db.*claude-code\.json/,
+    );
     await place.mend('files.private', context);
   });
 

@@ -2,6 +2,7 @@ import { formatDuration } from '../../domain/duration.js';
 import { EXIT, PaoError } from '../../domain/errors.js';
 import { readCredentials } from '../../cli/home.js';
 import { hashToken } from '../../server/api/tokens.js';
+import { KEPT_TOKEN_LABEL } from '../../server/secrets/kept-token.js';
 import { CheckSkipped } from '../check.js';
 import { broken, type DoctorCheck, doubtful } from './finding.js';
 
@@ -72,11 +73,14 @@ export const accessChecks: readonly DoctorCheck[] = [
 ];
 
 function whatIsWrong(
-  token: { createdAt: number; expiresAt: number | null; lastUsedAt: number | null },
+  token: { label: string | null; createdAt: number; expiresAt: number | null; lastUsedAt: number | null },
   now: number,
 ): string | null {
   if (token.expiresAt === null) return 'never ends';
-  if (token.expiresAt - now < ENDS_SOON_MS) return `ends in ${formatDuration(token.expiresAt - now)}`;
+  // Another one takes its place by itself.
+  const isKept = token.label === KEPT_TOKEN_LABEL;
+  if (!isKept && token.expiresAt - now < ENDS_SOON_MS)
+    return `ends in ${formatDuration(token.expiresAt - now)}`;
   const idle = now - (token.lastUsedAt ?? token.createdAt);
   if (idle > UNUSED_MS) return `has not been used for ${formatDuration(idle)}`;
   return null;

@@ -207,7 +207,10 @@ function privateFiles(context: DoctorContext): string[] {
     'run',
     'backups',
   ];
-  return names.map((name) => context.path(name)).filter((path) => existsSync(path));
+  const kept = listFolder(context.path('agents'))
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => join('agents', name));
+  return [...names, 'agents', ...kept].map((name) => context.path(name)).filter((path) => existsSync(path));
 }
 
 function leftFiles(home: string): string[] {

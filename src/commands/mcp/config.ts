@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { checkAgentName } from '../../cli/agent-sign-in.js';
 import { BaseCommand, LOCAL_FLAGS } from '../../cli/base-command.js';
 import { Flags } from '../../cli/flags.js';
 import { jsonText } from '../../cli/json-text.js';
@@ -13,21 +14,29 @@ import {
 export default class McpConfig extends BaseCommand<typeof McpConfig> {
   static override summary = 'Print the entry that connects an MCP client to this pao';
   static override description =
-    'The client starts pao mcp, which finds the running server and its token by itself: no token in the client.';
+    'The client starts pao mcp, which finds the running server by itself and speaks as an agent of its own: it may work with its own tasks and call tools, and decides nothing for you. No token stands in the client.';
   static override examples = [
     '<%= config.bin %> mcp config --client claude-code',
     '<%= config.bin %> mcp config --client cursor --json',
+    '<%= config.bin %> mcp config --client claude-code --agent work',
   ];
   static override baseFlags = LOCAL_FLAGS;
   static override flags = {
     client: Flags.string({ summary: 'The client', options: [...MCP_CLIENTS], default: 'claude-code' }),
+    agent: Flags.string({
+      summary: 'The agent it speaks as; named like the client when left out',
+      helpValue: 'NAME',
+    }),
   };
 
   async run(): Promise<McpClientEntry> {
+    const agent = this.flags.agent ?? this.flags.client;
+    checkAgentName(agent);
     const home = this.process.env['PAO_HOME'] === undefined ? null : this.dataDirectory();
     const entry = mcpClientEntry(
       this.flags.client as McpClientName,
       [process.execPath, join(this.packageRoot, 'bin', 'run.cjs')],
+      agent,
       home,
     );
     if (entry.command !== null) {

@@ -1,9 +1,8 @@
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import { EXIT, PaoError } from '../../domain/errors.js';
 import { isSecretName } from '../../domain/secret-name.js';
-import { holdExclusively } from '../store/sqlite/exclusive-file.js';
+import { alone } from './alone.js';
 import { type PrivateText, readPrivate, writePrivate } from './private-file.js';
 import { seal, unseal } from './sealing.js';
 import { findKey, keepOnly, keyHeaderSchema, makeKey, passphraseOf } from './secret-keys.js';
@@ -219,26 +218,14 @@ export class LocalSecrets {
     });
   }
 
-  /** One writer at a time; the lock goes with the process, whatever ends it. */
-  async #alone<T>(work: () => Promise<T>): Promise<T> {
-    const path = join(this.options.home, 'secrets.lock');
-    for (let waited = 0; ; waited += 50) {
-      const release = holdExclusively(path);
-      if (release !== null) {
-        try {
-          return await work();
-        } finally {
-          release();
-        }
-      }
-      if (waited >= LOCK_WAIT_MS) {
-        throw new PaoError('PAO_SECRET_STORE_BUSY', 'Another command is writing the secrets.', {
-          exitCode: EXIT.unavailable,
-          hints: ['Try again in a moment'],
-        });
-      }
-      await pause(50);
-    }
+  /** One writer at a time. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const busy = () =>
+      new PaoError('PAO_SECRET_STORE_BUSY', 'Another command is writing the secrets.', {
+        exitCode: EXIT.unavailable,
+        hints: ['Try again in a moment'],
+      });
+    return alone(join(this.options.home, 'secrets.lock'), { waitMs: LOCK_WAIT_MS, busy }, work);
   }
 }
 

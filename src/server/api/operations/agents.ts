@@ -102,7 +102,7 @@ export const agentOperations: Operation[] = [
     status: 201,
     answer: 'CreatedAgent',
     holdsSecret: true,
-    body: agentInputSchema.extend({ expires_in_seconds: expiry }),
+    body: agentInputSchema.extend({ expires_in_seconds: expiry, token_label: tokenBody.shape.label }),
     async handle({ body, services, caller }) {
       checkBudget(body.budget);
       const now = services.clock.now();
@@ -117,7 +117,8 @@ export const agentOperations: Operation[] = [
         createdAt: now,
         updatedAt: now,
       };
-      const { token, secret } = await issueToken(agent.id, body.scopes, body, services, false);
+      const about = { label: body.token_label, expires_in_seconds: body.expires_in_seconds };
+      const { token, secret } = await issueToken(agent.id, body.scopes, about, services, false);
       await services.store.createAgent(agent, token);
       await audit(services, caller, 'agent.created', agent.id, { name: agent.name, scopes: agent.scopes });
       return {
