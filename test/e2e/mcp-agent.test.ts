@@ -85,15 +85,15 @@ test('several clients that start at once are one agent, whose tasks are its own 
   expect(told).toHaveLength(1);
   expect(clients.map(({ said }) => said()).join('')).not.toMatch(/administrator|pao_a_/);
 
-  const [first, second] = clients;
-  const task = await call(first?.client as Client, 'task_create', { name: 'from-chat', pipeline });
+  const [first, second] = clients.map(({ client }) => client) as [Client, Client];
+  const task = await call(first, 'task_create', { name: 'from-chat', pipeline });
   expect(task.isError).not.toBe(true);
   const { body } = await pao.api('GET', `/v1/tasks/${task.structuredContent?.['id']}`);
   expect(body).toMatchObject({ agent_id: agent.id, created_by: `agent:${agent.id}` });
-  const ran = await call(second?.client as Client, 'task_run_now', { id: 'from-chat', wait: '20s' });
+  const ran = await call(second, 'task_run_now', { id: 'from-chat', wait: '20s' });
   expect(ran.structuredContent).toMatchObject({ status: 'succeeded' });
 
-  const names = (await (first?.client as Client).listTools()).tools.map(({ name }) => name);
+  const names = (await first.listTools()).tools.map(({ name }) => name);
   expect(names).not.toContain('approval_decide');
   const again = await start('claude-code');
   expect((await call(again.client, 'task_list')).structuredContent?.['items']).toHaveLength(1);
