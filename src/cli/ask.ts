@@ -1,8 +1,11 @@
 import type { CliProcess } from './cli-config.js';
+import { askLine } from './prompt.js';
 
 /**
- * Asks a question on stderr and reads one line; the default is taken when nobody sits there or nothing is typed.
+ * Asks a question on stderr and reads one line; the default is taken when nobody sits there or nothing is typed
+ * (Enter, Ctrl-D).
  * @param process.signal aborts the question.
+ * @throws Interruption for Ctrl-C.
  */
 export async function ask(
   process: Pick<CliProcess, 'stdin' | 'stderr' | 'signal'>,
@@ -10,14 +13,8 @@ export async function ask(
   fallback: string,
 ): Promise<string> {
   if (!isAnswerable(process)) return fallback;
-  const { createInterface } = await import('node:readline/promises');
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = (await lines.question(question, { signal: process.signal })).trim();
-    return answer === '' ? fallback : answer;
-  } finally {
-    lines.close();
-  }
+  const answer = (await askLine(question, process))?.trim() ?? '';
+  return answer === '' ? fallback : answer;
 }
 
 /** Whether a person can be asked: both ends of the conversation are a terminal. */

@@ -1,5 +1,7 @@
 import { EXIT, PaoError } from '../domain/errors.js';
+import { isAnswerable } from './ask.js';
 import type { CliProcess } from './cli-config.js';
+import { askLine } from './prompt.js';
 
 export interface ConfirmOptions {
   /** The command's `--yes`. */
@@ -9,24 +11,18 @@ export interface ConfirmOptions {
 
 /**
  * Asks before something that can not be undone.
- * @throws PaoError PAO_CONFIRMATION_NEEDED (exit 2) without a terminal and `--yes`, PAO_NOT_CONFIRMED (exit 1) on a no.
+ * @throws PaoError PAO_CONFIRMATION_NEEDED (exit 2) without a terminal and `--yes`, PAO_NOT_CONFIRMED (exit 1) on a no
+ * and on Ctrl-D; Interruption on Ctrl-C.
  */
 export async function confirm(question: string, { yes, process }: ConfirmOptions): Promise<void> {
   if (yes) return;
-  const { stdin, stderr, signal } = process;
-  if (!stdin.isTTY || !stderr.isTTY) {
+  if (!isAnswerable(process)) {
     throw new PaoError('PAO_CONFIRMATION_NEEDED', `${question} There is nobody to ask.`, {
       exitCode: EXIT.usage,
       hints: ['Add --yes to do it without a question'],
     });
   }
-  const { createInterface } = await import('node:readline/promises');
-  const prompt = createInterface({ input: stdin, output: stderr });
-  try {
-    const answer = await prompt.question(`${question} [y/N] `, { signal });
-    if (/^\s*y(es)?\s*$/i.test(answer)) return;
-  } finally {
-    prompt.close();
-  }
+  const answer = await askLine(`${question} [y/N] `, process);
+  if (/^\s*y(es)?\s*$/i.test(answer ?? '')) return;
   throw new PaoError('PAO_NOT_CONFIRMED', 'Nothing was changed.');
 }

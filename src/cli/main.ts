@@ -93,7 +93,8 @@ async function report(
     import('./describe-error.js'),
     import('./show-error.js'),
   ]);
-  const { reason } = cli.signal;
+  // A question that Ctrl-C ended throws it by itself: the process got no signal.
+  const reason: unknown = error instanceof Interruption ? error : cli.signal.reason;
   const interruptedBy = reason instanceof Interruption ? reason.signal : undefined;
   const description = describeError(error, { interruptedBy, command });
   const out = new Output(cli);

@@ -12,19 +12,24 @@ export interface Target {
 
 const HELP = new Set(['--help', '-h']);
 const VERSION = new Set(['--version', '-v']);
+/** Topics that gate a pipeline: without their verb nothing was checked, and that must not look like a pass. */
+const GATES = new Set(['check', 'test', 'validate']);
 
 /**
  * Finds the command a command line means; shows help or the version itself.
  * @returns null when all is done.
- * @throws PaoError with exit code 2 for a command that is none.
+ * @throws PaoError with exit code 2 for a command that is none, and for flags of a topic without its verb.
  */
 export async function route(argv: string[], config: CliConfig): Promise<Target | null> {
+  const end = argv.indexOf('--');
+  const ours = end === -1 ? argv : argv.slice(0, end);
   if (VERSION.has(argv[0] ?? '')) {
+    const command = config.findCommand('version');
+    if (command && ours.includes('--json'))
+      return { id: command.id, argv: ['--json'], load: () => command.load() };
     config.process.stdout.write(`${config.userAgent}\n`);
     return null;
   }
-  const end = argv.indexOf('--');
-  const ours = end === -1 ? argv : argv.slice(0, end);
   if (argv.length === 0 || ours.some((word) => HELP.has(word))) {
     await showHelp(argv, config);
     return null;
@@ -34,15 +39,37 @@ export async function route(argv: string[], config: CliConfig): Promise<Target |
   const command = config.findCommand(id);
   if (command) return { id, argv: rest, load: () => command.load() };
   if (config.findTopic(id)) {
-    await showHelp([id], config);
-    return null;
+    const isBare = rest.length === 0;
+    // The help of a topic writes into the ids of its commands.
+    const missing = verbMissing(id, config);
+    if (isBare) await showHelp([id], config, GATES.has(id) ? config.process.stderr : undefined);
+    if (isBare && !GATES.has(id)) return null;
+    throw missing;
   }
   throw commandNotFound(id, config);
 }
 
-async function showHelp(argv: string[], config: CliConfig): Promise<void> {
+async function showHelp(
+  argv: string[],
+  config: CliConfig,
+  stream: NodeJS.WriteStream = config.process.stdout,
+): Promise<void> {
   const { PaoHelp } = await import('./help.js');
-  await new PaoHelp(config).showHelp(argv);
+  await new PaoHelp(config, (text) => stream.write(`${text}\n`)).showHelp(argv);
+}
+
+function verbMissing(topic: string, config: CliConfig): PaoError {
+  const verbs = config.commands
+    .filter(({ id, hidden }) => !hidden && id.startsWith(`${topic}:`))
+    .map(({ id }) => id.slice(topic.length + 1).replaceAll(':', ' '))
+    .sort();
+  const name = topic.replaceAll(':', ' ');
+  const named =
+    verbs.length > 1 ? `one of ${verbs.slice(0, -1).join(', ')} and ${verbs.at(-1)}` : (verbs[0] ?? 'a verb');
+  return new PaoError('PAO_USAGE', `pao ${name} does nothing by itself: add ${named}.`, {
+    exitCode: EXIT.usage,
+    hints: verbs.length <= 2 ? verbs.map((verb) => `pao ${name} ${verb}`) : [`pao ${name} --help`],
+  });
 }
 
 function flagFirst(argv: string[]): PaoError {

@@ -1,8 +1,7 @@
-import { kill, pid } from 'node:process';
 import { EXIT, PaoError } from '../domain/errors.js';
 import { SHORTEST_SECRET } from '../domain/secret-name.js';
 import { isAnswerable } from './ask.js';
-import type { CliProcess } from './cli-config.js';
+import { type CliProcess, Interruption } from './cli-config.js';
 import { readTextInput } from './json-input.js';
 
 /** A longer value is no token, password or key. */
@@ -45,7 +44,7 @@ export async function askHidden(question: string, { stdin, stderr, signal }: Sou
     for await (const part of stdin as AsyncIterable<string>) {
       for (const character of part) {
         if (character === '\r' || character === '\n' || character === '\u0004') return text;
-        if (character === '\u0003') await interrupted(signal);
+        if (character === '\u0003') throw new Interruption('SIGINT');
         if (character === '\u007f' || character === '\b') text = [...text].slice(0, -1).join('');
         else if (character === '\u0015') text = '';
         else text += character;
@@ -58,21 +57,4 @@ export async function askHidden(question: string, { stdin, stderr, signal }: Sou
     stdin.pause();
     stderr.write('\n');
   }
-}
-
-/** Ctrl-C: a terminal that shows nothing sends no signal for it. */
-function interrupted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    // The process must live until the signal has come.
-    const hold = setTimeout(() => {}, 1000);
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(hold);
-        reject(signal.reason);
-      },
-      { once: true },
-    );
-    kill(pid, 'SIGINT');
-  });
 }

@@ -5,9 +5,9 @@ import { parseDuration } from '../domain/duration.js';
 import { channelsSchema } from '../domain/channel.js';
 import { EXIT, invalidInput, PaoError, type Problem } from '../domain/errors.js';
 import { nearest } from '../domain/nearest.js';
+import { timeZoneText } from '../domain/nearest-zone.js';
 import { problemsFromZod } from '../domain/problems-from-zod.js';
 import { perDaySchema } from '../domain/budget.js';
-import { isTimeZone } from '../domain/recurrence/index.js';
 import { durationText } from '../domain/schedule.js';
 import { isSecretName } from '../domain/secret-name.js';
 import type { OpenStoreOptions } from './store/open.js';
@@ -16,7 +16,7 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as cons
 
 /** The one description of every setting; keys as in `pao.config.yaml`. */
 export const configSchema = z.strictObject({
-  /** `sqlite:PATH`, `sqlite::memory:`, `postgres://…`; `orchestrator.db` in the data directory when left out. */
+  /** `sqlite:PATH`, `postgres://…`; `orchestrator.db` in the data directory when left out. */
   database_url: z.string().min(1).optional(),
   /** The database itself, where `database_url` names a pooler: wake-ups (LISTEN) need a connection of their own. */
   database_direct_url: z.string().min(1).optional(),
@@ -62,7 +62,7 @@ export const configSchema = z.strictObject({
   worker_tags: z.array(z.string().min(1).max(50)).default([]),
   log_level: z.enum(LOG_LEVELS).default('info'),
   /** IANA zone offered where a person leaves one out; never applied in silence. */
-  timezone: z.string().min(1).optional(),
+  timezone: timeZoneText.optional(),
   /** `full`: acknowledged means on the disk; `normal`: a power loss may take the last moments. */
   durability: z.enum(['full', 'normal']).default('full'),
   /** How long a worker may be silent before its work is taken back. */
@@ -105,7 +105,7 @@ export const configSchema = z.strictObject({
           at: z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time of day such as 08:00'),
           /** Of the week. */
           day: z.enum(['MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT', 'SUN']).default('MON'),
-          timezone: z.string().refine(isTimeZone, { message: 'is not a time zone' }),
+          timezone: timeZoneText,
         })
         .optional(),
       /** The channel that asks for approvals, unless their steps name another. */

@@ -35,6 +35,39 @@ describe('pao', () => {
     expect([code, stderr]).toEqual([0, '']);
   });
 
+  it('says its version as JSON, and tells where it can not be written', async () => {
+    const { stdout } = await runPao(['--version', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ pao: version, node: process.version });
+    const full = openSync('/dev/full', 'w');
+    const { status, stderr } = spawnSync(process.execPath, [join(root, 'bin', 'run.cjs'), '--version'], {
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
+    });
+    closeSync(full);
+    expect([status, stderr]).toEqual([3, '✖ The disk is full. (PAO_DISK_FULL)\n→ df -h\n']);
+  });
+
+  it('never passes for a gate that checked nothing', async () => {
+    const wrong = [
+      [
+        ['check', '--strict', '--junit', 'r.xml'],
+        'pao check does nothing by itself: add one of observability and security.',
+      ],
+      [['validate', '--file', 'bad.yaml'], 'pao validate does nothing by itself: add scheduler.'],
+      [['test'], 'pao test does nothing by itself: add system.'],
+    ] as const;
+    for (const [args, text] of wrong) {
+      const { code, stdout, stderr } = await runPao([...args]);
+      expect([code, stdout]).toEqual([2, '']);
+      expect(stderr).toContain(text);
+    }
+    const { code, stdout } = await runPao(['task', '--json']);
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout).error).toMatchObject({ code: 'PAO_USAGE', hints: ['pao task --help'] });
+    const bare = await runPao(['task']);
+    expect([bare.code, bare.stdout]).toEqual([0, expect.stringContaining('task apply')]);
+  });
+
   it('explains a command in the same words for help and --help', async () => {
     const [one, other] = await Promise.all([
       runPao(['help', 'init', 'briefing']),

@@ -32,6 +32,16 @@ describe('pao start, used wrongly', () => {
     expect(result.stderr).toContain('PAO_TEST_CLOCK');
     expect(existsSync(join(home, 'orchestrator.db'))).toBe(false);
   });
+
+  it('refuses a time zone that there is not, with the nearest, and a database that no two processes share', async () => {
+    const zone = await pao(['start', 'local', '--port', '0'], { PAO_TIMEZONE: 'Europe/Berln' });
+    expect(zone.code).toBe(2);
+    expect(zone.stderr).toContain('/timezone: "Europe/Berln" is not a time zone (set by PAO_TIMEZONE)');
+    expect(zone.stderr).toContain('Did you mean Europe/Berlin?');
+    const memory = await pao(['start', 'local', '--port', '0'], { DATABASE_URL: 'sqlite::memory:' });
+    expect(memory.code).toBe(2);
+    expect(memory.stderr).toContain('A database in memory can not be shared by the processes of pao.');
+  });
 });
 
 describe('where nothing runs', () => {

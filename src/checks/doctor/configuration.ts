@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseDuration } from '../../domain/duration.js';
 import { PaoError } from '../../domain/errors.js';
 import { nearest } from '../../domain/nearest.js';
+import { nearestZone } from '../../domain/nearest-zone.js';
 import { hideSecretFields } from '../../domain/secret-fields.js';
 import { findUpward, KNOWN_ENVIRONMENT, type LoadedConfig } from '../../server/config.js';
 import { readDatabaseUrl, shownDatabase } from '../../server/store/database-url.js';
@@ -111,17 +112,14 @@ export const configurationChecks: readonly DoctorCheck[] = [
         ({ config }) => config.timezone,
         () => undefined,
       );
-      const names = [
-        ['TZ', env['TZ']?.replace(/^:/, '')],
-        ['timezone', configured],
-      ] as const;
-      for (const [where, zone] of names) {
-        if (zone === undefined || zone === '' || zone.startsWith('/') || isZone(zone)) continue;
-        const near = nearest(zone, Intl.supportedValuesOf('timeZone'));
+      // A zone of the configuration that there is not is a setting that is not valid.
+      const zone = env['TZ']?.replace(/^:/, '') ?? '';
+      if (zone !== '' && !zone.startsWith('/') && !isZone(zone)) {
+        const near = nearestZone(zone);
         throw new CheckFailure(
-          `${where} names the time zone "${zone}", which does not exist.${near === null ? '' : ` Did you mean ${near}?`}\nTimes are shown, and offered, in UTC instead.`,
+          `TZ names the time zone "${zone}", which does not exist.${near === null ? '' : ` Did you mean ${near}?`}\nTimes are shown, and offered, in UTC instead.`,
           near === null ? 'timedatectl list-timezones' : `export TZ=${near}`,
-          { where, zone },
+          { where: 'TZ', zone },
         );
       }
       return { machine: Intl.DateTimeFormat().resolvedOptions().timeZone, configured: configured ?? null };

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { EXIT, PaoError } from '../../domain/errors.js';
-import { nearestZone } from '../../domain/nearest-zone.js';
+import { zoneHint } from '../../domain/nearest-zone.js';
 import { isTimeZone, type RecurrenceSpec } from '../../domain/recurrence/index.js';
 import { anchored, isTimed, specOfSchedule } from '../../domain/recurrence-of.js';
 import type { Config } from '../../server/config.js';
@@ -63,10 +63,9 @@ export async function givenSchedules(given: GivenSchedules): Promise<Suite<null>
 function checkUsage({ expressions, timezone, dtstart }: GivenSchedules): void {
   const isZone: boolean = isTimeZone(timezone);
   if (!isZone) {
-    const near = nearestZone(timezone);
     throw new PaoError('PAO_TIME_ZONE', `"${timezone.slice(0, 64)}" is not a time zone.`, {
       exitCode: EXIT.usage,
-      hints: [near === null ? 'Use an IANA name such as Europe/Chisinau or UTC' : `Did you mean ${near}?`],
+      hints: [zoneHint(timezone)],
     });
   }
   // `pao validate scheduler 0 9 * * 1-5`: the shell has taken it apart, and put file names in for the stars.

@@ -1,7 +1,7 @@
 import { hasScope, mayUseTool } from '../../domain/agent.js';
 import { cut, EXIT, invalidInput, PaoError, type Problem } from '../../domain/errors.js';
 import { canonicalJson } from '../../domain/json.js';
-import { nearestZone } from '../../domain/nearest-zone.js';
+import { zoneHint } from '../../domain/nearest-zone.js';
 import { checkNotices, pipelineSchema, validatePipeline } from '../../domain/pipeline/index.js';
 import type { Pipeline } from '../../domain/pipeline/step.js';
 import { evaluateCondition } from '../../domain/pipeline/template.js';
@@ -141,11 +141,10 @@ function checkSchedule(
   if (schedule === undefined) return [];
   const { timezone } = schedule;
   if (!isTimeZone(timezone)) {
-    const near = nearestZone(timezone);
     problems.push({
       pointer: '/schedule/timezone',
       message: `"${cut(timezone, 40)}" is not a time zone`,
-      hint: near === null ? 'Use an IANA name such as Europe/Chisinau or UTC' : `Did you mean ${near}?`,
+      hint: zoneHint(timezone),
     });
     // What else is wrong with it is told in the same answer.
     checkSchedule({ ...schedule, timezone: 'UTC' }, services, problems, previous, runMs);

@@ -1,3 +1,5 @@
+import { EXIT, PaoError } from '../../domain/errors.js';
+
 /** What a database URL names. */
 export type DatabaseUrl =
   | { engine: 'sqlite' /** A path, or `:memory:`. */; path: string }
@@ -19,4 +21,20 @@ export function shownDatabase(url: string): string {
   const shown = new URL(url);
   if (shown.password !== '') shown.password = '***';
   return shown.href;
+}
+
+/**
+ * A system of several processes needs a database that all of them open: in memory each had one of its own.
+ * @throws PaoError PAO_STORE_URL (exit 2).
+ */
+export function requireShared(url: string): void {
+  const read = readDatabaseUrl(url);
+  if (read?.engine !== 'sqlite' || read.path !== ':memory:') return;
+  throw new PaoError('PAO_STORE_URL', 'A database in memory can not be shared by the processes of pao.', {
+    exitCode: EXIT.usage,
+    hints: [
+      'Leave DATABASE_URL and database_url out: the database is a file of the data directory then',
+      'To throw it away afterwards: PAO_HOME=$(mktemp -d) pao start local',
+    ],
+  });
 }

@@ -40,14 +40,14 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   }
   if (url.startsWith('sqlite:')) throw badUrl('names no file', 'sqlite:./orchestrator.db');
   throw badUrl(
-    'is not a database URL',
-    'sqlite:./orchestrator.db, sqlite::memory:, postgres://user:password@localhost:5432/pao',
+    'is none that pao knows',
+    'sqlite:./orchestrator.db, postgres://user:password@localhost:5432/pao',
   );
 }
 
 /** A URL may hold a password: only its scheme is said. */
 function badUrl(what: string, example: string): PaoError {
-  return new PaoError('PAO_STORE_URL', `DATABASE_URL ${what}.`, {
+  return new PaoError('PAO_STORE_URL', `The database URL ${what}.`, {
     exitCode: EXIT.usage,
     hints: [`Write for example ${example}`],
   });

@@ -8,6 +8,7 @@ import { isRedisUrl, shownRedisUrl } from '../../domain/redis-url.js';
 import { IpcHub } from '../bus/ipc-bus.js';
 import { type Config, storeSettings } from '../config.js';
 import { ServiceClock } from '../service-clock.js';
+import { requireShared } from '../store/database-url.js';
 import { openStore } from '../store/open.js';
 import { diskFull } from '../store/sqlite/errors.js';
 import type { Store } from '../store/store.js';
@@ -106,6 +107,7 @@ export class Supervisor {
     };
     try {
       await stage('home', async () => {
+        requireShared(this.#databaseUrl);
         this.#release = lockDataDirectory(home);
         this.#log = new RotatingLog(join(home, 'logs', 'pao.log'));
         await this.#checkPort();

@@ -8,7 +8,7 @@ import {
 } from '../../../domain/agent.js';
 import { type AgentBudget, agentBudgetSchema } from '../../../domain/budget.js';
 import { conflict, cut, invalidInput, notFound } from '../../../domain/errors.js';
-import { nearestZone } from '../../../domain/nearest-zone.js';
+import { zoneHint } from '../../../domain/nearest-zone.js';
 import { isTimeZone } from '../../../domain/recurrence/index.js';
 import { newId } from '../../../domain/ids.js';
 import { quietTimesSchema } from '../../../domain/quiet-times.js';
@@ -82,12 +82,11 @@ const isNews =
 function checkBudget(budget: AgentBudget | null | undefined): void {
   const zone = budget?.timezone;
   if (zone === undefined || isTimeZone(zone)) return;
-  const near = nearestZone(zone);
   throw invalidInput('The budget is not valid.', [
     {
       pointer: '/budget/timezone',
       message: `"${cut(zone, 40)}" is not a time zone`,
-      hint: near === null ? 'Use an IANA name such as Europe/Chisinau or UTC' : `Did you mean ${near}?`,
+      hint: zoneHint(zone),
     },
   ]);
 }

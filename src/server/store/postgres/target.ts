@@ -43,7 +43,7 @@ export function parsePostgresUrl(url: string): PostgresTarget {
 }
 
 function badUrl(what: string): PaoError {
-  return new PaoError('PAO_STORE_URL', `DATABASE_URL ${what}.`, {
+  return new PaoError('PAO_STORE_URL', `The database URL ${what}.`, {
     exitCode: EXIT.usage,
     hints: ['Write for example postgres://user:password@localhost:5432/pao'],
   });
