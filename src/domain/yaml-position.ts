@@ -106,7 +106,15 @@ function refuseDepth(yaml: Yaml, text: string, file: string): void {
   let flow = 0;
   let onLine = 0;
   let line = 1;
+  let isText = false;
   for (const token of new yaml.Lexer().lex(text)) {
+    // What follows the mark is a text as it is, whatever it begins with: a block of it begins with its indentation.
+    if (isText) {
+      isText = false;
+      line += token.split('\n').length - 1;
+      continue;
+    }
+    isText = token === yaml.CST.SCALAR;
     switch (yaml.CST.tokenType(token)) {
       case 'newline':
         line += 1;

@@ -68,6 +68,19 @@ describe('YAML', () => {
     expect(error.exitCode).toBe(2);
   });
 
+  it('takes long texts in blocks, whatever they look like', async () => {
+    const text = `${'        [ - a: {\n'.repeat(100)}`;
+    for (const style of ['|', '>', '|-']) {
+      const error = await failure(`a:\n  - b: ${style}\n${text}c: ${'['.repeat(300)}\n`);
+      expect(error).toMatchObject({
+        position: { line: 103 },
+        message: expect.stringContaining('nested too deep'),
+      });
+    }
+    const [read] = await parseYamlDocuments(`a: |\n${text}`, 'task.yaml');
+    expect(read?.value).toEqual({ a: text.replaceAll('        ', '') });
+  });
+
   it('refuses alias bombs, depth and size', async () => {
     expect((await failure(bomb)).message).toContain('too many values');
     expect((await failure(`${'['.repeat(40)}${']'.repeat(40)}`)).message).toContain('deeper than 32');
