@@ -196,26 +196,54 @@ params:
 pipeline:
 ${tell("No backup was reported since ${event.absent.since || 'this task was made'}.", '${run.id}')}`;
 
-/** Writes `failure-digest.yaml`: what did not work since yesterday. */
+/** Writes `failure-digest.yaml`: what did not work in a week, and what was spent. */
 export const writeFailureDigest = (
   timezone: string,
-): string => `# What did not work since yesterday, every morning; nothing when all is well. pao task apply failure-digest.yaml
+): string => `# What did not work and what was spent in the last week, on Monday morning; nothing when there is neither. pao task apply failure-digest.yaml
 name: failure-digest
-title: What did not work
-schedule: { kind: cron, expr: "45 7 * * *", timezone: ${quote(timezone)}, catchup: { policy: latest, window: 12h } }
+title: What did not work, and what was spent
+schedule: { kind: cron, expr: "45 7 * * 1", timezone: ${quote(timezone)}, catchup: { policy: latest, window: 48h } }
 timeout: 1m
 params:
   ${PARAMS}
 pipeline:
-  - id: runs
+  - id: runs # not what somebody said no to, or did not answer
     uses: run.list
-    with: { since: "\${date_add(now, '-P1D')}", status: [failed, dead, partial, missed], limit: 50 }
+    with:
+      since: "\${date_add(now, '-P7D')}"
+      status: [failed, dead, partial, missed]
+      except_reason: [denied, expired]
+      limit: 50
+  - id: unpaid
+    uses: run.list
+    with: { since: "\${date_add(now, '-P7D')}", status: [skipped], reason: [budget], limit: 500 }
+  - id: messages
+    uses: delivery.list
+    with: { since: "\${date_add(now, '-P7D')}", status: [failed, unknown], limit: 50 }
+  - id: spend
+    uses: spend.list
+    with: { since: "\${date_add(now, '-P7D')}" }
+  - id: parts # of the message; those with nothing to say are left out below
+    uses: data.transform
+    with:
+      expression: |
+        [
+          runs && join(\`"\\n"\`, ['Did not work:', join(\`"\\n"\`, runs[].join(' ', [task_name, status, reason, error][?@]))]),
+          unpaid && join(' ', ['Skipped, no budget left:', join(', ', sort(keys(group_by(unpaid, &task_name))))]),
+          messages && join(\`"\\n"\`, ['Messages that did not arrive, or may not have:',
+            join(\`"\\n"\`, messages[].join(' ', [task_name || origin, channel, status, error][?@]))]),
+          tasks && join(\`"\\n"\`, [join(' ', ['Spent:', total.words]), join(\`"\\n"\`, tasks[:5].join(': ', [name, words]))])
+        ][?@]
+      data:
+        runs: "\${steps.runs.items}"
+        unpaid: "\${steps.unpaid.items}"
+        messages: "\${steps.messages.items}"
+        tasks: "\${steps.spend.tasks}"
+        total: "\${steps.spend.total}"
   - id: tell
     uses: telegram.send_message
     kind: notify
-    if: "steps.runs.count > \`0\`"
-    with:
-      chat_id: "\${params.chat_id}"
-      text: "\${steps.runs.count} runs did not work:\\n\${join('\\n', steps.runs.items[].join(' ', [task_name, status, reason || '', error || '']))}"
+    if: "steps.parts.value"
+    with: { chat_id: "\${params.chat_id}", text: "\${join('\\n\\n', steps.parts.value)}" }
     idempotency_key: "failure-digest/\${run.local_date}"
 `;

@@ -22,6 +22,8 @@ import type { CallBudget, CallEstimate } from '../tools/caller.js';
 import { costOf, type Price, type PriceSource } from './prices.js';
 import { refusalWords, unknownPriceWords } from './refusal-words.js';
 
+const HALF_DAY_MS = 43_200_000;
+
 /** Whose money it is. */
 export interface Payer {
   runId: string | null;
@@ -73,10 +75,9 @@ export class Budgets {
     return this.options.global?.per_day;
   }
 
-  /** Every sum that what a payer pays for now is part of. */
-  accountsOf({ runId, task, agent }: Payer): PaidFrom[] {
-    const { global, timezone, clock } = this.options;
-    const now = clock.now();
+  /** Every sum that what a payer pays for now is part of, or at another instant. */
+  accountsOf({ runId, task, agent }: Payer, now = this.options.clock.now()): PaidFrom[] {
+    const { global, timezone } = this.options;
     const agentZone = agent.budget?.timezone ?? timezone;
     const [taskDay, agentDay, globalDay] = [task?.zone ?? agentZone, agentZone, timezone].map(
       (zone) => localDayOf(now, zone).date,
@@ -127,6 +128,31 @@ export class Budgets {
     const used = await this.options.store.getSpent([...keys]);
     const withUsed = (account: PaidFrom) => ({ ...account, used: used.get(account.key) ?? NOTHING_SPENT });
     return new Map([...accounts].map(([payer, its]) => [payer, its.map(withUsed)]));
+  }
+
+  /**
+   * What each payer has used on the days from one instant to now, both days in it, by the scopes of its accounts.
+   * @param since epoch milliseconds.
+   */
+  async spentSince(payers: readonly Payer[], since: number): Promise<Map<Payer, Map<BudgetScope, Spend>>> {
+    const now = this.options.clock.now();
+    const instants = [now];
+    // Half a day at a time: the shortest day has 23 hours.
+    for (let at = since; at < now; at += HALF_DAY_MS) instants.push(at);
+    const keysOf = (payer: Payer): Map<string, BudgetScope> =>
+      new Map(instants.flatMap((at) => this.accountsOf(payer, at).map(({ key, scope }) => [key, scope])));
+    const found = payers.map((payer) => ({ payer, keys: keysOf(payer) }));
+    const used = await this.options.store.getSpent([
+      ...new Set(found.flatMap(({ keys }) => [...keys.keys()])),
+    ]);
+    return new Map(
+      found.map(({ payer, keys }) => {
+        const sums = new Map<BudgetScope, Spend>();
+        for (const [key, scope] of keys)
+          sums.set(scope, plus(sums.get(scope) ?? NOTHING_SPENT, used.get(key) ?? NOTHING_SPENT));
+        return [payer, sums];
+      }),
+    );
   }
 
   /**
@@ -237,6 +263,14 @@ export class Budgets {
     });
   }
 }
+
+const plus = (a: Spend, b: Spend): Spend => ({
+  tokens: a.tokens + b.tokens,
+  nanoUsd: a.nanoUsd + b.nanoUsd,
+  calls: a.calls + b.calls,
+  runs: a.runs + b.runs,
+  unpriced: a.unpriced + b.unpriced,
+});
 
 const amountFor = (price: Price | null, input: number, output: number): Spend => ({
   tokens: input + output,

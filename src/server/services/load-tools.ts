@@ -1,4 +1,9 @@
-import { listRunsForCalls, publishFromCalls } from '../calls-inside.js';
+import {
+  listDeliveriesForCalls,
+  listRunsForCalls,
+  listSpendForCalls,
+  publishFromCalls,
+} from '../calls-inside.js';
 import { secretSettings } from '../config.js';
 import { createEventPublisher } from '../event-publisher.js';
 import type { Base } from './base.js';
@@ -34,6 +39,7 @@ export async function loadTools({ init, store, bus, clock, logger, redactor, obs
     .hideAll()
     .catch((error: Error) => logger.warn({ reason: error.message }, 'a source of secrets can not be read'));
   const publishEvent = createEventPublisher({ store, bus, clock, logger });
+  const budgets = budget.openBudgets({ init, store, bus, clock, logger, observer: observations });
   const callers = createToolCallers({
     clock,
     secrets,
@@ -43,10 +49,12 @@ export async function loadTools({ init, store, bus, clock, logger, redactor, obs
     observer: observations,
     publish: publishFromCalls(store, publishEvent),
     listRuns: listRunsForCalls(store),
+    listSpend: listSpendForCalls(store, budgets),
+    listDeliveries: listDeliveriesForCalls(store),
   });
   return {
     secrets,
-    budgets: budget.openBudgets({ init, store, bus, clock, logger, observer: observations }),
+    budgets,
     builtinTools: [...builtinTools, ...channelTools(init.config.channels)],
     callers,
     publishEvent,

@@ -451,6 +451,9 @@ export interface RunQuery {
   agentId?: string | undefined;
   taskId?: string | undefined;
   statuses?: RunStatus[] | undefined;
+  /** Of runs that ended: only for one of these reasons, and not for those. */
+  reasons?: string[] | undefined;
+  exceptReasons?: string[] | undefined;
   /** Scheduled at or after. */
   since?: number | undefined;
   until?: number | undefined;

@@ -2,6 +2,7 @@ import { type Tool, toolSchema } from '../../domain/tool.js';
 import { ToolError } from '../../domain/tool-error.js';
 import type { ConnectorAnswer, ConnectorCall, ConnectorServices } from './connector.js';
 import { directOperations, directTools } from './channels/direct.js';
+import { listDeliveries, listSpend } from './inside-reports.js';
 import { insideTools, listRuns, publishEvent } from './inside-tools.js';
 import { evaluateExpression } from './response-map.js';
 import { postWebhook } from './webhook.js';
@@ -25,6 +26,8 @@ const operations: Record<string, Builtin> = {
   'data.transform': { immediate: true, run: transform },
   'event.publish': { immediate: false, inside: true, run: publishEvent },
   'run.list': { immediate: false, inside: true, run: listRuns },
+  'spend.list': { immediate: false, inside: true, run: listSpend },
+  'delivery.list': { immediate: false, inside: true, run: listDeliveries },
   'notify.webhook': { immediate: false, run: notifyWebhook },
   'task.run': { immediate: false, run: runTask },
   ...directOperations,

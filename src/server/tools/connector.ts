@@ -1,4 +1,6 @@
+import type { Spend } from '../../domain/budget.js';
 import type { Clock } from '../../domain/clock.js';
+import type { Delivery } from '../../domain/delivery.js';
 import type { PublishedEvent } from '../../domain/event.js';
 import type { Run } from '../../domain/run.js';
 import type { Tool } from '../../domain/tool.js';
@@ -18,13 +20,38 @@ export interface ConnectorServices {
   /** Left out where there is no system behind it. */
   publish?: PublishFromCall | undefined;
   listRuns?: ListRunsForCall | undefined;
+  listSpend?: ListSpendForCall | undefined;
+  listDeliveries?: ListDeliveriesForCall | undefined;
 }
 
 /** Lists runs, newest first, as far as the agent of a call may see them. */
 export type ListRunsForCall = (
-  query: { since: number; statuses: string[] | undefined; limit: number },
+  query: {
+    since: number;
+    statuses: string[] | undefined;
+    reasons: string[] | undefined;
+    exceptReasons: string[] | undefined;
+    limit: number;
+  },
   context: ToolCallContext,
 ) => Promise<{ runs: Run[]; more: boolean }>;
+
+/** What was spent on the days since an instant, as far as the agent of a call may know it. */
+export type ListSpendForCall = (
+  since: number,
+  context: ToolCallContext,
+) => Promise<{
+  total: Spend;
+  agents: { name: string; spend: Spend }[];
+  tasks: { name: string; agent: string; spend: Spend }[];
+  truncated: boolean;
+}>;
+
+/** Lists messages that came to be what they are since an instant, as far as the agent of a call may see them. */
+export type ListDeliveriesForCall = (
+  query: { since: number; statuses: string[] | undefined; channel: string | undefined; limit: number },
+  context: ToolCallContext,
+) => Promise<{ deliveries: (Delivery & { taskName: string | null })[]; more: boolean }>;
 
 /** Publishes an event on behalf of a call: its run is the event's cause, and its agent the publisher. */
 export type PublishFromCall = (

@@ -4,6 +4,7 @@ import { RUN_STATUSES } from '../../domain/run.js';
 import { type Tool, toolSchema } from '../../domain/tool.js';
 import { ToolError } from '../../domain/tool-error.js';
 import type { ConnectorAnswer, ConnectorCall, ConnectorServices } from './connector.js';
+import { readSince, reportTools } from './inside-reports.js';
 
 /** Built-in tools that have to do with the system itself. */
 export const insideTools: Tool[] = [
@@ -58,6 +59,13 @@ export const insideTools: Tool[] = [
           items: { enum: [...RUN_STATUSES] },
           description: 'Only these; failed and dead are the ones that did not work',
         },
+        reason: { type: 'array', items: { type: 'string' }, description: 'Only ended for one of these' },
+        except_reason: {
+          type: 'array',
+          items: { type: 'string' },
+          description:
+            'Not ended for these; denied and expired are what people said no to, or did not answer',
+        },
         limit: { type: 'integer', minimum: 1, maximum: 500, default: 100 },
       },
     },
@@ -86,6 +94,7 @@ export const insideTools: Tool[] = [
       },
     },
   }),
+  ...reportTools,
 ];
 
 /** Longest payload of an event, bytes: as over the API. */
@@ -125,13 +134,25 @@ const hashOf = (text: string): string => createHash('sha256').update(text).diges
 
 /** Lists runs as the agent of the step sees them. */
 export async function listRuns(services: ConnectorServices, call: ConnectorCall): Promise<ConnectorAnswer> {
-  const { since, status, limit = 100 } = call.input as { since: string; status?: string[]; limit?: number };
+  const {
+    since,
+    status,
+    reason,
+    except_reason,
+    limit = 100,
+  } = call.input as {
+    since: string;
+    status?: string[];
+    reason?: string[];
+    except_reason?: string[];
+    limit?: number;
+  };
   if (services.listRuns === undefined)
     throw new ToolError('config_error', 'Runs can be listed only where a system is running.');
-  const from = Date.parse(since);
-  if (Number.isNaN(from))
-    throw new ToolError('invalid_input', `"${since.slice(0, 40)}" is not an instant.`, { pointer: '/since' });
-  const { runs, more } = await services.listRuns({ since: from, statuses: status, limit }, call.context);
+  const { runs, more } = await services.listRuns(
+    { since: readSince(since), statuses: status, reasons: reason, exceptReasons: except_reason, limit },
+    call.context,
+  );
   const items = runs.map((run) => ({
     id: run.id,
     task_name: run.taskName,

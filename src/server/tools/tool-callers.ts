@@ -12,7 +12,9 @@ import type {
   ConnectorAnswer,
   ConnectorCall,
   ConnectorServices,
+  ListDeliveriesForCall,
   ListRunsForCall,
+  ListSpendForCall,
   PublishFromCall,
 } from './connector.js';
 import { outcomeOfError, verdictOf } from './call-outcome.js';
@@ -50,6 +52,8 @@ export interface ToolCallerOptions {
   publish?: PublishFromCall;
   /** What `run.list` is made of. */
   listRuns?: ListRunsForCall;
+  listSpend?: ListSpendForCall;
+  listDeliveries?: ListDeliveriesForCall;
 }
 
 /** Calls tools of every kind; one per process, so that connections and child processes are shared. */
@@ -81,6 +85,8 @@ export function createToolCallers(options: ToolCallerOptions): ToolCallers {
     userAgent: `pao/${options.version ?? '0'}`,
     publish: options.publish,
     listRuns: options.listRuns,
+    listSpend: options.listSpend,
+    listDeliveries: options.listDeliveries,
   };
   const llm = new LlmCaller(services);
   const mcp = new McpCaller(services);

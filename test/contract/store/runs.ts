@@ -151,7 +151,8 @@ export function exerciseRuns(subject: Subject): void {
         taskId: string,
         scheduledFor: number,
         status: 'queued' | 'skipped' | 'missed' = 'queued',
-      ) => (await store.createRun({ taskId, run: runOf({ scheduledFor, status }), now: T0 })).id;
+        reason: string | null = null,
+      ) => (await store.createRun({ taskId, run: runOf({ scheduledFor, status, reason }), now: T0 })).id;
       const succeeded = await at(task.id, T0 + 1);
       const [one] = await leaseAs(store);
       await store.complete([endOf(one!)], T0);
@@ -160,9 +161,9 @@ export function exerciseRuns(subject: Subject): void {
       const waiting = await at(task.id, T0 + 3);
       const [two] = await leaseAs(store);
       await store.complete([endOf(two!, { status: 'waiting', runAt: T0 })], T0);
-      const skipped = await at(sibling.id, T0 + 4, 'skipped');
+      const skipped = await at(sibling.id, T0 + 4, 'skipped', 'budget');
       const queued = await at(sibling.id, T0 + 5);
-      const foreign = await at(stranger.id, T0 + 6, 'missed');
+      const foreign = await at(stranger.id, T0 + 6, 'missed', 'catchup_window');
       const find = async (query: object) =>
         (await store.listRuns({ limit: 10, ...query })).items.map(({ id }) => id);
       expect(await find({})).toEqual([foreign, queued, skipped, waiting, running, succeeded]);
@@ -171,6 +172,12 @@ export function exerciseRuns(subject: Subject): void {
       expect(await find({ taskId: task.id, agentId: stranger.agentId })).toEqual([]);
       expect(await find({ agentId: 'agt_none' })).toEqual([]);
       expect(await find({ since: T0 + 3, until: T0 + 5 })).toEqual([queued, skipped, waiting]);
+      const ended = { statuses: ['skipped', 'missed', 'succeeded'] };
+      expect(await find({ ...ended, reasons: ['budget', 'none'] })).toEqual([skipped]);
+      expect(await find({ reasons: ['budget', 'catchup_window'] })).toEqual([foreign, skipped]);
+      expect(await find({ ...ended, exceptReasons: ['budget', 'none'] })).toEqual([foreign, succeeded]);
+      const exceptional = { statuses: ['skipped', 'missed'], exceptReasons: ['budget'] };
+      expect(await find(exceptional)).toEqual([foreign]);
       const by = (...statuses: RunStatus[]) => find({ statuses });
       expect(await by('running')).toEqual([running]);
       expect(await by('queued', 'waiting')).toEqual([queued, waiting]);

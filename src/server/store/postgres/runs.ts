@@ -322,6 +322,9 @@ async function listRuns(sql: Sql, query: RunQuery): Promise<Page<Run>> {
       also((place) => `exception.status = ANY (${place})`, final);
     }
   }
+  if (query.reasons !== undefined) also((place) => `run.reason = ANY (${place})`, query.reasons);
+  if (query.exceptReasons !== undefined)
+    also((place) => `coalesce(run.reason, '') <> ALL (${place})`, query.exceptReasons);
   if (query.since !== undefined) also((place) => `run.scheduled_for >= pao_at(${place})`, query.since);
   if (query.until !== undefined) also((place) => `run.scheduled_for <= pao_at(${place})`, query.until);
   if (query.cursor !== undefined) also((place) => `run.seq < ${place}`, decodeNumberCursor(query.cursor));

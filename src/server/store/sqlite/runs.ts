@@ -178,6 +178,10 @@ function listRuns(connection: Connection, query: RunQuery): Page<Run> {
       }
     } else also(`(${finalCondition} OR ${active.join(' OR ')})`, ...final);
   }
+  const places = (list: readonly string[]) => list.map(() => '?').join(', ');
+  if (query.reasons !== undefined) also(`run.reason IN (${places(query.reasons)})`, ...query.reasons);
+  if (query.exceptReasons !== undefined)
+    also(`coalesce(run.reason, '') NOT IN (${places(query.exceptReasons)})`, ...query.exceptReasons);
   if (query.since !== undefined) also('run.scheduled_for >= ?', query.since);
   if (query.until !== undefined) also('run.scheduled_for <= ?', query.until);
   if (query.cursor !== undefined) also('run.seq < ?', decodeNumberCursor(query.cursor));
