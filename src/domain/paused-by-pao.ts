@@ -5,6 +5,9 @@ export const PAUSE_REASON = {
   error: (message: string): string => `error: ${message.slice(0, 500)}`,
 };
 
+/** Keys in `meta`, followed by the id of a task that could not be scheduled: of its pause people are still to be told. */
+export const BROKEN_PREFIX = 'broken:';
+
 /** How those begin. */
 const BY_PAO = /^(budget: |failed \d+ times in a row: |error: )/;
 

@@ -503,7 +503,7 @@ export const METRICS: readonly MetricDefinition[] = [
     name: 'tasks_auto_paused_total',
     type: 'counter',
     labels: {},
-    help: 'Tasks paused because they failed too often in a row.',
+    help: 'Tasks paused because they failed too often in a row, or could not be scheduled.',
   },
   {
     name: 'failing_tasks',

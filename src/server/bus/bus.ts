@@ -41,6 +41,8 @@ export interface BusMessages {
   delivery: { count: number };
   /** These approvals were decided, or whoever waited for answers is gone. */
   approval: { ids: string[] };
+  /** There may be something to tell people. */
+  notice: Record<string, never>;
   /** An event was published (for streams). */
   event: { id: string; sequence: number; topic: string };
   /** Test clock: the offset from real time, in milliseconds. */

@@ -309,6 +309,15 @@ export class Scheduler implements SchedulerContract {
     if (result.canceled.length > 0) bus.publish('run', { runIds: result.canceled.map(({ id }) => id) });
     // Work that is due later (jitter, stagger) is found by the workers' own look at the next run_at.
     if (result.queued > 0) bus.publish('work', { count: result.queued });
+    for (const { id, name, reason } of result.paused) {
+      this.#observations.add('tasks_auto_paused_total');
+      logger.error(
+        { task_id: id, task: name, reason, pass_id: this.#passId },
+        'a task can not be scheduled and was paused',
+      );
+    }
+    // Whoever tells people looks then.
+    if (result.paused.length > 0 || result.missed > 0) bus.publish('notice', {});
     if (result.duplicates > 0)
       logger.debug({ duplicates: result.duplicates, now }, 'another scheduler was first');
   }

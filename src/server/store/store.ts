@@ -253,6 +253,8 @@ export interface ScheduledResult extends CanceledRuns {
   missed: number;
   /** Occurrences that another scheduler had written already. */
   duplicates: number;
+  /** Tasks that could not be scheduled and are paused now, which the audit log has too. */
+  paused: { id: string; name: string; reason: string }[];
   /** Highest priority (lowest number) and earliest run_at queued; for the wake-up. */
   earliestRunAt: number | null;
 }
@@ -262,7 +264,9 @@ export interface SchedulingStore {
    * Takes active tasks whose next_due_at is not after `now`, oldest first, asks `decide` for each, and writes the
    * occurrences and the next due time in one transaction. UNIQUE(task_id, scheduled_for) on triggers schedule and
    * catchup makes a second row impossible. Several schedulers may call it at once (SKIP LOCKED, BEGIN IMMEDIATE).
-   * A `decide` that throws pauses that task alone, with the message as its reason (`error: …`); the others go on.
+   * A `decide` that throws pauses that task alone, with the message as its reason (`error: …`); the others go on. Each
+   * task paused so, here and by the others below, is in the audit log and leaves word for those who tell people: the
+   * meta key `broken:<task id>`, with the time as its value. Rows `missed` leave the meta key of missed-mark.ts.
    */
   scheduleDue(options: {
     now: number;

@@ -220,12 +220,33 @@ export function exerciseScheduling(subject: Subject): void {
           return decide(due);
         },
       });
-      expect(result).toMatchObject({ tasks: 2, queued: 1 });
-      expect(await store.getTask(bad.id)).toMatchObject({
-        state: 'paused',
-        stateReason: 'error: no such zone',
+      const reason = 'error: no such zone';
+      expect(result).toMatchObject({
+        tasks: 2,
+        queued: 1,
+        paused: [{ id: bad.id, name: bad.name, reason }],
       });
+      expect(await store.getTask(bad.id)).toMatchObject({ state: 'paused', stateReason: reason });
+      expect((await store.listAudit({ limit: 1 })).items).toMatchObject([
+        { actor: 'system', action: 'task.paused', target: bad.id, details: { name: bad.name, reason } },
+      ]);
+      expect(await store.listMeta('broken:', 10)).toEqual([{ key: `broken:${bad.id}`, value: String(T0) }]);
       expect(await store.getTask(good.id)).toMatchObject({ state: 'active', nextDueAt: T0 + MINUTE });
+    });
+
+    test('rows of missed occurrences leave word for those who tell people', async () => {
+      const { store } = subject();
+      const missAt = async (now: number) => {
+        await seed(store, { schedule: CRON }, { nextDueAt: now - 1 });
+        const decide = () => ({
+          runs: [runOf({ status: 'missed', trigger: 'schedule', scheduledFor: now - 1 })],
+          nextDueAt: now + MINUTE,
+        });
+        expect((await store.scheduleDue({ now, limit: 10, decide })).missed).toBe(1);
+      };
+      await missAt(T0);
+      await missAt(T0 + 1);
+      expect(JSON.parse((await store.getMeta('missed')) as string)).toEqual({ since: T0, until: T0 + 1 });
     });
 
     test('a task whose decision can not be written is paused, none of it is kept, the others go on', async () => {

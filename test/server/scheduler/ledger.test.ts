@@ -324,5 +324,6 @@ const EMPTY = {
   duplicates: 0,
   cancelRequested: [],
   canceled: [],
-  earliestRunAt: null,
+  paused: [],
+earliestRunAt: null,
 };

@@ -1,6 +1,7 @@
 import { listensTo } from '../../../domain/event.js';
-import { PAUSE_REASON } from '../../../domain/paused-by-pao.js';
+import { BROKEN_PREFIX, PAUSE_REASON } from '../../../domain/paused-by-pao.js';
 import type { Task } from '../../../domain/task.js';
+import { MISSED_KEY, withMissed } from '../missed-mark.js';
 import { type EventRow, toEvent } from '../sqlite/event-rows.js';
 import { toWindow, type WindowRow } from '../sqlite/event-windows.js';
 import { toJson } from '../sqlite/json-column.js';
@@ -15,6 +16,7 @@ import type {
   SchedulingStore,
   WindowChange,
 } from '../store.js';
+import { writeAudit } from './audit.js';
 import type { PostgresDatabase, Sql } from './database.js';
 import { cancelAllOfTask } from './end-run.js';
 import { enqueue, type RunOwner } from './enqueue.js';
@@ -64,10 +66,12 @@ export function schedulingMethods(
             if (candidate instanceof Error) throw candidate;
             decided.push({ candidate, decision: decide(candidate.due) });
           } catch (error) {
-            await pause(sql, (rows[at] as TaskRow).seq, error, now);
+            await pause(sql, (rows[at] as TaskRow).seq, error, now, result);
           }
         }
         await applyDecisions(sql, partitions, decided, now, result);
+        if (result.missed > 0) await markMissed(sql, now);
+        await leaveWord(sql, result, now);
         return result;
       });
     },
@@ -120,7 +124,7 @@ export function schedulingMethods(
         const given: { owner: RunOwner; run: NewRun }[] = [];
         for (const row of rows) {
           const event = toEvent(row);
-          const candidates = await candidatesFor(sql, specs, event.topic, known, now);
+          const candidates = await candidatesFor(sql, specs, event.topic, known, now, result);
           if (candidates.length === 0) continue;
           if (event.depth > 0) await countRecent(sql, candidates, now);
           const byId = new Map(candidates.map((candidate) => [candidate.due.task.id, candidate]));
@@ -159,6 +163,7 @@ export function schedulingMethods(
         ]);
         result.events = rows.length;
         result.tasks = known.size;
+        await leaveWord(sql, result, now);
         return result;
       });
     },
@@ -182,7 +187,7 @@ export function schedulingMethods(
           const [candidate] = await candidatesOf(sql, specs, tasks);
           const change = closing(candidate, row, close);
           if (change instanceof Error) {
-            await pause(sql, row.task_seq, change, now);
+            await pause(sql, row.task_seq, change, now, result);
             await putWindow(sql, row.task_seq, row.key, null);
             continue;
           }
@@ -198,6 +203,7 @@ export function schedulingMethods(
           );
           await putWindows(sql, row.task_seq, row.key, change);
         }
+        await leaveWord(sql, result, now);
         return result;
       });
     },
@@ -263,7 +269,7 @@ async function applyDecisions(
   }
   for (const one of decided) {
     const alone = await nested(sql, () => applyAll(sql, partitions, [one], now));
-    if (alone instanceof Error) await pause(sql, one.candidate.owner.taskSeq, alone, now);
+    if (alone instanceof Error) await pause(sql, one.candidate.owner.taskSeq, alone, now, result);
     else add(result, alone);
   }
 }
@@ -365,6 +371,7 @@ async function candidatesFor(
   topic: string,
   known: Map<number, Candidate | null>,
   now: number,
+  result: ScheduledResult,
 ): Promise<Candidate[]> {
   const rows = await sql.rows<TaskRow>(
     `${SELECT_TASK} WHERE task.state = 'active' AND task.event_key = ANY ($1)`,
@@ -374,7 +381,7 @@ async function candidatesFor(
   for (const [at, candidate] of (await candidatesOf(sql, specs, unknown)).entries()) {
     const { seq } = unknown[at] as TaskRow;
     known.set(seq, candidate instanceof Error ? null : candidate);
-    if (candidate instanceof Error) await pause(sql, seq, candidate, now);
+    if (candidate instanceof Error) await pause(sql, seq, candidate, now, result);
   }
   return rows.flatMap(({ seq }) => {
     const candidate = known.get(seq);
@@ -444,17 +451,58 @@ export async function lastDedupes(
   return new Map(rows.map((row) => [`${row.agent_seq}:${row.key}`, row.at]));
 }
 
-async function pause(sql: Sql, taskSeq: number, error: unknown, now: number): Promise<void> {
-  const message = error instanceof Error ? error.message : String(error);
+/** Pauses a task that can not be scheduled; what is left of it for others to see is written by {@link leaveWord}. */
+async function pause(
+  sql: Sql,
+  taskSeq: number,
+  error: unknown,
+  now: number,
+  result: ScheduledResult,
+): Promise<void> {
+  const reason = PAUSE_REASON.error(error instanceof Error ? error.message : String(error));
+  const task = await sql.row<{ id: string; name: string }>(
+    `UPDATE task SET state = 'paused', state_reason = $2, updated_at = pao_at($3)
+      WHERE seq = $1 AND state = 'active' RETURNING id, name`,
+    [taskSeq, reason, now],
+  );
+  if (task !== undefined) result.paused.push({ ...task, reason });
+}
+
+/** Leaves word of paused tasks, in the audit log and for those who tell people; last in the transaction, as audit is. */
+async function leaveWord(sql: Sql, { paused }: ScheduledResult, now: number): Promise<void> {
+  if (paused.length === 0) return;
+  for (const { id } of paused) await putMeta(sql, BROKEN_PREFIX + id, String(now));
+  await writeAudit(
+    sql,
+    paused.map(({ id, name, reason }) => ({
+      at: now,
+      actor: 'system',
+      action: 'task.paused',
+      target: id,
+      details: { name, reason },
+    })),
+  );
+}
+
+/** Leaves word that occurrences were missed, for those who tell people. */
+async function markMissed(sql: Sql, now: number): Promise<void> {
+  const row = await sql.row<{ value: string }>('SELECT value FROM meta WHERE key = $1 FOR UPDATE', [
+    MISSED_KEY,
+  ]);
+  await putMeta(sql, MISSED_KEY, withMissed(row?.value ?? null, now));
+}
+
+async function putMeta(sql: Sql, key: string, value: string): Promise<void> {
   await sql.run(
-    "UPDATE task SET state = 'paused', state_reason = $2, updated_at = pao_at($3) WHERE seq = $1",
-    [taskSeq, PAUSE_REASON.error(message), now],
+    'INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+    [key, value],
   );
 }
 
 function add(total: ScheduledResult, part: ScheduledResult): void {
   for (const name of ['queued', 'skipped', 'missed', 'duplicates'] as const) total[name] += part[name];
   addCanceled(total, part);
+  total.paused.push(...part.paused);
   if (part.earliestRunAt !== null)
     total.earliestRunAt = Math.min(total.earliestRunAt ?? Number.POSITIVE_INFINITY, part.earliestRunAt);
 }
@@ -473,6 +521,7 @@ function emptyResult(): ScheduledResult {
     duplicates: 0,
     cancelRequested: [],
     canceled: [],
+    paused: [],
     earliestRunAt: null,
   };
 }

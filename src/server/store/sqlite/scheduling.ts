@@ -1,5 +1,5 @@
 import { listensTo } from '../../../domain/event.js';
-import { PAUSE_REASON } from '../../../domain/paused-by-pao.js';
+import { BROKEN_PREFIX, PAUSE_REASON } from '../../../domain/paused-by-pao.js';
 import type { Task } from '../../../domain/task.js';
 import type {
   CanceledRuns,
@@ -10,7 +10,9 @@ import type {
   SchedulingStore,
   WindowChange,
 } from '../store.js';
+import { MISSED_KEY, withMissed } from '../missed-mark.js';
 import { waitInRealTime } from '../wait-in-real-time.js';
+import { writeAudit } from './audit.js';
 import type { Connection, SqliteDatabase } from './database.js';
 import { cancelAllOfTask } from './end-run.js';
 import { enqueue, type RunOwner } from './enqueue.js';
@@ -62,6 +64,7 @@ export function schedulingMethods(database: SqliteDatabase, specs: SpecCache): S
               .all(now, limit) as TaskRow[];
             for (const row of rows) scheduleTask(connection, specs, row, options, poisoned, result);
             if (poisoned.size > before) throw new Poisoned();
+            if (result.missed > 0) markMissed(connection, now);
             return result;
           });
         } catch (error) {
@@ -118,7 +121,7 @@ export function schedulingMethods(database: SqliteDatabase, specs: SpecCache): S
           .all(limit) as EventRow[];
         for (const row of rows) {
           const event = toEvent(row);
-          const candidates = candidatesFor(connection, specs, event.topic, known, now);
+          const candidates = candidatesFor(connection, specs, event.topic, known, now, result);
           if (event.depth > 0) countRecent(connection, candidates, now);
           const byId = new Map(candidates.map((candidate) => [candidate.due.task.id, candidate]));
           const matches =
@@ -177,7 +180,7 @@ export function schedulingMethods(database: SqliteDatabase, specs: SpecCache): S
             putWindows(connection, row.task_seq, row.key, change);
           } catch (error) {
             if (sqliteCode(error) !== null) throw error;
-            pause(connection, row.task_seq, messageOf(error), now);
+            pause(connection, row.task_seq, messageOf(error), now, result);
             putWindow(connection, row.task_seq, row.key, null);
           }
         }
@@ -248,7 +251,7 @@ function scheduleTask(
   const { now } = options;
   const reason = poisoned.get(row.seq);
   if (reason !== undefined) {
-    pause(connection, row.seq, reason, now);
+    pause(connection, row.seq, reason, now, result);
     return;
   }
   let candidate: Candidate;
@@ -258,7 +261,7 @@ function scheduleTask(
     decision = options.decide(candidate.due);
   } catch (error) {
     if (sqliteCode(error) !== null) throw error;
-    pause(connection, row.seq, messageOf(error), now);
+    pause(connection, row.seq, messageOf(error), now, result);
     return;
   }
   try {
@@ -301,6 +304,7 @@ function candidatesFor(
   topic: string,
   known: Map<number, Candidate | null>,
   now: number,
+  result: ScheduledResult,
 ): Candidate[] {
   const found = connection
     .sql(`${SELECT_TASK} WHERE task.state = 'active' AND task.event_key IN (?, ?, ?)`)
@@ -313,7 +317,7 @@ function candidatesFor(
         candidate = candidateOf(connection, specs, row);
       } catch (error) {
         if (sqliteCode(error) !== null) throw error;
-        pause(connection, row.seq, messageOf(error), now);
+        pause(connection, row.seq, messageOf(error), now, result);
         candidate = null;
       }
       known.set(row.seq, candidate);
@@ -359,10 +363,44 @@ export function lastDedupeAt(connection: Connection, agentSeq: number, key: stri
   return at ?? null;
 }
 
-function pause(connection: Connection, taskSeq: number, message: string, now: number): void {
+/** Pauses a task that can not be scheduled, and leaves word of it: in the audit log, and for those who tell people. */
+function pause(
+  connection: Connection,
+  taskSeq: number,
+  message: string,
+  now: number,
+  result: ScheduledResult,
+): void {
+  const reason = PAUSE_REASON.error(message);
+  const task = connection
+    .sql(`UPDATE task SET state = 'paused', state_reason = ?, updated_at = ? WHERE seq = ? AND state = 'active'
+      RETURNING id, name`)
+    .get(reason, now, taskSeq) as { id: string; name: string } | undefined;
+  if (task === undefined) return;
+  const { id, name } = task;
+  result.paused.push({ id, name, reason });
+  writeAudit(connection, {
+    at: now,
+    actor: 'system',
+    action: 'task.paused',
+    target: id,
+    details: { name, reason },
+  });
+  putMeta(connection, BROKEN_PREFIX + id, String(now));
+}
+
+/** Leaves word that occurrences were missed, for those who tell people. */
+function markMissed(connection: Connection, now: number): void {
+  const before = connection.sql('SELECT value FROM meta WHERE key = ?').pluck().get(MISSED_KEY) as
+    | string
+    | undefined;
+  putMeta(connection, MISSED_KEY, withMissed(before ?? null, now));
+}
+
+function putMeta(connection: Connection, key: string, value: string): void {
   connection
-    .sql("UPDATE task SET state = 'paused', state_reason = ?, updated_at = ? WHERE seq = ?")
-    .run(PAUSE_REASON.error(message), now, taskSeq);
+    .sql('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value')
+    .run(key, value);
 }
 
 function readable(connection: Connection, specs: SpecCache, row: TaskRow): Task[] {
@@ -400,6 +438,7 @@ function emptyResult(): ScheduledResult {
     duplicates: 0,
     cancelRequested: [],
     canceled: [],
+    paused: [],
     earliestRunAt: null,
   };
 }
