@@ -35,6 +35,13 @@ export type RunReason = string;
 /** A run was asked to cancel when its last step was done already: the work stands, and so does its status. */
 export const CANCEL_TOO_LATE = 'cancel_too_late';
 
+/** How a run ends when a person said no to what it asked, or nobody answered in time: it did what it was to do. */
+const ANSWERED: readonly RunReason[] = ['denied', 'expired'];
+
+/** Whether a run ended because something went wrong. */
+export const isFailure = ({ status, reason }: Pick<Run, 'status' | 'reason'>): boolean =>
+  status === 'dead' || (status === 'failed' && !ANSWERED.includes(reason ?? ''));
+
 /** What went wrong, without secrets. */
 export interface RunError {
   kind: string;

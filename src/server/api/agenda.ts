@@ -1,4 +1,5 @@
 import { hasScope } from '../../domain/agent.js';
+import { whyBroken } from '../../domain/broken-schedule.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
 import { onVacation, quietAt, type QuietTimes, quietTimesOf } from '../../domain/quiet-times.js';
 import type { Task } from '../../domain/task.js';
@@ -45,6 +46,7 @@ export async function agenda(
     for (const task of page.items) {
       const { nextDueAt, snoozedUntil, spec } = task;
       if (nextDueAt === null || nextDueAt >= until || !isTimed(spec.schedule)) continue;
+      if (whyBroken(spec.schedule) !== null) continue;
       const { timezone } = spec.schedule;
       const from = Math.max(now, snoozedUntil ?? 0) - 1;
       // One more than is listed, so that more is known to be there.

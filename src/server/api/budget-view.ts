@@ -1,4 +1,5 @@
 import type { Agent } from '../../domain/agent.js';
+import { whyBroken, zoneOf } from '../../domain/broken-schedule.js';
 import { amountOf, type BudgetEntry, type Spend } from '../../domain/budget.js';
 import { spendWords, usedWords } from '../../domain/budget-words.js';
 import type { Task } from '../../domain/task.js';
@@ -31,17 +32,23 @@ export async function taskBudgetView(task: Task, services: ApiServices): Promise
   const { store, budgets, clock } = services;
   const steps = await modelStepsOf(task.spec, services);
   const agent = await store.getAgent(task.agentId);
+  const isBroken = whyBroken(task.spec.schedule) !== null;
   const payer: Payer = {
     runId: null,
-    task: { id: task.id, zone: task.spec.schedule?.timezone ?? null, budget: task.spec.budget },
+    task: { id: task.id, zone: zoneIn(task.spec), budget: task.spec.budget },
     agent: { id: task.agentId, budget: agent?.budget ?? null },
   };
   const found = await budgets.spent(payer);
   return {
-    estimate: await estimateTask(task.spec, steps, budgets.prices, clock.now()),
+    // What can not be scheduled is not due on any day.
+    estimate: await estimateTask(isBroken ? { ...task.spec, schedule: undefined } : task.spec, steps, budgets.prices, clock.now()),
     spent_today: accountView(found.find(({ scope }) => scope === 'task_day') as (typeof found)[number]),
   };
 }
+
+/** The zone of the days of a task; null without a schedule. */
+const zoneIn = ({ schedule }: Task['spec']): string | null =>
+  schedule === undefined ? null : zoneOf(schedule);
 
 /** The steps that ask models; of the catalog only the tools of the task are read. */
 async function modelStepsOf(spec: Task['spec'], { store, builtinTools }: ApiServices) {
@@ -89,7 +96,7 @@ export async function spentTodayView({ store, budgets }: ApiServices, caller: Ca
   const agents = new Map(agentPage.items.map((agent) => [agent.id, agent]));
   const payers: Payer[] = [...agents.values()].map((agent) => ({ runId: null, task: null, agent }));
   for (const { id, agentId, spec } of taskPage.items) {
-    const task = { id, zone: spec.schedule?.timezone ?? null, budget: spec.budget };
+    const task = { id, zone: zoneIn(spec), budget: spec.budget };
     payers.push({ runId: null, task, agent: agents.get(agentId) ?? { id: agentId, budget: null } });
   }
   const found = await budgets.spentByEach(payers);

@@ -1,4 +1,5 @@
 import { hasScope } from '../../domain/agent.js';
+import { whyBroken } from '../../domain/broken-schedule.js';
 import { parseDuration } from '../../domain/duration.js';
 import type { CalendarTask } from '../../domain/icalendar/task-calendar.js';
 import { isTimed } from '../../domain/recurrence-of.js';
@@ -26,7 +27,7 @@ export async function calendarOf({ store, clock }: ApiServices, caller: Caller):
 
 function calendarTask({ id, spec, updatedAt }: Task, now: number): CalendarTask[] {
   const { name, title, schedule, timeout } = spec;
-  if (!isTimed(schedule)) return [];
+  if (!isTimed(schedule) || whyBroken(schedule) !== null) return [];
   const words = scheduleWords(schedule, now).replace(/; (next|never again).*$/, '');
   return [{ id, name, title: title ?? null, words, schedule, durationMs: parseDuration(timeout), updatedAt }];
 }

@@ -1,4 +1,5 @@
 import { formatDuration } from '../../domain/duration.js';
+import { whyBroken, zoneOf } from '../../domain/broken-schedule.js';
 import { isTimed, recurrenceOf } from '../../domain/recurrence-of.js';
 import { REASON_WORDS } from '../../domain/reason-words.js';
 import type { Run } from '../../domain/run.js';
@@ -30,7 +31,7 @@ interface Line {
 /** One timeline of a task around an instant, in plain words: what was due, what ran, what did not and why. */
 export async function explainTask(task: Task, at: number | null, { store, clock }: ApiServices) {
   const now = clock.now();
-  const zone = task.spec.schedule?.timezone ?? 'UTC';
+  const zone = zoneOf(task.spec.schedule);
   const around = at ?? now;
   const span = at === null ? 7 * 86_400_000 : 12 * 3_600_000;
   const page = await store.listRuns({
@@ -57,7 +58,14 @@ export async function explainTask(task: Task, at: number | null, { store, clock 
     });
   }
   const { schedule } = task.spec;
-  if (at !== null && schedule?.kind === 'event')
+  const broken = whyBroken(schedule);
+  if (broken !== null)
+    lines.push({
+      kind: 'note',
+      at: instant(now),
+      text: `It can not be scheduled: ${broken.replace(/\.$/, '')}. Its definition in the database was damaged: hand it in again (pao task apply FILE), then pao task resume ${task.name}.`,
+    });
+  if (at !== null && broken === null && schedule?.kind === 'event')
     for (const said of await explainEvents(task, schedule, at, runs, store))
       lines.push({ kind: 'note', at: instant(said.at), text: said.text });
   const windows = await store.listWindows(task.id);
@@ -73,7 +81,7 @@ export async function explainTask(task: Task, at: number | null, { store, clock 
       at: instant(now),
       text: `${windows.length - MOST_WINDOWS} more windows are open.`,
     });
-  if (at !== null && !runs.some((run) => Math.abs(run.scheduledFor - at) < SAME_MS)) {
+  if (at !== null && broken === null && !runs.some((run) => Math.abs(run.scheduledFor - at) < SAME_MS)) {
     const text = withoutRow(task, at, now, zone);
     if (text !== null) lines.push({ kind: 'note', at: instant(at), text });
   }
@@ -84,7 +92,7 @@ export async function explainTask(task: Task, at: number | null, { store, clock 
       text: `Occurrences up to ${localTime(lastSecond(task.snoozedUntil), zone)} ${zone} are left out (snoozed).`,
     });
   }
-  const next = nextNotLeftOut(task);
+  const next = broken === null ? nextNotLeftOut(task) : null;
   if (next !== null && task.state === 'active') {
     lines.push({
       kind: 'next',

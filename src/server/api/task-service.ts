@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { whyBroken } from '../../domain/broken-schedule.js';
 import { hasScope } from '../../domain/agent.js';
 import { conflict, forbidden, notFound } from '../../domain/errors.js';
 import { newId } from '../../domain/ids.js';
@@ -190,7 +191,7 @@ export async function tryTask(input: unknown, services: ApiServices, caller: Cal
 /** The next occurrences of a task, in UTC and in its zone; of those left out on request it is said. */
 export function occurrencesOf(task: Task, from: number, count: number): Occurrence[] {
   const { schedule } = task.spec;
-  if (!isTimed(schedule)) return [];
+  if (!isTimed(schedule) || whyBroken(schedule) !== null) return [];
   const snoozed = task.snoozedUntil ?? 0;
   return recurrenceOf(schedule)
     .take(from, count)

@@ -2,6 +2,7 @@ import type { Agent, AgentToken } from '../../domain/agent.js';
 import type { Approval } from '../../domain/approval.js';
 import type { Delivery, DeliveryStatus } from '../../domain/delivery.js';
 import type { PublishedEvent } from '../../domain/event.js';
+import { whyBroken } from '../../domain/broken-schedule.js';
 import { countLeftOut, nextNotLeftOut } from '../../domain/left-out.js';
 import type { Hook } from '../../domain/hook.js';
 import { isTimed, specOfSchedule } from '../../domain/recurrence-of.js';
@@ -23,7 +24,9 @@ export const localTime = (ms: number, zone: string): string => formatInZone(zone
 export function taskView(task: Task, now: number): Record<string, unknown> {
   const { spec } = task;
   const zone = spec.schedule?.timezone ?? null;
-  const nextDueAt = nextNotLeftOut(task);
+  // One whose schedule was damaged is shown all the same, with what is wrong as its words.
+  const isBroken = whyBroken(spec.schedule) !== null;
+  const nextDueAt = isBroken ? null : nextNotLeftOut(task);
   return {
     id: task.id,
     name: task.name,
@@ -51,7 +54,7 @@ export function taskView(task: Task, now: number): Record<string, unknown> {
     pipeline: spec.pipeline,
     next_due_at: instant(nextDueAt),
     next_due_local: nextDueAt === null || zone === null ? null : localTime(nextDueAt, zone),
-    left_out_before: countLeftOut(task),
+    left_out_before: isBroken ? 0 : countLeftOut(task),
     words: taskWords(task, now),
     snoozed_until: instant(task.snoozedUntil),
     last_run_at: instant(task.lastRunAt),
@@ -83,14 +86,11 @@ export const taskWords = ({ spec, snoozedUntil }: Task, now: number): string =>
 /** A schedule in words. */
 export function scheduleWords(schedule: Schedule | undefined, now: number): string {
   if (schedule === undefined) return 'only when asked to';
+  const why = whyBroken(schedule);
+  if (why !== null) return `can not be scheduled: ${why}`;
   if (schedule.kind === 'event') return eventWords(schedule);
   if (schedule.kind === 'condition') return `looks every ${schedule.every}, runs when ${schedule.when}`;
-  if (!isTimed(schedule)) return '';
-  try {
-    return describe(specOfSchedule(schedule), { now });
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
+  return isTimed(schedule) ? describe(specOfSchedule(schedule), { now }) : '';
 }
 
 /** From what needs a person most to what is well. */

@@ -1,3 +1,4 @@
+import { zoneOf } from '../../domain/broken-schedule.js';
 import { counted } from '../../domain/counted.js';
 import { parseDuration } from '../../domain/duration.js';
 import { type EventSchedule, isSinceLast } from '../../domain/schedule.js';
@@ -32,7 +33,7 @@ function kindOf({ kind }: EventWindow, { spec }: Task): 'debounce' | 'batch' | '
 /** What a window holds, since when, and what becomes of it. */
 export function windowWords(window: EventWindow, task: Task, now: number): string {
   const { schedule } = task.spec;
-  const zone = schedule?.timezone ?? 'UTC';
+  const zone = zoneOf(schedule);
   const isOurs =
     schedule?.kind === 'event' &&
     (window.kind === 'absent' ? schedule.absent : (schedule.debounce ?? schedule.batch)) !== undefined;

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Bus } from '../bus/bus.js';
-import { tellBudgetPause } from '../notify/tell-budget-pause.js';
+import { tellBudgetPause } from '../notify/tell-budget.js';
 import type { Store } from '../store/store.js';
 import type { ServiceInit } from '../supervisor/service-messages.js';
 import type { Logger } from '../telemetry/logger.js';

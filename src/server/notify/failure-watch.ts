@@ -1,9 +1,8 @@
 import type { Clock } from '../../domain/clock.js';
-import { Looker } from '../../domain/looker.js';
 import { parseDuration } from '../../domain/duration.js';
 import type { Observer } from '../../domain/observability/observer.js';
 import { PAUSE_REASON } from '../../domain/paused-by-pao.js';
-import { isFinal, type Run, type RunStatus } from '../../domain/run.js';
+import { isFailure, isFinal, type Run, type RunStatus } from '../../domain/run.js';
 import type { Task } from '../../domain/task.js';
 import type { Bus } from '../bus/bus.js';
 import type { Config } from '../config.js';
@@ -11,15 +10,12 @@ import { pauseTask } from '../pause-task.js';
 import type { Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import { type Notice, noticeOf } from './notice.js';
+import { logNotice, type PutNotice } from './put-notice.js';
 
 const PREFIX = 'failing:';
 /** What failed; everything else that ended well or was not the task's doing breaks no row of failures but a success. */
 const FAILED: readonly RunStatus[] = ['failed', 'dead'];
 const WORKED: readonly RunStatus[] = ['succeeded', 'partial'];
-/** How long runs are waited for that end together, milliseconds. */
-const SETTLE_MS = 300;
-/** A look underneath the bus, milliseconds. */
-const EVERY_MS = 10_000;
 const MOST_TASKS = 500;
 
 /** What is remembered of a task that fails, in `meta`: whoever swaps it in is the one who tells. */
@@ -39,8 +35,7 @@ export interface FailureWatchOptions {
   logger: Logger;
   observer: Observer;
   notify: Config['notify'];
-  /** Puts a notice into the outbox. @returns the key of the message, or null when nobody is to be told. */
-  deliver(notice: Notice, task: Task, key: string): Promise<string | null>;
+  put: PutNotice;
 }
 
 /**
@@ -49,48 +44,23 @@ export interface FailureWatchOptions {
  * or a lost message changes nothing, and of several servers one tells.
  */
 export class FailureWatch {
-  #newest: string | null = null;
-  readonly #looker = new Looker(async () => {
-    await this.runOnce().catch((error: unknown) =>
-      this.options.logger.warn({ err: error }, 'failing tasks could not be looked at'),
-    );
-    return EVERY_MS;
-  });
-  #soon: NodeJS.Timeout | null = null;
-  #unsubscribe: () => void = () => {};
+  /** The newest failures that were looked at: one that began before another may end after it. */
+  #seen = new Set<string>();
 
   constructor(private readonly options: FailureWatchOptions) {}
-
-  start(): void {
-    this.#unsubscribe = this.options.bus.subscribe('run', () => {
-      this.#soon ??= setTimeout(() => this.wake(), SETTLE_MS).unref();
-    });
-    this.#looker.start();
-  }
-
-  async stop(): Promise<void> {
-    this.#unsubscribe();
-    if (this.#soon !== null) clearTimeout(this.#soon);
-    await this.#looker.stop();
-  }
-
-  wake(): void {
-    this.#soon = null;
-    this.#looker.wake();
-  }
 
   /** One look: costs what failed since the last one, and what is known to fail. */
   async runOnce(): Promise<void> {
     const { store, observer } = this.options;
     const known = await store.listMeta(PREFIX, MOST_TASKS);
     const page = await store.listRuns({ statuses: [...FAILED], limit: 200 });
-    const fresh = page.items.slice(0, page.items.findIndex(({ id }) => id === this.#newest) >>> 0);
+    const fresh = page.items.filter((run) => isFailure(run) && !this.#seen.has(run.id));
     const ids = new Set([
       ...known.map(({ key }) => key.slice(PREFIX.length)),
       ...fresh.map(({ taskId }) => taskId),
     ]);
     for (const id of ids) await this.#look(id);
-    this.#newest = page.items[0]?.id ?? null;
+    this.#seen = new Set(page.items.map(({ id }) => id));
     observer.set('failing_tasks', {}, (await store.listMeta(PREFIX, MOST_TASKS)).length);
   }
 
@@ -147,17 +117,26 @@ export class FailureWatch {
   /** The failures since the last success, newest first, `most` at most. */
   async #rowOfFailures(taskId: string, most: number): Promise<{ failures: Run[]; last: Run | null }> {
     const failures: Run[] = [];
-    const { items } = await this.options.store.listRuns({
-      taskId,
-      statuses: [...FAILED, ...WORKED],
-      limit: Math.min(1000, most + 1),
-    });
-    const ended = items.filter((run) => isFinal(run.status));
-    for (const run of ended) {
-      if (WORKED.includes(run.status)) break;
-      failures.push(run);
-    }
-    return { failures, last: ended[0] ?? null };
+    let last: Run | null = null;
+    let cursor: string | undefined;
+    do {
+      const page = await this.options.store.listRuns({
+        taskId,
+        statuses: [...FAILED, ...WORKED],
+        limit: Math.min(1000, most + 1),
+        cursor,
+      });
+      for (const run of page.items) {
+        const worked = WORKED.includes(run.status);
+        // A person's no is neither.
+        if (!isFinal(run.status) || !(worked || isFailure(run))) continue;
+        last ??= run;
+        if (worked) return { failures, last };
+        failures.push(run);
+      }
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined && failures.length < most);
+    return { failures, last };
   }
 
   /** @returns whether it was active and is paused now. */
@@ -178,12 +157,12 @@ export class FailureWatch {
   /** @returns the key of the message, null when nobody is to be told, undefined when it could not be written. */
   async #tell(notice: Notice, task: Task): Promise<string | null | undefined> {
     const { logger } = this.options;
-    const fields = { task_id: task.id, task: task.name, run_id: notice.last_run_id, notice: notice.kind };
-    logger.warn({ ...fields, failures: notice.failures }, notice.text);
+    logNotice(logger, notice);
+    const key = `${notice.kind}/${task.id}/${notice.last_run_id}`;
     try {
-      return await this.options.deliver(notice, task, `${notice.kind}/${task.id}/${notice.last_run_id}`);
+      return await this.options.put(notice, { task, agentId: task.agentId }, key);
     } catch (error) {
-      logger.warn({ ...fields, err: error }, 'a notice could not be put into the outbox');
+      logger.warn({ notice: notice.kind, key, err: error }, 'a notice could not be put into the outbox');
       return undefined;
     }
   }

@@ -1,5 +1,6 @@
 import { CHANNEL_PREFIX } from '../../domain/channel.js';
 import type { NewDelivery } from '../../domain/delivery.js';
+import { zoneOf } from '../../domain/broken-schedule.js';
 import { renderTemplate } from '../../domain/pipeline/template.js';
 import { compileRecurrence } from '../../domain/recurrence/index.js';
 import { quietTimesOf } from '../../domain/quiet-times.js';
@@ -29,7 +30,7 @@ export async function noticeDelivery(
   const { notify, now } = options;
   const { task, agentId } = about;
   const own = task?.spec.monitor?.notify;
-  const call = callFor(notice, own ?? notify, task?.spec.schedule?.timezone ?? 'UTC');
+  const call = callFor(notice, own ?? notify, zoneOf(task?.spec.schedule));
   if (call === null) return null;
   const byOperator = own === undefined;
   const digestAt = byOperator && notify.digest !== undefined ? nextDigest(notify.digest, now) : null;
@@ -37,7 +38,7 @@ export async function noticeDelivery(
   const message = newDelivery(
     {
       agentId,
-      key: digestAt === null ? key : `${notice.kind}/${notice.task_id}/digest/${digestAt}`,
+      key: digestAt === null ? key : digestKeyFor(notice, key, digestAt),
       origin: 'notice',
       taskId: task?.id ?? null,
       runId: null,
@@ -54,11 +55,22 @@ export async function noticeDelivery(
   return { ...message, status: 'deferred', reason: 'digest', dueAt: digestAt, digestKey };
 }
 
+/** What one line of the digest stands for: a task and kind, where a later notice says the same again. */
+const digestKeyFor = ({ kind, task_id: taskId }: Notice, key: string, at: number): string =>
+  SAME_AGAIN.includes(kind) ? `${kind}/${taskId}/digest/${at}` : `${key}/digest/${at}`;
+
+const SAME_AGAIN: readonly Notice['kind'][] = [
+  'task_failing',
+  'task_paused',
+  'task_recovered',
+  'message_failed',
+  'message_unknown',
+];
+
 function callFor(notice: Notice, target: Target, zone: string): { channel: string; input: unknown } | null {
   if (target.channel !== undefined) {
     const { kind, title, text, hint } = notice;
-    const leadIn = kind === 'task_paused' ? 'To let it run again: ' : '';
-    const input = { title, text: `${text}\n${leadIn}${hint}`, data: notice };
+    const input = { title, text: `${text}\n${LEAD_IN[kind] ?? ''}${hint}`, data: notice };
     return { channel: CHANNEL_PREFIX + target.channel, input };
   }
   if (target.webhook !== undefined) {
@@ -71,6 +83,12 @@ function callFor(notice: Notice, target: Target, zone: string): { channel: strin
     input: renderTemplate(target.with ?? {}, { values: { notice }, zone }).value,
   };
 }
+
+/** What the command in the hint does, where the text does not say it. */
+const LEAD_IN: Partial<Record<Notice['kind'], string>> = {
+  task_paused: 'To let it run again: ',
+  run_needs_person: 'When you know: ',
+};
 
 /** When the next digest is due. */
 function nextDigest({ every, at, day, timezone }: NonNullable<NotifyConfig['digest']>, now: number): number {

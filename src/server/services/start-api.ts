@@ -1,7 +1,7 @@
 import type { Base, StartedService } from './base.js';
 import { loadTools } from './load-tools.js';
 
-/** Starts what answers over HTTP, and the watch over failures beside it. */
+/** Starts what answers over HTTP, and beside it the watch over what people are to be told of. */
 export async function startApi(base: Base): Promise<StartedService> {
   const { init, store, bus, clock, logger, redactor, observations, tracer } = base;
   const [{ createApi }, { LoadLimit }, { createMetrics }, { createHealth }, tools] = await Promise.all([
@@ -68,19 +68,12 @@ export async function startApi(base: Base): Promise<StartedService> {
     ...(clock instanceof ServiceClock ? { advanceClock: (ms: number) => clock.advance(ms, bus) } : {}),
   });
   const { url } = await api.listen({ host: config.host, port: config.port });
-  const { startFailureWatch } = await import('../notify/start-failure-watch.js');
-  const watch = startFailureWatch({
-    store,
-    bus,
-    clock,
-    logger,
-    observer: observations,
-    notify: config.notify,
-  });
+  const { startNotices } = await import('../notify/start-notices.js');
+  const notices = startNotices({ store, bus, clock, logger, observer: observations, config });
   return {
     url,
     async stop() {
-      await watch.stop();
+      await notices.stop();
       await api.close();
       await tools.callers.close();
       return {};

@@ -18,6 +18,7 @@ export async function startWorker(base: Base): Promise<StartedService> {
     { QuestionDesk },
     { RUN_TOKEN_FORMS, RunTokens },
     { tellTrouble },
+    { tellLeftOut },
   ] = await Promise.all([
     import('../worker/worker.js'),
     import('../worker/adapt-concurrency.js'),
@@ -29,6 +30,7 @@ export async function startWorker(base: Base): Promise<StartedService> {
     import('../deliver/questions/question-desk.js'),
     import('../tools/run-token.js'),
     import('../notify/tell-trouble.js'),
+    import('../notify/tell-budget.js'),
   ]);
   const { config } = init;
   const leaseMs = parseDuration(config.lease);
@@ -64,6 +66,7 @@ export async function startWorker(base: Base): Promise<StartedService> {
     clock,
     logger,
     onMessage: () => deliverer.wake(),
+    onLeftOut: tellLeftOut({ store, bus, logger, now: () => clock.now(), notify: config.notify }),
     ask: { channel: config.notify.approvals, publicUrl: config.public_url },
     catalog,
     redactor,

@@ -46,6 +46,8 @@ export interface RunExecutorOptions
   budgets?: Budgets;
   /** A message was put into the outbox. */
   onMessage?: () => void;
+  /** A budget leaves this run out, in these words. */
+  onLeftOut?: (run: LeasedRun['run'], words: string) => Promise<void>;
   /** How people are asked for approvals. */
   ask?: AskSettings;
 }
@@ -117,6 +119,8 @@ export class RunExecutor {
       ending = failed({ kind: 'template', message: error.message, pointer: error.pointer });
     }
     if (ending === null) return null;
+    if (ending.status === 'skipped' && ending.reason === 'budget')
+      await this.options.onLeftOut?.(leased.run, ending.error?.message ?? 'the budget did not reach');
     const final = ending.status !== 'queued' && ending.status !== 'waiting';
     const stepMemory = whatWasSeen(ending.status, state);
     return {

@@ -20,6 +20,7 @@ export function exerciseScheduling(subject: Subject): void {
         duplicates: 0,
         cancelRequested: [],
         canceled: [],
+        paused: [],
         earliestRunAt: T0,
       });
       expect((await store.getTask(task.id))?.nextDueAt).toBe(T0 + MINUTE);

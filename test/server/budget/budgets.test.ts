@@ -9,7 +9,7 @@ import { estimateTask, modelSteps } from '../../../src/server/budget/estimate.js
 import { PriceTable } from '../../../src/server/budget/prices.js';
 import { MemoryBus } from '../../../src/server/bus/memory-bus.js';
 import { configSchema } from '../../../src/server/config.js';
-import { tellBudgetPause } from '../../../src/server/notify/tell-budget-pause.js';
+import { tellBudgetPause } from '../../../src/server/notify/tell-budget.js';
 import { silentLogger } from '../../../src/server/telemetry/logger.js';
 import { startTestSystem, type TestSystem } from '../a-system.js';
 import { json, someCallers, startServer, type TestServer } from '../tools/a-tool-system.js';

@@ -5,7 +5,7 @@ import { Redactor } from '../../../src/domain/redact.js';
 import { configSchema } from '../../../src/server/config.js';
 import { DeadManPing } from '../../../src/server/notify/dead-man-ping.js';
 import { FailureWatch } from '../../../src/server/notify/failure-watch.js';
-import { noticeDelivery } from '../../../src/server/notify/notice-delivery.js';
+import { openNoticeOutbox } from '../../../src/server/notify/put-notice.js';
 import { silentLogger } from '../../../src/server/telemetry/logger.js';
 import { builtinTools } from '../../../src/server/tools/builtin-tools.js';
 import { targetOf } from '../../../src/server/tools/egress-guard.js';
@@ -78,17 +78,12 @@ function watchWith(notify: object) {
       set: (name, _labels, value) => void (counts[name] = value),
     },
     notify: config.notify,
-    async deliver(notice, task, key) {
-      const message = await noticeDelivery(notice, { task, agentId: task.agentId }, key, {
-        store: system.store,
-        notify: config.notify,
-        now: system.clock.now(),
-      });
-      if (message === null) return null;
-      await system.store.enqueueDeliveries([message]);
-      system.bus.publish('delivery', { count: 1 });
-      return message.key;
-    },
+    put: openNoticeOutbox({
+      store: system.store,
+      bus: system.bus,
+      now: () => system.clock.now(),
+      notify: config.notify,
+    }),
   });
 }
 
@@ -159,6 +154,42 @@ describe('a task that fails again and again', () => {
       actor: 'system',
     });
     expect(received).toMatchObject([{ data: { kind: 'task_paused', hint: 'pao task resume hopeless' } }]);
+  });
+
+  it('does not count a person who says no, or says nothing in time, and neither ends its row', async () => {
+    const task = await system.addTask({
+      name: 'asks',
+      pipeline: [
+        { id: 'sure', if: 'params.asks', approve: { message: 'Sure?', expires_in: '1h', on_timeout: 'deny' } },
+        { id: 'work', uses: 'a.work' },
+      ],
+    });
+    const watch = watchWith({});
+    const ask = async (settle: (approvalId: string) => Promise<unknown>) => {
+      system.clock.advance(1000);
+      const { id } = await system.runNow(task, { params: { asks: true } });
+      await system.until(id, 'waiting');
+      const { items } = await system.store.listApprovals({ limit: 1 });
+      await settle(items[0]?.id as string);
+      system.bus.publish('work', { count: 1 });
+      return system.until(id, 'failed');
+    };
+    const deny = (id: string) =>
+      system.store.decideApproval({
+        id,
+        state: 'denied',
+        by: 'me',
+        comment: null,
+        now: system.clock.now(),
+      });
+    await runs(task, 1);
+    expect((await ask(deny)).reason).toBe('denied');
+    expect((await ask(async () => system.clock.advance(3_600_001))).reason).toBe('expired');
+    await look(watch);
+    expect(received).toEqual([]);
+    await runs(task, 1);
+    await look(watch);
+    expect(received).toMatchObject([{ type: 'pao.task_failing', data: { task: 'asks', failures: 2 } }]);
   });
 
   it('is told of with the next failure when the first notice could not be handed over', async () => {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { hasScope } from '../../../domain/agent.js';
+import { whyBroken, zoneOf } from '../../../domain/broken-schedule.js';
 import { conflict, invalidInput, notFound, PaoError, type Problem } from '../../../domain/errors.js';
 import { canonicalJson } from '../../../domain/json.js';
 import { problemsFromZod } from '../../../domain/problems-from-zod.js';
@@ -311,18 +312,26 @@ export const taskOperations: Operation[] = [
     'resume',
     'Resume a paused task',
     z.strictObject({ catchup: z.enum(['latest', 'all', 'skip']).optional() }).optional(),
-    (task, body: { catchup?: 'latest' | 'all' | 'skip' }, services) => ({
-      state: 'active',
-      stateReason: null,
-      // What came due meanwhile gets its rows from the scheduler: skipped, unless the person wants it caught up.
-      ...(isTimed(task.spec.schedule) && (body.catchup !== undefined || task.spec.schedule.kind !== 'once')
-        ? withResumeOrder({ catchup: body.catchup ?? 'skip', before: services.clock.now() })
-        : {}),
-      // The span in which an event must come begins anew.
-      ...(task.spec.schedule?.kind === 'event'
-        ? { nextDueAt: firstDue(task.spec, services.clock.now()) }
-        : {}),
-    }),
+    (task, body: { catchup?: 'latest' | 'all' | 'skip' }, services) => {
+      const { schedule } = task.spec;
+      const why = whyBroken(schedule);
+      // It would be paused again when it is due.
+      if (why !== null)
+        throw conflict(`The task ${task.name} can not be scheduled: ${why.replace(/\.$/, '')}.`, [
+          'pao task apply FILE',
+          `pao task resume ${task.name}`,
+        ]);
+      return {
+        state: 'active',
+        stateReason: null,
+        // What came due meanwhile gets its rows from the scheduler: skipped, unless the person wants it caught up.
+        ...(isTimed(schedule) && (body.catchup !== undefined || schedule.kind !== 'once')
+          ? withResumeOrder({ catchup: body.catchup ?? 'skip', before: services.clock.now() })
+          : {}),
+        // The span in which an event must come begins anew.
+        ...(schedule?.kind === 'event' ? { nextDueAt: firstDue(task.spec, services.clock.now()) } : {}),
+      };
+    },
   ),
   verb(
     'snooze',
@@ -365,7 +374,7 @@ export const taskOperations: Operation[] = [
         leftOut = next;
         return { snoozedUntil: next + 1 };
       });
-      const zone = saved.spec.schedule?.timezone ?? 'UTC';
+      const zone = zoneOf(saved.spec.schedule);
       return {
         body: {
           ...taskView(saved, services.clock.now()),
@@ -394,7 +403,7 @@ export const taskOperations: Operation[] = [
       const runMs = await typicalRunMs(task.id, services.store);
       return {
         body: {
-          warnings: isTimed(schedule)
+          warnings: isTimed(schedule) && whyBroken(schedule) === null
             ? recurrenceOf(schedule).warnings(now, runMs === undefined ? {} : { runMs })
             : [],
           items: occurrencesOf(task, from, query.count),

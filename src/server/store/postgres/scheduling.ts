@@ -462,7 +462,7 @@ async function pause(
   const reason = PAUSE_REASON.error(error instanceof Error ? error.message : String(error));
   const task = await sql.row<{ id: string; name: string }>(
     `UPDATE task SET state = 'paused', state_reason = $2, updated_at = pao_at($3)
-      WHERE seq = $1 AND state = 'active' RETURNING id, name`,
+      WHERE seq = $1 AND state IN ('active', 'paused') RETURNING id, name`,
     [taskSeq, reason, now],
   );
   if (task !== undefined) result.paused.push({ ...task, reason });

@@ -373,7 +373,7 @@ function pause(
 ): void {
   const reason = PAUSE_REASON.error(message);
   const task = connection
-    .sql(`UPDATE task SET state = 'paused', state_reason = ?, updated_at = ? WHERE seq = ? AND state = 'active'
+    .sql(`UPDATE task SET state = 'paused', state_reason = ?, updated_at = ? WHERE seq = ? AND state IN ('active', 'paused')
       RETURNING id, name`)
     .get(reason, now, taskSeq) as { id: string; name: string } | undefined;
   if (task === undefined) return;

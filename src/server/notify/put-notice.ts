@@ -1,0 +1,64 @@
+import type { Task } from '../../domain/task.js';
+import type { Bus } from '../bus/bus.js';
+import type { Config } from '../config.js';
+import type { Store } from '../store/store.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { Notice } from './notice.js';
+import { noticeDelivery } from './notice-delivery.js';
+
+export interface NoticeOutbox {
+  store: Store;
+  bus: Pick<Bus, 'publish'>;
+  now: () => number;
+  notify: Config['notify'];
+}
+
+/** Whom a notice is about: it goes where the task says, else where the configuration says. */
+export interface NoticeSubject {
+  task: Task | null;
+  agentId: string;
+}
+
+/**
+ * Puts a notice into the outbox, once for its key.
+ * @returns the key of its message, or null when nobody is to be told.
+ */
+export type PutNotice = (notice: Notice, about: NoticeSubject, key: string) => Promise<string | null>;
+
+export function openNoticeOutbox({ store, bus, now, notify }: NoticeOutbox): PutNotice {
+  return async (notice, about, key) => {
+    const message = await noticeDelivery(notice, about, key, { store, notify, now: now() });
+    if (message === null) return null;
+    await store.enqueueDeliveries([message]);
+    bus.publish('delivery', { count: 1 });
+    return message.key;
+  };
+}
+
+/** As {@link PutNotice}, and says it in the log; for who can not try again: a notice that can not be written is only logged. */
+export function openNoticeDesk(options: NoticeOutbox & { logger: Logger }) {
+  const put = openNoticeOutbox(options);
+  const { logger } = options;
+  return async (notice: Notice, about: NoticeSubject, key: string): Promise<void> => {
+    logNotice(logger, notice);
+    try {
+      await put(notice, about, key);
+    } catch (error) {
+      logger.warn({ notice: notice.kind, key, err: error }, 'a notice could not be put into the outbox');
+    }
+  };
+}
+
+/** A line for those who read the log, whoever else is told. */
+export function logNotice(logger: Logger, notice: Notice): void {
+  const { kind, task, task_id, last_run_id, failures, text } = notice;
+  logger.warn(
+    {
+      notice: kind,
+      ...(task_id === '' ? {} : { task_id, task }),
+      run_id: last_run_id,
+      ...(failures === undefined ? {} : { failures }),
+    },
+    text,
+  );
+}
