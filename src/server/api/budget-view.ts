@@ -41,7 +41,12 @@ export async function taskBudgetView(task: Task, services: ApiServices): Promise
   const found = await budgets.spent(payer);
   return {
     // What can not be scheduled is not due on any day.
-    estimate: await estimateTask(isBroken ? { ...task.spec, schedule: undefined } : task.spec, steps, budgets.prices, clock.now()),
+    estimate: await estimateTask(
+      isBroken ? { ...task.spec, schedule: undefined } : task.spec,
+      steps,
+      budgets.prices,
+      clock.now(),
+    ),
     spent_today: accountView(found.find(({ scope }) => scope === 'task_day') as (typeof found)[number]),
   };
 }

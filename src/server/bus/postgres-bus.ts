@@ -16,7 +16,16 @@ const NEWS_MS = 25;
 const MAX_NEWS = 500;
 
 /** Topics that other machines hear of. Metrics stay where they are gathered, the test clock has one machine. */
-const SHARED: readonly BusTopic[] = ['work', 'schedule', 'cancel', 'run', 'event', 'delivery', 'approval', 'notice'];
+const SHARED: readonly BusTopic[] = [
+  'work',
+  'schedule',
+  'cancel',
+  'run',
+  'event',
+  'delivery',
+  'approval',
+  'notice',
+];
 
 type Sendable = { [T in BusTopic]: [topic: T, message: BusMessages[T]] }[BusTopic];
 

@@ -64,7 +64,7 @@ export class MissedOccurrences {
     await store.swapMeta(MISSED_KEY, more, rest.since > until ? null : JSON.stringify(rest));
   }
 
-  /** By task, in the order of their ids. */
+  /** By task, in the order of their names: whoever looks says the same. */
   async #missed({ since, until }: MissedMark): Promise<Missed[]> {
     const { store } = this.options;
     const { items } = await store.listRuns({ statuses: ['missed'], limit: MOST_ROWS });
@@ -75,12 +75,13 @@ export class MissedOccurrences {
       byTask.set(run.taskId, [...(byTask.get(run.taskId) ?? []), run]);
     }
     const missed: Missed[] = [];
-    for (const [taskId, runs] of [...byTask].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    for (const [taskId, runs] of byTask) {
       const task = await store.getTask(taskId);
       if (task === null || task.state === 'canceled' || (await this.#isCaughtUp(task, runs))) continue;
       missed.push({ task, runs });
     }
-    return missed;
+    const nameOf = ({ task }: Missed) => `${task.name}/${task.id}`;
+    return missed.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
   }
 
   /** With `latest` one run stands for all that came due: when it was begun, nothing is missed. */

@@ -311,7 +311,7 @@ export class Scheduler implements SchedulerContract {
     if (result.queued > 0) bus.publish('work', { count: result.queued });
     for (const { id, name, reason } of result.paused) {
       this.#observations.add('tasks_auto_paused_total');
-      logger.error(
+      logger.warn(
         { task_id: id, task: name, reason, pass_id: this.#passId },
         'a task can not be scheduled and was paused',
       );

@@ -1,3 +1,4 @@
+import { whyBroken } from '../../domain/broken-schedule.js';
 import type { Clock } from '../../domain/clock.js';
 import { PaoError } from '../../domain/errors.js';
 import { localParts, type Recurrence } from '../../domain/recurrence/index.js';
@@ -41,6 +42,8 @@ export async function applyZoneDatabase(options: {
   for await (const task of timedTasks(store)) {
     const { nextDueAt } = task;
     if (nextDueAt === null || !isTimed(task.spec.schedule)) continue;
+    // One that can not be read is paused, with its reason, when it is due.
+    if (whyBroken(task.spec.schedule) !== null) continue;
     const recurrence = recurrenceOf(task.spec.schedule);
     const last = await lastOccurrence(task, store);
     const again = last === null ? [] : await comeAgain(recurrence, last, task, known, store);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { type ChatFault, DEMO_MODEL, startChatServer } from '../../../src/demo/chat-server.js';
-import type { LoopbackServer } from '../../../src/demo/loopback-server.js';
+import { type LoopbackServer, startLoopbackServer } from '../../../src/demo/loopback-server.js';
 import { type MailServer, startMailServer } from '../../../src/demo/mail-server.js';
 import { startTelegramServer, type TelegramServer } from '../../../src/demo/telegram-server.js';
 import { writeBriefingTask, writeBriefingTools } from '../../../src/demo/templates/briefing.js';
@@ -70,6 +70,16 @@ export interface DeliveryView extends Json {
   answer: unknown;
 }
 
+/** A notice as a webhook gets it. */
+export interface NoticeView {
+  kind: string;
+  text: string;
+  task: string;
+  last_run_id: string | null;
+  reason: string | null;
+  hint: string;
+}
+
 /** The five servers of the briefing, its files, and what they saw. */
 export interface World {
   /** The folder with briefing.yaml and tools.yaml. */
@@ -78,6 +88,10 @@ export interface World {
   mail: MailServer;
   chat: LoopbackServer<ChatFault>;
   telegram: TelegramServer;
+  /** What people were told by the webhook of `notify`, oldest first. */
+  notices: NoticeView[];
+  /** Makes a data directory whose configuration tells people there. */
+  makeHome(): string;
   /** What goes wrong with the next calls of the calendar: `exit`, `error`, `hang`, each also with ` once`; null: nothing. */
   breakCalendar(fault: string | null): void;
   /** The inputs of all calendar calls so far. */
@@ -99,6 +113,15 @@ export async function startWorld(
     startChatServer({ port: 0 }),
     startTelegramServer({ port: 0, token: BOT_TOKEN }),
   ]);
+  const notices: NoticeView[] = [];
+  const people = await startLoopbackServer({
+    name: 'people',
+    port: 0,
+    answer({ body }) {
+      notices.push((JSON.parse(body) as { data: NoticeView }).data);
+      return { status: 200, body: {} };
+    },
+  });
   const faultPath = join(directory, 'calendar-fault');
   const journalPath = join(directory, 'calendar-journal');
   const flags = ['--calendar', calendarFile, '--fault', faultPath, '--journal', journalPath];
@@ -122,6 +145,12 @@ export async function startWorld(
     mail,
     chat,
     telegram,
+    notices,
+    makeHome() {
+      const home = mkdtempSync(join(tmpdir(), 'pao-e2e-'));
+      writeFileSync(join(home, 'pao.config.yaml'), `notify: { webhook: "${people.url}/notices" }\n`);
+      return home;
+    },
     breakCalendar(fault) {
       if (fault === null) rmSync(faultPath, { force: true });
       else writeFileSync(faultPath, fault);
@@ -136,7 +165,14 @@ export async function startWorld(
     writeSecrets: (home, secrets = { MAIL_TOKEN: MAIL_SECRET, TELEGRAM_BOT_TOKEN: BOT_TOKEN }) =>
       writeFileSync(join(home, 'secrets.json'), JSON.stringify(secrets), { mode: 0o600 }),
     async close() {
-      await Promise.all([weather.close(), mail.close(), chat.close(), telegram.close(), imap.close()]);
+      await Promise.all([
+        weather.close(),
+        mail.close(),
+        chat.close(),
+        telegram.close(),
+        imap.close(),
+        people.close(),
+      ]);
       rmSync(directory, { recursive: true, force: true });
     },
   };

@@ -27,7 +27,7 @@ afterEach(async () => {
 
 async function start(workers: number): Promise<void> {
   world = await startWorld();
-  pao = await startPao({ workers });
+  pao = await startPao({ home: world.makeHome(), workers });
   world.writeSecrets(pao.home);
   await pao.json(['tool', 'import', 'tools.yaml'], { cwd: world.directory });
 }
@@ -51,7 +51,7 @@ async function killWorkerOf(runId: string): Promise<void> {
 }
 
 describe('F9: a worker dies after Telegram took the message', () => {
-  it('leaves the outcome unknown, sends nothing again, and ends the run', async () => {
+  it('leaves the outcome unknown, sends nothing again, ends the run, and tells people', async () => {
     await start(1);
     // Telegram takes the message and its answer never comes: the moment between acceptance and commit.
     world.telegram.faults.next({ kind: 'accept_then_hang' });
@@ -61,10 +61,39 @@ describe('F9: a worker dies after Telegram took the message', () => {
     const run = await finishedRun(pao, runId, 60_000);
     expect(run).toMatchObject({ status: 'succeeded', delivery: 'unknown' });
     expect(message(run)).toMatchObject({ status: 'unknown', reason: 'lease_lost', attempts: 1 });
+    const told = await until('the notice', () => world.notices[0] ?? null);
+    expect(told).toMatchObject({
+      kind: 'message_unknown',
+      last_run_id: runId,
+      hint: `pao delivery show ${message(run).id}`,
+    });
     // Nothing is due any more, also after the lease would have run out: it is a person who decides.
     expect(
       (await pao.api('POST', `/v1/deliveries/${message(run).id}/resolve`, { status: 'failed' })).status,
     ).toBe(200);
+    expect(world.telegram.messages).toHaveLength(1);
+  });
+});
+
+describe('F9: a worker dies while a call that may be made once is answered', () => {
+  it('ends the run partial, calls nothing again, and tells people what to type', async () => {
+    await start(1);
+    world.telegram.faults.next({ kind: 'accept_then_hang' });
+    const runId = await begin((task) => {
+      // Said by the run itself, not by the outbox.
+      delete stepOf(task, 'ping').kind;
+    });
+    await until('the message to be taken', () => world.telegram.messages.length === 1);
+    await killWorkerOf(runId);
+    const run = await finishedRun(pao, runId, 60_000);
+    expect(run).toMatchObject({ status: 'partial', reason: 'unknown_outcome' });
+    const told = await until('the notice', () => world.notices[0] ?? null);
+    expect(told).toMatchObject({
+      kind: 'run_needs_person',
+      last_run_id: runId,
+      hint: `pao run resolve ${runId} --done (or --not-done)`,
+    });
+    expect((await pao.cli(['run', 'resolve', runId, '--done'])).code).toBe(0);
     expect(world.telegram.messages).toHaveLength(1);
   });
 });

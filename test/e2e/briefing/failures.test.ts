@@ -23,7 +23,7 @@ let tasks = 0;
 
 beforeAll(async () => {
   world = await startWorld();
-  pao = await startPao({ clock: CLOCK });
+  pao = await startPao({ home: world.makeHome(), clock: CLOCK });
   world.writeSecrets(pao.home);
   await pao.json(['tool', 'import', 'tools.yaml'], { cwd: world.directory });
 });
@@ -42,6 +42,7 @@ beforeEach(() => {
   }
   world.mail.calls.length = 0;
   world.telegram.messages.length = 0;
+  world.notices.length = 0;
   world.breakCalendar(null);
 });
 
@@ -192,11 +193,27 @@ describe('F6: the model is busy, or the key is wrong', () => {
     expect(world.mail.calls).toHaveLength(1);
   });
 
-  it('does not try a wrong key again', async () => {
+  it('does not try a wrong key again, and tells of it once', async () => {
     world.chat.faults.always({ kind: 'respond', status: 401, body: { error: { message: 'bad key' } } });
-    const found = await run();
+    const { id } = await apply();
+    const found = await runTask(pao, id);
     expect(found).toMatchObject({ status: 'partial', reason: 'auth' });
     expect(prompts()).toHaveLength(1);
+    const told = await until('the notice', () => world.notices[0] ?? null);
+    expect(told).toMatchObject({
+      kind: 'step_failing',
+      task: found.task_name,
+      reason: 'auth',
+      hint: `pao run show ${found.id}`,
+    });
+    expect(told.text).toContain('plan (llm.chat)');
+    expect(await runTask(pao, id)).toMatchObject({ status: 'partial', reason: 'auth' });
+    // What ended after it is told of: it was looked at, and not told of again.
+    const other = await run();
+    await until('the notice of another task', () =>
+      world.notices.some(({ task }) => task === other.task_name),
+    );
+    expect(world.notices.filter(({ task }) => task === found.task_name)).toHaveLength(1);
   });
 });
 

@@ -28,7 +28,7 @@ afterEach(async () => {
 /** A system at an instant, with the briefing under a catch-up policy. */
 async function at(clock: string, catchup?: Json): Promise<{ id: string }> {
   world = await startWorld();
-  pao = await startPao({ clock });
+  pao = await startPao({ home: world.makeHome(), clock });
   world.writeSecrets(pao.home);
   await pao.json(['tool', 'import', 'tools.yaml'], { cwd: world.directory });
   const task = briefingTask(world);
@@ -71,13 +71,20 @@ describe('F8: the schedule and a person at the same second', () => {
 });
 
 describe('F15: the machine sleeps from 05:00 to 11:00', () => {
-  it('leaves a missed row when the window of 3 h is over', async () => {
+  it('leaves a missed row when the window of 3 h is over, and tells of it', async () => {
     const { id } = await at('2026-11-24T05:00:00Z', { policy: 'latest', window: '3h' });
     await pao.advance(6 * HOUR);
     expect((await ended(id, 1)).map(view)).toEqual([
       ['2026-11-24T06:30:00.000Z', 'missed', 'catchup_window', 'schedule'],
     ]);
     expect(world.telegram.messages).toEqual([]);
+    const told = await until('the notice', () => world.notices[0] ?? null);
+    expect(told).toMatchObject({
+      kind: 'runs_missed',
+      task: 'morning-briefing',
+      hint: 'pao task run morning-briefing',
+    });
+    expect(told.text).toContain('Tue 24 Nov 2026 08:30 Europe/Chisinau');
   });
 
   it('catches up within 6 h, and still speaks of the 24th', async () => {
@@ -116,38 +123,61 @@ describe('F16: the machine sleeps from Monday to Wednesday', () => {
   });
 });
 
-describe('F19: a schedule that is broken in the database', () => {
-  it('stops that task alone; the briefing still fires', async () => {
+describe('F19: a task that is broken in the database', () => {
+  it('stops that task alone, shows why, and tells of it; the briefing still fires', async () => {
     const { id } = await at('2026-11-24T06:29:00Z');
-    const { body: broken } = await pao.api<{ id: string }>('POST', '/v1/tasks', {
-      name: 'broken',
-      schedule: { kind: 'cron', expr: '*/5 * * * *', timezone: 'UTC' },
-      pipeline: [{ id: 'echo', uses: 'debug.echo', with: { message: 'hi' } }],
-    });
+    const make = (name: string) =>
+      applyTask(pao, {
+        name,
+        schedule: { kind: 'cron', expr: '*/5 * * * *', timezone: 'UTC' },
+        pipeline: [{ id: 'echo', uses: 'debug.echo', with: { message: 'hi' } }],
+      });
+    const damages = [
+      { name: 'no-schedule', from: '*/5 * * * *', to: '*/0 * * * *', why: 'step that is not from 1 to 60' },
+      { name: 'no-zone', from: '"UTC"', to: '"Mars/Olympus"', why: 'Mars/Olympus' },
+    ];
     const { default: Database } = await import('better-sqlite3');
-    const database = new Database(`${pao.home}/orchestrator.db`);
-    const tables = database.prepare("select name from sqlite_master where type = 'table'").all() as {
-      name: string;
-    }[];
-    let changed = 0;
-    for (const { name } of tables) {
-      const columns = database.prepare(`pragma table_info("${name}")`).all() as { name: string }[];
-      for (const column of columns.filter((one) => ['spec', 'spec_json'].includes(one.name))) {
-        changed += database
-          .prepare(
-            `update "${name}" set "${column.name}" = replace("${column.name}", '*/5 * * * *', '*/0 * * * *')`,
-          )
-          .run().changes;
-      }
+    for (const { name, from, to } of damages) {
+      await make(name);
+      const database = new Database(`${pao.home}/orchestrator.db`);
+      const { changes } = database
+        .prepare(
+          'update task_version set spec = replace(spec, ?, ?) where task_seq = (select seq from task where name = ?)',
+        )
+        .run(from, to, name);
+      database.close();
+      expect(changes).toBe(1);
     }
-    database.close();
-    expect(changed).toBeGreaterThan(0);
     await pao.advance(60_000);
     const [run] = await ended(id, 1);
     expect(run).toMatchObject({ status: 'succeeded', trigger: 'schedule' });
-    await until('the broken task to be stopped', async () => {
-      const { body } = await pao.api<{ state?: string; status?: string }>('GET', `/v1/tasks/${broken.id}`);
-      return (body.state ?? body.status) !== 'active';
-    });
+    for (const { name, why } of damages) {
+      const task = await until(`${name} to be stopped`, async () => {
+        const { status, body } = await pao.api<Json>('GET', `/v1/tasks/by-name/${name}`);
+        expect(status).toBe(200);
+        return body.state === 'active' ? null : body;
+      });
+      expect(task).toMatchObject({ state: 'paused', next_due_at: null });
+      expect(task.state_reason).toMatch(/^error: /);
+      expect(task.state_reason).toContain(why);
+      const told = await until('the notice', () => world.notices.find((one) => one.task === name) ?? null);
+      expect(told).toMatchObject({ kind: 'task_paused', reason: 'error', hint: `pao task resume ${name}` });
+      expect(told.text).toContain(why);
+      for (const verb of ['show', 'explain']) {
+        const shown = await pao.cli(['task', verb, name]);
+        expect([shown.code, shown.stdout]).toEqual([0, expect.stringContaining(why)]);
+      }
+      const audit = await pao.api<{ items: Json[] }>('GET', `/v1/audit?object=${task.id}&action=task.paused`);
+      expect(audit.body.items).toMatchObject([{ actor: 'system', details: { reason: task.state_reason } }]);
+      expect((await pao.api('POST', `/v1/tasks/${name}/resume`, {})).status).toBe(409);
+      await make(name);
+      expect((await pao.api<Json>('POST', `/v1/tasks/${name}/resume`, {})).body).toMatchObject({
+        state: 'active',
+      });
+    }
+    const metrics = await (
+      await fetch(`${pao.url}/metrics`, { headers: { authorization: `Bearer ${pao.token}` } })
+    ).text();
+    expect(metrics).toMatch(/^orchestrator_tasks_auto_paused_total(\{[^}]*\})? 2$/m);
   });
 });

@@ -160,7 +160,11 @@ describe('a task that fails again and again', () => {
     const task = await system.addTask({
       name: 'asks',
       pipeline: [
-        { id: 'sure', if: 'params.asks', approve: { message: 'Sure?', expires_in: '1h', on_timeout: 'deny' } },
+        {
+          id: 'sure',
+          if: 'params.asks',
+          approve: { message: 'Sure?', expires_in: '1h', on_timeout: 'deny' },
+        },
         { id: 'work', uses: 'a.work' },
       ],
     });

@@ -325,5 +325,5 @@ const EMPTY = {
   cancelRequested: [],
   canceled: [],
   paused: [],
-earliestRunAt: null,
+  earliestRunAt: null,
 };

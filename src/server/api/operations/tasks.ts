@@ -403,9 +403,10 @@ export const taskOperations: Operation[] = [
       const runMs = await typicalRunMs(task.id, services.store);
       return {
         body: {
-          warnings: isTimed(schedule) && whyBroken(schedule) === null
-            ? recurrenceOf(schedule).warnings(now, runMs === undefined ? {} : { runMs })
-            : [],
+          warnings:
+            isTimed(schedule) && whyBroken(schedule) === null
+              ? recurrenceOf(schedule).warnings(now, runMs === undefined ? {} : { runMs })
+              : [],
           items: occurrencesOf(task, from, query.count),
           words: taskWords(task, now),
           timezone: task.spec.schedule?.timezone ?? null,
