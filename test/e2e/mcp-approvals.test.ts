@@ -28,7 +28,7 @@ let pao: Pao;
 const open: AnyClient[] = [];
 /** What the person was asked last, and what they say to the next question. */
 let questions: string[];
-let says: Answer;
+let says: Answer | ((message: string) => Promise<Answer>);
 
 beforeAll(async () => {
   pao = await startPao();
@@ -39,6 +39,17 @@ beforeAll(async () => {
       { id: 'say', uses: 'debug.echo', with: { text: '${steps.ask.data.text}' } },
     ],
   });
+  await pao.api('PUT', '/v1/tasks/by-name/two-letters', {
+    name: 'two-letters',
+    pipeline: [
+      { id: 'first', approve: { message: 'The first?', expires_in: '1h' } },
+      { id: 'second', approve: { message: 'The second?', expires_in: '1h' } },
+    ],
+  });
+  await pao.api('PUT', '/v1/tasks/by-name/asks-a-friend', {
+    name: 'asks-a-friend',
+    pipeline: [{ id: 'call', uses: 'task.run', with: { task: 'letter' } }],
+  });
 });
 afterAll(async () => {
   for (const client of open) await client.close();
@@ -48,7 +59,7 @@ afterAll(async () => {
 
 const person = async ({ params }: { params: { message: string } }) => {
   questions.push(params.message);
-  return says;
+  return typeof says === 'function' ? says(params.message) : says;
 };
 const env = () => ({ PAO_HOME: pao.home, PATH: process.env['PATH'] ?? '', HOME: pao.home });
 const headers = (token = pao.token, more = {}) => ({
@@ -126,13 +137,24 @@ describe.each(clients)('%s that can ask its person', (_title, connect) => {
     expect(body['status']).toBe('failed');
   });
 
-  test('asks while task_run_now waits, once, and answers with the run as it ended', async () => {
+  test('asks as soon as a run asks, each question once, and answers with the run as it ended', async () => {
     const client = await connect();
     questions = [];
     says = { action: 'accept', content: { decision: 'approve' } };
-    const ran = await call(client, 'task_run_now', { id: 'letter', wait: '1s' });
+    // Longer than a client waits for an answer: who is asked at its end is never asked.
+    const ran = await call(client, 'task_run_now', { id: 'two-letters', wait: '60s' });
     expect(ran.structuredContent).toMatchObject({ status: 'succeeded' });
-    expect(questions).toHaveLength(1);
+    expect(questions).toEqual(['two-letters asks: The first?', 'two-letters asks: The second?']);
+    questions = [];
+    says = async (message) => ({
+      action: 'accept',
+      content: message.includes('first')
+        ? { decision: 'approve' }
+        : { decision: 'deny', comment: 'not this one' },
+    });
+    const denied = await call(client, 'task_run_now', { id: 'two-letters', wait: '60s' });
+    expect(denied.structuredContent).toMatchObject({ status: 'failed', reason: 'denied' });
+    expect(JSON.stringify(denied.structuredContent)).toContain('not this one');
     const { body } = await pao.api<{ items: { status: string }[] }>('GET', '/v1/runs?status=waiting');
     expect(body.items).toEqual([]);
   });
@@ -149,6 +171,43 @@ describe.each(clients)('%s that can ask its person', (_title, connect) => {
     expect(body['state']).toBe('pending');
     await pao.api('POST', `/v1/runs/${run}/cancel`, {});
   });
+});
+
+test('what a person says to a question that was answered elsewhere meanwhile is no answer to the next one', async () => {
+  const client = await modern('http');
+  questions = [];
+  const openOf = async (step: string) => {
+    const { body } = await pao.api<{ items: { id: string; step: string; task_name: string }[] }>(
+      'GET',
+      '/v1/approvals',
+    );
+    return body.items.find((one) => one.task_name === 'two-letters' && one.step === step);
+  };
+  says = async (message) => {
+    if (message.includes('second')) return { action: 'decline' };
+    await pao.api('POST', `/v1/approvals/${(await openOf('first'))?.id}`, { decision: 'approve' });
+    await expect.poll(() => openOf('second'), { timeout: 20_000 }).toBeDefined();
+    return { action: 'accept', content: { decision: 'approve' } };
+  };
+  const ran = await call(client, 'task_run_now', { id: 'two-letters', wait: '60s' });
+  expect(questions).toHaveLength(2);
+  const { id, status, approvals } = ran.structuredContent as unknown as {
+    id: string;
+    status: string;
+    approvals: { id: string; step: string; state: string }[];
+  };
+  expect([status, approvals]).toMatchObject(['waiting', [{ step: 'second', state: 'pending' }]]);
+  expect(ran.content[1]?.text).toContain(`pao run approve ${id} second`);
+  await pao.api('POST', `/v1/runs/${id}/cancel`, {});
+});
+
+test('the question of a task that is called is asked while its caller is waited for', async () => {
+  const client = await modern('http');
+  questions = [];
+  says = { action: 'accept', content: { decision: 'approve' } };
+  const ran = await call(client, 'task_run_now', { id: 'asks-a-friend', wait: '60s' });
+  expect(ran.structuredContent).toMatchObject({ status: 'succeeded' });
+  expect(questions).toEqual([expect.stringMatching(/^letter asks: Send it\?/)]);
 });
 
 test('where several processes serve the API, a client of 2025 is told the approval instead of being asked', async () => {
@@ -189,7 +248,7 @@ describe.each([
 ])('a client %s that can not ask', (_title, connect) => {
   test('is told which approval waits and what to call, and decides with what its person said', async () => {
     const client = await connect();
-    const ran = await call(client, 'task_run_now', { id: 'letter', wait: '1s' });
+    const ran = await call(client, 'task_run_now', { id: 'letter', wait: '60s' });
     const run = ran.structuredContent as unknown as {
       id: string;
       status: string;

@@ -16,6 +16,8 @@ const PATIENCE_MS = 10 * 60_000;
 
 /** What a person is asked: a form of flat fields. */
 export interface Question {
+  /** The answer is to this question and no other. */
+  id: string;
   message: string;
   requestedSchema: Parameters<typeof inputRequired.elicit>[0]['requestedSchema'];
   /** Comes back with the answer, where the call is made anew for it. */
@@ -118,17 +120,15 @@ export class Persons {
   }
 }
 
-const KEY = 'answer';
-
 function byCallingAgain(mcpReq: ServerContext['mcpReq']): Person {
   return {
     state: mcpReq.requestState<string>() ?? null,
     isBoundHere: false,
-    async ask({ message, requestedSchema, state }) {
-      const given = inputResponse(mcpReq.inputResponses, KEY);
+    async ask({ id, message, requestedSchema, state }) {
+      const given = inputResponse(mcpReq.inputResponses, id);
       if (given.kind === 'elicit') return { action: given.action, content: given.content ?? {} };
       return inputRequired({
-        inputRequests: { [KEY]: inputRequired.elicit({ message, requestedSchema }) },
+        inputRequests: { [id]: inputRequired.elicit({ message, requestedSchema }) },
         ...(state === undefined ? {} : { requestState: state }),
       });
     },

@@ -283,7 +283,7 @@ export const toolDefinitions: readonly ToolDefinition[] = [
     operation: 'task_run_now',
     title: 'Run a task now',
     description:
-      'Starts a task now and answers with the run. Give idempotency_key so that a repeated call starts it once; wait: "20s" waits for its end. dry_run: true only shows what each step would do.',
+      'Starts a task now and answers with the run. Give idempotency_key so that a repeated call starts it once; wait: "20s" waits for its end, or until it asks the person. dry_run: true only shows what each step would do.',
     answer: answers.runAnswer,
   },
   {

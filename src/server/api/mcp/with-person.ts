@@ -7,10 +7,13 @@ import { hasScope } from '../../../domain/agent.js';
 import type { Approval } from '../../../domain/approval.js';
 import { cut } from '../../../domain/errors.js';
 import { LIMITS } from '../../../domain/observability/limits.js';
+import type { Run } from '../../../domain/run.js';
 import type { ApiServices, Caller } from '../operation.js';
-import { approvalView, instant } from '../views.js';
+import { waitQuery } from '../operations/list-query.js';
+import { waitForEnd } from '../operations/runs.js';
 import type { BoundTool } from './bound-tools.js';
 import { callTool, type CallMeans } from './call-tool.js';
+import { openQuestions, whatToDo, withQuestions } from './open-questions.js';
 import type { Person } from './person.js';
 
 type Given = Record<string, unknown>;
@@ -37,50 +40,85 @@ const FORM = {
  */
 export async function callWithPerson(tool: BoundTool, given: Given, means: PersonMeans): Promise<Result> {
   if (tool.name === 'approval_decide') return decide(tool, given, means);
-  if (tool.name !== 'task_run_now' && tool.name !== 'run_get') return callTool(tool, given, means);
-  // Called again with the answer: the run is there already.
-  const begun = tool.name === 'task_run_now' ? (means.person?.state ?? null) : null;
-  const result =
-    begun === null
-      ? await callTool(tool, given, means)
-      : await callTool(means.findTool('run_get'), { id: begun }, means);
+  if (tool.name === 'task_run_now') return runNow(tool, given, means);
+  const result = await callTool(tool, given, means);
+  return tool.name === 'run_get' ? tellQuestions(result, means) : result;
+}
+
+/**
+ * Starts a run and stays with it: at each question the wait ends at once, the person is asked, and it begins anew with what
+ * they say. How long they take does not count.
+ */
+async function runNow(tool: BoundTool, given: Given, means: PersonMeans): Promise<Result> {
+  const { caller, services, signal, person } = means;
+  const wait = waitQuery.safeParse(given['wait']);
+  const stays = wait.success && wait.data !== undefined && given['dry_run'] !== true;
+  if (!stays || !hasScope(caller.scopes, 'runs:read')) return callTool(tool, given, means);
+  // Called again with the answer (2026-07-28): the run is there already.
+  const begun = person?.state ?? null;
+  let id: string;
+  if (begun === null) {
+    const { wait: _, ...rest } = given;
+    const started = await callTool(tool, rest, means);
+    if (started.isError === true) return started;
+    id = (started.structuredContent as { id: string }).id;
+  } else {
+    // It came from the client: nothing in it is taken for granted.
+    const [runId = '', asked = ''] = begun.split(' ');
+    const run = await showRun(runId, means);
+    const approval = await ownApproval(asked, means);
+    if (run.isError === true) return run;
+    if (!(await mayAsk(means))) return run;
+    if (approval === null) return failure(`There is no approval ${cut(asked, 80)}: call ${tool.name} anew.`);
+    const decided = await ask(approval, {}, means, begun);
+    if (decided === null) return run;
+    if (isInputRequiredResult(decided) || decided.isError === true) return decided;
+    id = runId;
+  }
+  const asks = async (run: Run) =>
+    run.status === 'waiting' && (await openQuestions(run.id, services)).length > 0;
+  for (;;) {
+    await waitForEnd(id, wait.data as number, services, signal, asks);
+    const [first] = await openQuestions(id, services);
+    if (first === undefined || signal.aborted || !(await mayAsk(means))) return showRun(id, means);
+    const decided = await ask(first, {}, means, `${id} ${first.id}`);
+    if (decided === null) return showRun(id, means);
+    if (isInputRequiredResult(decided) || decided.isError === true) return decided;
+  }
+}
+
+const showRun = async (id: string, means: PersonMeans): Promise<CallToolResult> =>
+  tellQuestions(await callTool(means.findTool('run_get'), { id }, means), means);
+
+/** A run that waits for a person says so. */
+async function tellQuestions(
+  result: CallToolResult,
+  { services, caller }: PersonMeans,
+): Promise<CallToolResult> {
   const run = result.structuredContent as (Given & { id: string; status: string }) | undefined;
   if (result.isError === true || run?.status !== 'waiting') return result;
-  const open = await openApprovals(run.id, means);
-  const [first] = open;
-  if (first === undefined) return result;
-  if (tool.name === 'task_run_now' && given['wait'] !== undefined && (await mayAsk(means))) {
-    const decided = await ask(first, {}, means, run.id);
-    if (decided !== null) {
-      if (isInputRequiredResult(decided) || decided.isError === true) return decided;
-      return callTool(means.findTool('run_get'), { id: run.id, wait: given['wait'] }, means);
-    }
-  }
-  const now = means.services.clock.now();
-  const structured = { ...run, approvals: open.map((one) => approvalView(one, now)) };
-  return {
-    structuredContent: structured,
-    content: [
-      { type: 'text', text: JSON.stringify(structured) },
-      ...open.map((one) => ({ type: 'text' as const, text: whatToDo(one, means.caller) })),
-    ],
-  };
+  const open = await openQuestions(run.id, services);
+  return open.length === 0 ? result : withQuestions(run, open, caller, services.clock.now());
+}
+
+/** An approval that the caller may see. */
+async function ownApproval(id: unknown, { services, caller }: PersonMeans): Promise<Approval | null> {
+  const approval = typeof id === 'string' ? await services.store.getApproval(id) : null;
+  const isOwn = approval?.agentId === caller.agent.id || hasScope(caller.scopes, 'admin');
+  return isOwn ? approval : null;
 }
 
 async function decide(tool: BoundTool, given: Given, means: PersonMeans): Promise<Result> {
-  const { services, caller } = means;
-  const approval = typeof given['id'] === 'string' ? await services.store.getApproval(given['id']) : null;
-  const isOwn =
-    approval !== null && (approval.agentId === caller.agent.id || hasScope(caller.scopes, 'admin'));
-  const isOpen = isOwn && approval.state === 'pending' && approval.expiresAt > services.clock.now();
+  const approval = await ownApproval(given['id'], means);
+  const isOpen = approval?.state === 'pending' && approval.expiresAt > means.services.clock.now();
   const asks = await mayAsk(means);
   // What is not open is told so by the operation, whatever the answer is.
   if (!isOpen) return callTool(tool, { decision: 'deny', ...given }, asks ? asPerson(means) : means);
   if (asks) {
     const decided = await ask(approval, given, means);
-    return decided ?? failure(`The person did not answer. ${whatToDo(approval, caller)}`);
+    return decided ?? failure(`The person did not answer. ${whatToDo(approval, means.caller)}`);
   }
-  if (given['decision'] === undefined) return failure(whatToDo(approval, caller));
+  if (given['decision'] === undefined) return failure(whatToDo(approval, means.caller));
   return callTool(tool, given, means);
 }
 
@@ -118,6 +156,7 @@ async function ask(
   const changed = given['data'] === undefined ? '' : `\n\nChanged to:\n${shown(given['data'])}`;
   const data = approval.data === null ? '' : `\n\n${shown(approval.data)}`;
   const answer = await (means.person as Person).ask({
+    id: approval.id,
     message: `${approval.taskName} asks: ${approval.message}${data}${changed}`,
     requestedSchema: FORM,
     ...(state === undefined ? {} : { state }),
@@ -131,23 +170,7 @@ async function ask(
   return callTool(means.findTool('approval_decide'), input, asPerson(means));
 }
 
-async function openApprovals(runId: string, { services }: PersonMeans): Promise<Approval[]> {
-  const steps = await services.store.listSteps(runId);
-  const waiting = steps.filter(({ status }) => status === 'waiting');
-  const found = await Promise.all(waiting.map(({ stepId }) => services.store.findApproval(runId, stepId)));
-  return found.filter((one) => one !== null).filter(({ state }) => state === 'pending');
-}
-
 const shown = (value: unknown): string =>
   cut(typeof value === 'string' ? value : JSON.stringify(value, null, 2), 3000);
-
-/** A tool that this token does not see is not named to a model. */
-function whatToDo({ id, message, expiresAt, runId, stepId }: Approval, { scopes }: Caller): string {
-  const asked = `A person must decide until ${instant(expiresAt)}: ${cut(message, 500)}`;
-  const command = `pao run approve ${runId} ${stepId}`;
-  return hasScope(scopes, DECIDE)
-    ? `${asked} Ask them, then call approval_decide with id ${id} and decision approve or deny. Or they do it themselves: ${command}`
-    : `${asked} You may not decide it: tell them to run ${command} (or pao run reject ${runId} ${stepId}) in a terminal, or to answer in pao dashboard. run_get shows what became of it.`;
-}
 
 const failure = (text: string): CallToolResult => ({ content: [{ type: 'text', text }], isError: true });

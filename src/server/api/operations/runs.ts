@@ -132,12 +132,16 @@ export async function findRun(id: string, services: ApiServices, caller: Caller)
   return run;
 }
 
-/** Waits for news on the bus, with a look every second underneath. */
+/**
+ * Waits for news on the bus, with a look every second underneath.
+ * @param isEnough what else than its end is waited for, looked at with the run.
+ */
 export async function waitForEnd(
   id: string,
   timeoutMs: number,
   { store, bus }: ApiServices,
   signal: AbortSignal,
+  isEnough: (run: Run) => Promise<boolean> = async () => false,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
@@ -152,6 +156,7 @@ export async function waitForEnd(
     try {
       const run = await store.getRun(id);
       if (run === null || isFinal(run.status) || signal.aborted || performance.now() >= deadline) return;
+      if (await isEnough(run)) return;
       await news;
     } finally {
       clearTimeout(timer);
