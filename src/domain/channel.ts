@@ -21,40 +21,50 @@ const address = z
   });
 
 const webhookSettings = z.strictObject({
-  url: httpUrl,
-  /** Signs what is posted (Standard Webhooks); `whsec_…` or any text. */
-  secret: text.optional(),
-  /** The receiver drops what it has seen, by `webhook-id`: a lost answer may then be asked for again. */
-  idempotent: z.boolean().optional(),
+  url: httpUrl.describe('Where messages are posted.'),
+  secret: text.optional().describe('Signs what is posted (Standard Webhooks); `whsec_…` or any text.'),
+  idempotent: z
+    .boolean()
+    .optional()
+    .describe(
+      'The receiver drops what it has seen, by `webhook-id`: a lost answer may then be asked for again.',
+    ),
 });
 const ntfySettings = z.strictObject({
-  /** With the topic: `https://ntfy.sh/my-topic`. */
-  url: httpUrl,
-  token: text.optional(),
+  url: httpUrl.describe('With the topic: `https://ntfy.sh/my-topic`.'),
+  token: text.optional().describe('Where the topic wants one.'),
 });
 const telegramSettings = z.strictObject({
-  /** Of the bot, `123456:ABC…`. */
-  token: text,
-  chat_id: z.union([z.int(), text]),
-  /** Another server of the Bot API. */
-  api: httpUrl.default('https://api.telegram.org'),
-  /** Questions have buttons to answer them; `false` where another program gets the updates of this bot. */
-  buttons: z.boolean().default(true),
-  /** Ids of the users who may answer by a button; whoever is in the chat when left out. */
-  approvers: z.array(z.int().positive()).min(1).max(100).optional(),
+  token: text.describe('Of the bot, `123456:ABC…`.'),
+  chat_id: z.union([z.int(), text]).describe('The chat, by its number, or a public channel (`@name`).'),
+  api: httpUrl.default('https://api.telegram.org').describe('Another server of the Bot API.'),
+  buttons: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Questions have buttons to answer them; `false` where another program gets the updates of this bot.',
+    ),
+  approvers: z
+    .array(z.int().positive())
+    .min(1)
+    .max(100)
+    .optional()
+    .describe('Ids of the users who may answer by a button; whoever is in the chat when left out.'),
 });
 const emailSettings = z.strictObject({
-  /** `smtps://mail.example.org:465`, or `smtp://mail.example.org:587`, which goes on with STARTTLS. */
-  server: text.regex(
-    /^(smtps?:\/\/[^\s/@]+$|\$\{\s*secrets\.)/,
-    'must be smtps://host:port or smtp://host:port',
-  ),
-  user: text.optional(),
-  password: text.optional(),
-  from: address,
-  to: z.union([address, z.array(address).min(1).max(50)]),
-  /** `false` sends without encryption to a server that has none; then also what identifies you. */
-  tls: z.boolean().default(true),
+  server: text
+    .regex(/^(smtps?:\/\/[^\s/@]+$|\$\{\s*secrets\.)/, 'must be smtps://host:port or smtp://host:port')
+    .describe(
+      '`smtps://mail.example.org:465`, or `smtp://mail.example.org:587`, which goes on with STARTTLS.',
+    ),
+  user: text.optional().describe('Where the server wants a sign-in.'),
+  password: text.optional().describe('Of that user.'),
+  from: address.describe('The sender.'),
+  to: z.union([address, z.array(address).min(1).max(50)]).describe('One address or a list.'),
+  tls: z
+    .boolean()
+    .default(true)
+    .describe('`false` sends without encryption to a server that has none; then also what identifies you.'),
 });
 
 /** A way to a person or a program, named in the configuration and used as the tool `channel.NAME`. */
