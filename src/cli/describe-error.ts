@@ -1,4 +1,5 @@
 import { EXIT, PaoError, type Problem } from '../domain/errors.js';
+import { shellWord } from '../domain/shell-word.js';
 import { nearestFlag } from './suggest.js';
 
 /** Where in a text file a problem is; parsers of YAML and JSON know it. */
@@ -76,9 +77,6 @@ const FLAG_OF_EXTRA: Readonly<Record<string, string>> = {
   'task run': '--param',
   'task snooze': '--for',
 };
-
-const shellWord = (text: string): string =>
-  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 
 function describeUsage(error: unknown, { command }: ErrorSituation): ErrorDescription | null {
   if (!(error instanceof Error) || !('oclif' in error)) return null;

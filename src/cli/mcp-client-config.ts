@@ -1,3 +1,5 @@
+import { shellWord } from '../domain/shell-word.js';
+
 /** MCP clients whose configuration we can write. */
 export const MCP_CLIENTS = ['claude-code', 'claude-desktop', 'cursor', 'vscode'] as const;
 export type McpClientName = (typeof MCP_CLIENTS)[number];
@@ -59,6 +61,3 @@ export function mcpClientEntry(
       };
   }
 }
-
-const shellWord = (word: string) =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

@@ -1,4 +1,5 @@
 import { REASON_WORDS } from '../domain/reason-words.js';
+import { shellWord } from '../domain/shell-word.js';
 import type { Output } from './output.js';
 import { visible } from './visible.js';
 
@@ -135,8 +136,4 @@ export function whileDownLines({ down_since: since, backlog, zone_database: zone
 /** What a start says when the data directory is in use already. */
 export function alreadyRunningText(document: Pick<StartedDocument, 'pid' | 'url' | 'home'>): string {
   return `pao is already running: process ${document.pid}, ${document.url} (data in ${visible(document.home)})`;
-}
-
-function shellWord(text: string): string {
-  return /^[\w./:@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

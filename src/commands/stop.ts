@@ -1,6 +1,6 @@
 import { BaseCommand, LOCAL_FLAGS } from '../cli/base-command.js';
 import { durationFlag, Flags } from '../cli/flags.js';
-import { EXIT, PaoError } from '../domain/errors.js';
+import type { InstalledService } from '../cli/service/manager.js';
 import type { RunFile } from '../server/supervisor/run-file.js';
 
 const LOOK_EVERY_MS = 25;
@@ -23,49 +23,45 @@ export default class Stop extends BaseCommand<typeof Stop> {
 
   async run(): Promise<unknown> {
     const home = this.dataDirectory();
-    const { readRunFile, removeRunFile } = await import('../server/supervisor/run-file.js');
+    const [{ readRunFile, removeRunFile }, { stopRunning }] = await Promise.all([
+      import('../server/supervisor/run-file.js'),
+      import('../cli/stop-running.js'),
+    ]);
     const running = readRunFile(home);
     if (running === null) {
       this.out.note(`Nothing runs on ${home}.`);
       return { stopped: false, home };
     }
     const began = performance.now();
-    this.#signal(running, this.flags.force ? 'SIGKILL' : 'SIGTERM');
-    const isGone = await this.#waitUntilGone(running, this.flags.timeout);
-    if (!isGone) throw this.#tooSlow(running);
-    if (this.flags.force) {
+    const { force = false, timeout: timeoutMs } = this.flags;
+    const service = await this.#service(home, force);
+    await stopRunning(running, { force, timeoutMs, signal: this.signal });
+    if (force) {
       removeRunFile(home);
       await this.#waitUntilSilent(running);
     }
     const { formatDuration } = await import('../domain/duration.js');
     const tookMs = Math.round(performance.now() - began);
     this.out.success(`Stopped pao (process ${running.pid}) in ${formatDuration(tookMs)}`);
-    return { stopped: true, forced: this.flags.force ?? false, pid: running.pid, home, duration_ms: tookMs };
+    if (service !== null) {
+      this.out.note(`${service.file} starts it again at the next login.`);
+      this.out.hint('pao service uninstall   if it is not to');
+    }
+    return { stopped: true, forced: force, pid: running.pid, home, duration_ms: tookMs };
   }
 
-  #signal({ pid }: RunFile, signal: 'SIGKILL' | 'SIGTERM'): void {
-    try {
-      process.kill(pid, signal);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ESRCH') return;
-      throw new PaoError('PAO_STOP_FORBIDDEN', `Process ${pid} is not yours to stop (${code}).`, {
-        exitCode: EXIT.forbidden,
-        hints: [`ps -o user,pid,args -p ${pid}`],
-        cause: error,
-      });
-    }
-  }
-
-  async #waitUntilGone(running: RunFile, timeoutMs: number): Promise<boolean> {
-    const { isAlive } = await import('../server/supervisor/run-file.js');
-    const { moment } = await import('../cli/running-system.js');
-    const deadline = performance.now() + timeoutMs;
-    while (isAlive(running)) {
-      if (performance.now() > deadline) return false;
-      await moment(LOOK_EVERY_MS, this.signal);
-    }
-    return true;
+  /** What starts pao here at login; it would bring back at once what is killed, and is told not to. */
+  async #service(home: string, force: boolean): Promise<InstalledService | null> {
+    const [{ serviceOf }, { managerHere }] = await Promise.all([
+      import('../cli/service/find-service.js'),
+      import('../cli/service/manager-here.js'),
+    ]);
+    const here = managerHere(this.process);
+    const service = here === null ? null : serviceOf(here.manager, home);
+    // A service that does not run, or can not be told, is none of this command's concern.
+    if (force && here !== null && service !== null)
+      for (const { command } of here.manager.holdBackSteps(service.name)) await here.run(command);
+    return service;
   }
 
   /** Its children end a moment after it; until then the next start would find the port busy. */
@@ -78,12 +74,5 @@ export default class Stop extends BaseCommand<typeof Stop> {
       if (performance.now() > deadline) return;
       await moment(LOOK_EVERY_MS, this.signal);
     }
-  }
-
-  #tooSlow({ pid }: RunFile): PaoError {
-    return new PaoError('PAO_STOP_TIMEOUT', `pao (process ${pid}) still lets running work finish.`, {
-      exitCode: EXIT.timeout,
-      hints: ['pao stop --timeout 5m', 'pao stop --force'],
-    });
   }
 }
