@@ -1,20 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import {
-  copyFileSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Ajv } from 'ajv';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { installDebian } from '../install-debian.js';
+import { findProgram } from '../find-program.js';
 
 /*
  * What can be told of ops/ without a container engine and without helm: neither is on the machines that run the tests. Nothing
@@ -197,7 +189,7 @@ describe('the systemd units', () => {
   });
 
   it('pass systemd-analyze verify, which finds a wrong one', () => {
-    const analyze = systemdAnalyze();
+    const analyze = findProgram('systemd-analyze', 'systemd');
     for (const unit of units) copyFileSync(join(ops, 'systemd', unit), join(folder, unit));
     const verify = (...files: string[]) => {
       const paths = files.map((file) => join(folder, file.replace('@', '@1')));
@@ -218,11 +210,3 @@ describe('the systemd units', () => {
     expect(ours.join('\n')).toMatch(/Restrat/);
   });
 });
-
-/** The program; installs Debian's package as root where it is not there. */
-function systemdAnalyze(): string {
-  const found = ['/usr/bin/systemd-analyze', '/bin/systemd-analyze'].find((path) => existsSync(path));
-  if (found !== undefined) return found;
-  installDebian('systemd');
-  return '/usr/bin/systemd-analyze';
-}

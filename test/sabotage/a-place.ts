@@ -34,6 +34,7 @@ export async function aPlace(): Promise<TestPlace> {
         offsetAt,
         lowDisk: { warn: 0, fail: 0 },
         muchSpace: { log: 1_000_000, unused: 1_000_000 },
+        reboot: { whyNot: null, folders: [], crontab: async () => '' },
         now: () => T0,
         ...changes,
       });

@@ -44,6 +44,15 @@ export interface DoctorPlace {
   lowDisk: { warn: number; fail: number };
   /** Bytes of the write-ahead log, and unused in the database, above which there is a warning. */
   muchSpace: { log: number; unused: number };
+  /** What may start pao after a reboot. */
+  reboot: {
+    /** Why nothing is to; null on a person's own machine. */
+    whyNot: string | null;
+    /** Folders of units and daemons of the whole machine. */
+    folders: readonly string[];
+    /** `crontab -l`; empty when there is none. */
+    crontab(): Promise<string>;
+  };
   now(): number;
 }
 

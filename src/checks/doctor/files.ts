@@ -200,6 +200,7 @@ function privateFiles(context: DoctorContext): string[] {
   const names = [
     'credentials.json',
     'secrets.json',
+    'service.env',
     'secrets.enc.json',
     'secrets.key',
     'orchestrator.db',

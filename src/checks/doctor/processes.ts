@@ -7,6 +7,7 @@ import { holdExclusively } from '../../server/store/sqlite/exclusive-file.js';
 import { CheckSkipped, type CheckTools } from '../check.js';
 import { descendantsOf } from '../process-tree.js';
 import type { DoctorContext } from './context.js';
+import { serviceHere } from './reboot.js';
 import { broken, type DoctorCheck, doubtful, some } from './finding.js';
 
 const ANSWER_TIMEOUT_MS = 3000;
@@ -81,7 +82,7 @@ export const processChecks: readonly DoctorCheck[] = [
       throw doubtful({
         what: `pao ${version} runs, and ${context.place.version} is installed.`,
         why: 'Its services load their code from files that are not there any more.',
-        command: 'pao stop && pao start local --detach',
+        command: restartCommand(context),
         evidence: { running: version, installed: context.place.version },
       });
     },
@@ -181,6 +182,14 @@ export const processChecks: readonly DoctorCheck[] = [
     },
   },
 ];
+
+/** What brings the pao that runs up to what is installed. */
+function restartCommand(context: DoctorContext): string {
+  const here = serviceHere(context);
+  return here === null
+    ? 'pao stop && pao start local --detach'
+    : here.manager.restartCommand(here.service.name);
+}
 
 async function healthOf(url: string, { signal }: CheckTools): Promise<HealthReport | null> {
   const ends = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]);

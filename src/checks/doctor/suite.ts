@@ -1,4 +1,6 @@
 import { homedir } from 'node:os';
+import { programRunner } from '../../cli/service/run-program.js';
+import { whyNoService } from '../../cli/service/why-no-service.js';
 import type { Suite, SuiteOptions, SuiteSetUp } from '../check.js';
 import { accessChecks } from './access.js';
 import { configurationChecks } from './configuration.js';
@@ -6,6 +8,7 @@ import { DoctorContext } from './context.js';
 import { databaseChecks } from './database.js';
 import { fileChecks } from './files.js';
 import { processChecks } from './processes.js';
+import { rebootChecks } from './reboot.js';
 import { offsetAt, runtimeChecks } from './runtime.js';
 import { serviceChecks } from './services.js';
 import { shellChecks } from './shell.js';
@@ -38,6 +41,7 @@ export const doctor: Suite<DoctorContext, DoctorOptions> = {
     ...workChecks,
     ...accessChecks,
     ...serviceChecks,
+    ...rebootChecks,
     ...shellChecks,
     ...toolChecks,
   ],
@@ -58,6 +62,11 @@ export async function setUpDoctor(options: DoctorOptions): Promise<SuiteSetUp<Do
     offsetAt,
     lowDisk: { warn: 256 * MIB, fail: 32 * MIB },
     muchSpace: { log: 64 * MIB, unused: 128 * MIB },
+    reboot: {
+      whyNot: whyNoService(options),
+      folders: ['/etc/systemd/system', '/Library/LaunchDaemons'],
+      crontab: async () => (await programRunner(options.env, options.signal)(['crontab', '-l'])).stdout,
+    },
     now: Date.now,
   });
   options.onContext?.(context);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT, PaoError } from '../../domain/errors.js';
 import { shellWord } from '../../domain/shell-word.js';
@@ -37,6 +38,8 @@ export function launchd(options: { userHome: string; uid: number; run: RunProgra
         ...one,
         name: one.name.replace('.', '-'),
       })),
+    // RunAtLoad; `launchctl disable` is kept where it can not be read.
+    isStartedAtLogin: (name) => existsSync(fileOf(name)),
     render: (program, name) => launchdPlist(program, labelOf(name)),
     isUsable: async () => (await ask()).code === 0,
     async assertUsable(program) {

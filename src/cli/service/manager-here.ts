@@ -1,4 +1,3 @@
-import type { CliProcess } from '../cli-config.js';
 import { launchd } from './launchd.js';
 import type { ServiceManager } from './manager.js';
 import { programRunner, type RunProgram } from './run-program.js';
@@ -6,7 +5,15 @@ import { systemd } from './systemd.js';
 
 /** What starts programs at login on this machine, and how its commands are run; null where pao knows no way. */
 export function managerHere(
-  { env, userHome, signal }: Pick<CliProcess, 'env' | 'userHome'> & { signal?: AbortSignal },
+  {
+    env,
+    userHome,
+    signal,
+  }: {
+    env: Readonly<Record<string, string | undefined>>;
+    userHome: string;
+    signal?: AbortSignal;
+  },
   platform: NodeJS.Platform = process.platform,
 ): { manager: ServiceManager; run: RunProgram } | null {
   const run = programRunner(env, signal);

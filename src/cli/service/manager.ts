@@ -38,6 +38,8 @@ export interface ServiceManager {
   fileOf(name: string): string;
   /** Every service of pao there is a file of; needs nothing running. */
   installed(): InstalledService[];
+  /** Whether its file is one that is started at login; needs nothing running. */
+  isStartedAtLogin(name: string): boolean;
   render(program: ServiceProgram, name: string): string;
   /** Whether it answers: there may be no session of the person's, or no such program at all. */
   isUsable(): Promise<boolean>;

@@ -15,7 +15,10 @@ export type RunProgram = (command: readonly string[]) => Promise<ProgramEnd>;
 const TIMEOUT_MS = 700_000;
 
 /** Runs programs of this machine with an environment. */
-export function programRunner(env: NodeJS.ProcessEnv, signal?: AbortSignal): RunProgram {
+export function programRunner(
+  env: Readonly<Record<string, string | undefined>>,
+  signal?: AbortSignal,
+): RunProgram {
   return ([program = '', ...args]) =>
     new Promise((resolve, reject) => {
       const options = { env: { ...env, LC_ALL: 'C' }, timeout: TIMEOUT_MS, ...(signal ? { signal } : {}) };

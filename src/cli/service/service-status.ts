@@ -66,9 +66,9 @@ export async function serviceStatus(manager: ServiceManager, home: string): Prom
   return status;
 }
 
-/** What a service starts that is not there any more. */
-export function missingOf({ node, bin }: Pick<ServiceFacts, 'node' | 'bin'>): string[] {
-  return [node, bin].filter((path) => !existsSync(path));
+/** What a service needs that is not there any more. */
+export function missingOf({ node, bin, config }: ServiceFacts): string[] {
+  return [node, bin, ...(config === null ? [] : [config])].filter((path) => !existsSync(path));
 }
 
 function problemsOf(seen: {
@@ -82,7 +82,7 @@ function problemsOf(seen: {
   const problems: ServiceRemark[] = [];
   const add = (is: boolean, message: string, hint: string) => is && problems.push({ message, hint });
   const missing = missingOf(facts);
-  add(missing.length > 0, `What it starts is gone: ${missing.join(', ')}.`, 'pao service install');
+  add(missing.length > 0, `What it needs is gone: ${missing.join(', ')}.`, 'pao service install');
   add(
     active === 'unknown',
     'There is no session of yours here that could be asked how it is.',

@@ -42,8 +42,12 @@ WantedBy=default.target
 `;
 }
 
-/** An argument vector; with a dollar in it, `:` says that nothing is a variable. */
-function command(words: readonly string[]): string {
+/**
+ * An argument vector; with a dollar in it, `:` says that nothing is a variable. A program with a quote or a backslash in
+ * its name is refused as the first word, and taken by env(1).
+ */
+function command([node = '', ...rest]: readonly string[]): string {
+  const words = [...(/["'\\]/.test(node) ? ['/usr/bin/env', node] : [node]), ...rest];
   return `${words.some((word) => word.includes('$')) ? ':' : ''}${words.map(quoted).join(' ')}`;
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { userInfo } from 'node:os';
 import { EXIT, PaoError } from '../../domain/errors.js';
@@ -29,6 +30,8 @@ export function systemd(options: {
     hasEnvironmentFile: true,
     fileOf: (name) => join(folder, unitOf(name)),
     installed: () => installedIn(folder, /^(pao(?:-.+)?)\.service$/),
+    // `systemctl enable` makes this link; it may lead nowhere when the unit was deleted.
+    isStartedAtLogin: (name) => existsSync(join(folder, 'default.target.wants', unitOf(name))),
     render: (program) => systemdUnit(program),
     isUsable: async () => (await ask()).code === 0,
     async assertUsable(program) {

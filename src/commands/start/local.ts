@@ -174,6 +174,20 @@ export default class StartLocal extends BaseCommand<typeof StartLocal> {
     });
     if (document === null) return this.#tellRunning(home);
     this.#show(document);
+    if (await this.#isForgottenAtReboot(home))
+      this.out.hint('pao service install   brings it back after a reboot');
+  }
+
+  /** On a person's own machine: nothing starts pao by itself yet. */
+  async #isForgottenAtReboot(home: string): Promise<boolean> {
+    const [{ whyNoService }, { managerHere }, { serviceOf }] = await Promise.all([
+      import('../../cli/service/why-no-service.js'),
+      import('../../cli/service/manager-here.js'),
+      import('../../cli/service/find-service.js'),
+    ]);
+    if (whyNoService({ env: this.process.env, home }) !== null) return false;
+    const here = managerHere(this.process);
+    return here !== null && serviceOf(here.manager, home) === null;
   }
 
   #show(document: StartedDocument): void {
