@@ -99,6 +99,7 @@ describe('the property list of launchd', () => {
         {
           input: text,
           encoding: 'utf8',
+          stdio: 'pipe',
         },
       ),
     ) as Record<string, unknown>;

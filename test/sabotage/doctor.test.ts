@@ -1,6 +1,16 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runCheck } from '../../src/checks/run-check.js';
 import { doctor } from '../../src/checks/doctor/suite.js';
 import { hashToken } from '../../src/server/api/tokens.js';
 import { loadDriver } from '../../src/server/store/sqlite/open.js';
@@ -347,6 +357,57 @@ describe('access', () => {
   });
 });
 
+describe('reboot', () => {
+  const unit = (facts: object) => {
+    const folder = join(place.home, '.config', 'systemd', 'user');
+    mkdirSync(join(folder, 'default.target.wants'), { recursive: true });
+    const all = { node: process.execPath, bin: process.execPath, home: place.home, config: null, ...facts };
+    const text = `# pao service install: ${JSON.stringify(all)}\n`;
+    return file('.config/systemd/user/pao.service', text);
+  };
+  const started = doctor.checks.find(({ id }) => id === 'reboot.started');
+  const statusOf = async (changes: Parameters<TestPlace['look']>[0] = {}) =>
+    (
+      await runCheck(started!, place.look(changes), {
+        signal: new AbortController().signal,
+        command: 'pao doctor',
+      })
+    ).status;
+
+  sabotage(doctor, 'reboot.started', 'a timed task that nothing starts after a reboot', async (fails) => {
+    expect(await statusOf()).toBe('skipped');
+    await place.use((store) => seed(store, { schedule: CRON }));
+    await fails(place.look(), /Nothing starts pao after a reboot, and 1 task waits/, { status: 'warned' });
+    const path = unit({});
+    await fails(place.look(), /Nothing starts pao/, { status: 'warned' });
+    symlinkSync(path, join(place.home, '.config/systemd/user/default.target.wants/pao.service'));
+    expect(await statusOf()).toBe('passed');
+    unit({ home: '/elsewhere' });
+    await fails(place.look(), /Nothing starts pao/, { status: 'warned' });
+  });
+
+  it('reboot.started knows the other ways, and where there is none to be', async () => {
+    await place.use((store) => seed(store, { schedule: CRON }));
+    expect(await statusOf()).toBe('warned');
+    const reboot = { whyNot: null, folders: [], crontab: async () => '' };
+    const crontab = async () => '@reboot cd /x && PAO_HOME=/x node run.cjs start local --detach';
+    expect(await statusOf({ reboot: { ...reboot, crontab } })).toBe('passed');
+    file('mine.service', `[Service]\nEnvironment=PAO_HOME=${place.home}\nExecStart=pao start local\n`);
+    expect(await statusOf({ reboot: { ...reboot, folders: [place.home] } })).toBe('passed');
+    expect(await statusOf({ reboot: { ...reboot, whyNot: 'This is a container.' } })).toBe('skipped');
+  });
+
+  sabotage(
+    doctor,
+    'reboot.program',
+    'a Node.js and a pao that the service starts and that are gone',
+    (fails) => {
+      unit({ node: '/gone/node', bin: '/gone/run.cjs' });
+      return fails(place.look(), /pao\.service needs \/gone\/node and \/gone\/run\.cjs, which are gone/);
+    },
+  );
+});
+
 describe('shell', () => {
   sabotage(
     doctor,
@@ -368,8 +429,8 @@ it('finds nothing where nothing is wrong', async () => {
   await place.use(async (store) => {
     await seed(store, { schedule: CRON, ...specOf({}) }, { nextDueAt: T0 + 60_000 });
   });
-  const { runCheck } = await import('../../src/checks/run-check.js');
-  const context = place.look();
+  const crontab = async () => '@reboot pao start local --detach';
+  const context = place.look({ reboot: { whyNot: null, folders: [], crontab } });
   const signal = new AbortController().signal;
   const results = await Promise.all(
     doctor.checks.map((check) => runCheck(check, context, { signal, command: 'pao doctor' })),

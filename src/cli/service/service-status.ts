@@ -100,6 +100,11 @@ function problemsOf(seen: {
     'pao service install   starts it',
   );
   add(
+    active === 'starting' && status.last_end !== null,
+    `It does not stay, and is started again in a moment (${status.last_end}).`,
+    status.log_command ?? 'pao logs',
+  );
+  add(
     installed !== null && runs !== null && installed !== runs,
     `pao ${runs} runs, and ${installed} is installed.`,
     restart,

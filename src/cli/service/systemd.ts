@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import { userInfo } from 'node:os';
 import { EXIT, PaoError } from '../../domain/errors.js';
 import { crontabLine } from './crontab-line.js';
 import { installedIn } from './installed-in.js';
@@ -69,8 +68,8 @@ export function systemd(options: {
       return stdout.trim();
     },
     async startsAtBoot() {
-      const { username } = userInfo();
-      const { code, stdout } = await run(['loginctl', 'show-user', username, '--property=Linger', '--value']);
+      const user = String(process.getuid?.() ?? '');
+      const { code, stdout } = await run(['loginctl', 'show-user', user, '--property=Linger', '--value']);
       return code === 0 ? stdout.trim() === 'yes' : null;
     },
   };

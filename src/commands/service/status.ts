@@ -18,7 +18,8 @@ export default class ServiceStatus extends BaseCommand<typeof ServiceStatus> {
     ]);
     const { manager } = requireManager(this.process);
     const status = await serviceStatus(manager, this.dataDirectory());
-    const isWell = status.installed && status.enabled && ['running', 'starting'].includes(status.active);
+    const isUp = status.active === 'running' || (status.active === 'starting' && status.pid !== null);
+    const isWell = status.installed && status.enabled && isUp;
     if (!isWell) process.exitCode = EXIT.unavailable;
     showServiceStatus(this.out, status);
     return status;
