@@ -125,7 +125,7 @@ describe('the property list of launchd', () => {
       StandardErrorPath: join(program.home, 'logs', 'service.log'),
     });
     expect(readFacts(text)).toEqual(facts());
-    expect(() => read(text.replaceAll('&amp;', '&'))).toThrow();
+    expect(() => read(text.replaceAll('&amp;', '&'))).toThrow(/ExpatError/);
   });
 });
 

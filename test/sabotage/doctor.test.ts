@@ -365,6 +365,8 @@ describe('reboot', () => {
     const text = `# pao service install: ${JSON.stringify(all)}\n`;
     return file('.config/systemd/user/pao.service', text);
   };
+  const enable = (path: string) =>
+    symlinkSync(path, join(place.home, '.config/systemd/user/default.target.wants/pao.service'));
   const started = doctor.checks.find(({ id }) => id === 'reboot.started');
   const statusOf = async (changes: Parameters<TestPlace['look']>[0] = {}) =>
     (
@@ -375,18 +377,17 @@ describe('reboot', () => {
     ).status;
 
   sabotage(doctor, 'reboot.started', 'a timed task that nothing starts after a reboot', async (fails) => {
-    expect(await statusOf()).toBe('skipped');
     await place.use((store) => seed(store, { schedule: CRON }));
     await fails(place.look(), /Nothing starts pao after a reboot, and 1 task waits/, { status: 'warned' });
-    const path = unit({});
+    // One that is not enabled, and one of another data directory.
+    unit({});
     await fails(place.look(), /Nothing starts pao/, { status: 'warned' });
-    symlinkSync(path, join(place.home, '.config/systemd/user/default.target.wants/pao.service'));
-    expect(await statusOf()).toBe('passed');
-    unit({ home: '/elsewhere' });
+    enable(unit({ home: '/elsewhere' }));
     await fails(place.look(), /Nothing starts pao/, { status: 'warned' });
   });
 
-  it('reboot.started knows the other ways, and where there is none to be', async () => {
+  it('reboot.started knows what starts it, and where nothing is to', async () => {
+    expect(await statusOf()).toBe('skipped');
     await place.use((store) => seed(store, { schedule: CRON }));
     expect(await statusOf()).toBe('warned');
     const reboot = { whyNot: null, folders: [], crontab: async () => '' };
@@ -395,6 +396,8 @@ describe('reboot', () => {
     file('mine.service', `[Service]\nEnvironment=PAO_HOME=${place.home}\nExecStart=pao start local\n`);
     expect(await statusOf({ reboot: { ...reboot, folders: [place.home] } })).toBe('passed');
     expect(await statusOf({ reboot: { ...reboot, whyNot: 'This is a container.' } })).toBe('skipped');
+    enable(unit({}));
+    expect(await statusOf()).toBe('passed');
   });
 
   sabotage(
