@@ -71,7 +71,7 @@ const LAYERS = {
   ],
   // Runs in browsers: of the client it knows the form of objects alone.
   'dashboard/': ['dashboard/', 'domain/', 'client/api-objects.ts'],
-  'demo/': ['demo/', 'domain/'],
+  'demo/': ['demo/', 'domain/', 'server/supervisor/make-folder.ts'],
   'server/': ['server/', 'domain/'],
   ...Object.fromEntries(
     ['api/', 'scheduler/', 'worker/'].map((service) => [

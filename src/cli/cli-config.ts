@@ -1,4 +1,5 @@
 import { Config } from '@oclif/core/config';
+import { EXIT } from '../domain/errors.js';
 import type { BundledPlugin } from './bundled-plugin.js';
 
 /** What a command may use of the process it runs in. */
@@ -23,6 +24,12 @@ export class CliConfig extends Config {
   ) {
     super({ root: plugin.root, plugins: new Map([[plugin.name, plugin]]) });
   }
+}
+
+/** The exit code of a command that a signal ended: 143 for SIGTERM, else 130. */
+export function interruptedCode({ reason }: AbortSignal): number {
+  const isTerm = reason instanceof Interruption && reason.signal === 'SIGTERM';
+  return isTerm ? EXIT.terminated : EXIT.interrupted;
 }
 
 /** The reason the abort signal of a {@link CliProcess} carries. */

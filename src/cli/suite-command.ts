@@ -2,7 +2,7 @@ import type { Command } from '@oclif/core/command';
 import type { Check, Suite, SuiteOptions, SuiteReport } from '../checks/check.js';
 import { EXIT, PaoError } from '../domain/errors.js';
 import { BaseCommand, LOCAL_FLAGS } from './base-command.js';
-import { Interruption } from './cli-config.js';
+import { interruptedCode } from './cli-config.js';
 import { findConnection } from './connection.js';
 import type { SuiteProgress } from './suite-progress.js';
 
@@ -57,7 +57,6 @@ export abstract class SuiteCommand<T extends typeof Command> extends BaseCommand
     ]);
     const files = openReportFiles(flags, this.process.cwd);
     const options = this.suiteOptions<Options>(own);
-    const { signal } = this;
     const { env } = this.process;
     const progress = await this.showProgress();
     const { report, failure, wasInterrupted } = await runSuite(suite, options, progress).finally(() =>
@@ -74,11 +73,8 @@ export abstract class SuiteCommand<T extends typeof Command> extends BaseCommand
       report,
       files.map(({ path }) => path),
     );
-    if (wasInterrupted) {
-      const { reason } = signal;
-      const isTerm = reason instanceof Interruption && reason.signal === 'SIGTERM';
-      process.exitCode = isTerm ? EXIT.terminated : EXIT.interrupted;
-    } else if (report.status === 'failed') process.exitCode = EXIT.failed;
+    if (wasInterrupted) process.exitCode = interruptedCode(this.signal);
+    else if (report.status === 'failed') process.exitCode = EXIT.failed;
     return report;
   }
 

@@ -103,20 +103,17 @@ export class PaoClient {
     } catch (error) {
       if (!(error instanceof ApiError) || error.httpStatus !== 404) throw error;
     }
-    const [same, { items }, { nearest }] = await Promise.all([
-      this.listTasks({ search: nameOrId, limit: 100, ...options }),
-      this.listTasks({ limit: 100, ...options }),
-      import('../domain/nearest.js'),
-    ]);
+    const same = await this.listTasks({ search: nameOrId, limit: 100, ...options });
     // A canceled task has given its name free, but its history is still asked for by that name.
     const [latest] = same.items
       .filter(({ name }) => name === nameOrId)
       .sort((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at));
     if (latest) return latest;
-    const near = nearest(
-      nameOrId,
-      items.map(({ name }) => name),
-    );
+    const names: string[] = [];
+    for await (const { name } of pages((cursor) => this.listTasks({ limit: 1000, cursor, ...options })))
+      names.push(name);
+    const { nearest } = await import('../domain/nearest.js');
+    const near = nearest(nameOrId, names);
     throw notFound('task', nameOrId, [...(near ? [`Did you mean ${near}?`] : []), 'pao task list']);
   }
 

@@ -38,7 +38,7 @@ export function problemError(status: number, body: string, headers: Record<strin
     detail ?? `The server answered ${status}${body.trim() === '' ? '' : `: ${cut(body.trim(), 200)}`}.`,
     status,
     {
-      exitCode: exitCodeOf(status),
+      exitCode: exitCodeOf(status, code),
       // What the server says of headers is not for who types commands.
       hints: [...(status === 401 ? [] : texts(document.hints)), ...hintsOf(status)].slice(0, 5),
       problems: problemsOf(document.errors),
@@ -48,12 +48,14 @@ export function problemError(status: number, body: string, headers: Record<strin
   );
 }
 
-/** The exit code for an HTTP status. */
-export function exitCodeOf(status: number): number {
+/** The exit code for an HTTP status. @param code what the server calls the error. */
+export function exitCodeOf(status: number, code?: string): number {
   if (status === 401 || status === 403) return EXIT.forbidden;
   if (status === 404 || status === 410) return EXIT.notFound;
   if ([400, 405, 406, 411, 413, 414, 415, 422, 431].includes(status)) return EXIT.usage;
   if (status === 408 || status === 504) return EXIT.timeout;
+  // A tool that failed is no server that is not there: only a proxy answers 502 in its stead.
+  if (status === 502 && code?.startsWith('PAO_TOOL_')) return EXIT.failed;
   // Too many requests, a full disk and a server that is not ready are all "not now".
   if ([429, 502, 503, 507].includes(status)) return EXIT.unavailable;
   return EXIT.failed;

@@ -53,7 +53,7 @@ export default class Dashboard extends BaseCommand<typeof Dashboard> {
     const made = await this.#makeLink(new PaoClient(connection), url);
     const wanted = this.flags.open as boolean | undefined;
     const { env, stdout } = this.process;
-    const opens = wanted ?? (stdout.isTTY && !this.jsonEnabled() && hasScreen(env));
+    const opens = wanted ?? (Boolean(stdout.isTTY) && !this.jsonEnabled() && hasScreen(env));
     const opened = opens && (await openBrowser(made?.link ?? url, env));
     this.out.line(made?.link ?? url);
     if (made !== null) this.out.note('It signs in once, within 5 minutes.');

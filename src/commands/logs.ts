@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { BaseCommand, LOCAL_FLAGS } from '../cli/base-command.js';
+import { interruptedCode } from '../cli/cli-config.js';
 import { Flags } from '../cli/flags.js';
-import { EXIT } from '../domain/errors.js';
 
 /** Shows what the services wrote. */
 export default class Logs extends BaseCommand<typeof Logs> {
@@ -66,7 +66,7 @@ export default class Logs extends BaseCommand<typeof Logs> {
     for await (const line of followLog(file, last?.position ?? null, this.signal)) {
       if (isWanted(line)) print(line);
     }
-    process.exitCode = EXIT.interrupted;
+    process.exitCode = interruptedCode(this.signal);
   }
 
   async #printer(): Promise<(line: string) => void> {

@@ -1,5 +1,6 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../server/supervisor/make-folder.js';
 
 export interface InitProjectResult {
   /** The data directory of the project. */
@@ -20,7 +21,7 @@ export async function initProject(options: {
 }): Promise<InitProjectResult> {
   const home = join(options.directory, '.pao');
   const configPath = join(options.directory, 'pao.config.yaml');
-  await mkdir(home, { recursive: true, mode: 0o700 });
+  makeFolder(home);
   // Tokens and the database must not end up in a repository.
   await writeFile(join(home, '.gitignore'), '*\n');
   const present = await readFile(configPath, 'utf8').catch((error: NodeJS.ErrnoException) => {

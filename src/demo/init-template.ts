@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../domain/clock.js';
+import { makeFolder } from '../server/supervisor/make-folder.js';
 import { DEMO_MODEL } from './chat-server.js';
 import {
   DEMO_PORTS,
@@ -71,7 +72,7 @@ export async function initTemplate(options: InitTemplateOptions): Promise<InitTe
   const { extension, nodeArguments } = entriesOf(options);
   const demoDirectory = join(directory, DEMO_FOLDER);
   const calendarPath = join(demoDirectory, 'calendar.ics');
-  await mkdir(demoDirectory, { recursive: true });
+  makeFolder(demoDirectory, 0o777);
   // What the demo makes has no place in anyone's repository.
   await writeFile(join(demoDirectory, '.gitignore'), '*\n');
   if (options.force || !existsSync(calendarPath)) {

@@ -72,6 +72,15 @@ test('an error page that is not a problem document is still an error in words', 
   });
 });
 
+test('a tool that failed is a failure, not a server that is not there', async () => {
+  const body = JSON.stringify({ code: 'PAO_TOOL_UPSTREAM', title: 'The tool answered 500.', status: 502 });
+  const url = await serve((_, response) => response.writeHead(502).end(body));
+  await expect(new PaoClient({ url }).listTasks()).rejects.toMatchObject({
+    code: 'PAO_TOOL_UPSTREAM',
+    exitCode: 1,
+  });
+});
+
 test('a server that is not there is exit 3 and says what to type', async () => {
   const url = await serve(() => undefined);
   await new Promise<void>((done) => server?.close(() => done()));

@@ -96,6 +96,18 @@ test('agent list goes through all pages', async () => {
   expect(stdout).toMatch(/^NAME\s+ID\s+SCOPES\s+CREATED\nmailer .*tool:mail\.\*.*\nsecond /);
 });
 
+test('agent list leaves out who was revoked, and says so with --all', async () => {
+  const body = {
+    items: [agent, { ...agent, name: 'gone', disabled_at: '2026-11-25T06:30:00Z' }],
+    next_cursor: null,
+  };
+  const routes = { 'GET /v1/agents': () => ({ status: 200, body }) };
+  const { stdout } = await agentCommand('list', ['--json'], routes);
+  expect((JSON.parse(stdout) as { items: unknown[] }).items).toEqual([agent]);
+  const { stdout: all } = await agentCommand('list', ['--all'], routes);
+  expect(all).toMatch(/^NAME\s+ID\s+STATE\s+SCOPES.*\nmailer .* active .*\ngone .* revoked /);
+});
+
 test('agent show tells what is known of the tokens', async () => {
   const { stdout } = await agentCommand('show', ['mailer'], known);
   expect(stdout).toMatch(/Scopes\s+tasks:write tool:mail\.\*/);

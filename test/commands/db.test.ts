@@ -58,6 +58,12 @@ describe('pao db', () => {
     }
   });
 
+  it('restore of a file that is not there says so, and where backups lie', async () => {
+    const { error } = await db('restore', join(database.home, 'nofile.db'));
+    expect(error).toMatchObject({ code: 'PAO_FILE_MISSING', exitCode: 2 });
+    expect(error?.message).toMatch(/^There is no backup .*nofile\.db\.$/);
+  });
+
   it('restore of a file that is no backup changes nothing and asks nothing', async () => {
     const file = join(database.home, 'diary.txt');
     writeFileSync(file, 'my diary\n'.repeat(1000));

@@ -82,12 +82,12 @@ function tail(argv: string[], lines: number, routes: Routes) {
   return eventCommand('tail', argv, routes, { signal: interrupt.signal, onStdout });
 }
 
-test('event tail prints a line an event and ends without an error on Ctrl-C', async () => {
+test('event tail prints a line an event and ends with 130 and no error on Ctrl-C', async () => {
   const { stdout, error, exitCode, requests } = await tail(['--topic', 'mail.*'], 2, {
     'GET /v1/events/stream': stream(event(1), event(2)),
   });
   expect(stdout).toBe('2026-11-24T06:30:00Z  mail.received  {"from":"ana"}\n'.repeat(2));
-  expect([error, exitCode]).toEqual([null, 0]);
+  expect([error, exitCode]).toEqual([null, 130]);
   expect(new URL(`http://x${requests[0]?.path}`).searchParams.get('topic')).toBe('mail.*');
   expect(requests[0]?.headers['last-event-id']).toBeUndefined();
 });

@@ -34,6 +34,9 @@ test('with no runs the list and latest say what to type', async () => {
   expect(list.stderr).toContain('pao task run report --wait');
   const latest = await api.run('run:show', ['latest', '--task', 'report']);
   expect(latest.error).toMatchObject({ exitCode: 5, hints: ['pao task run report --wait'] });
+  const mistyped = await api.run('run:show', ['latest', '--task', 'reprot']);
+  expect(mistyped.error).toMatchObject({ exitCode: 5, message: 'There is no task "reprot".' });
+  expect(mistyped.error?.hints).toContain('Did you mean report?');
 });
 
 test('run show names the steps, what went in and what came out', async () => {

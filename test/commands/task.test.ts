@@ -116,6 +116,16 @@ test('task create refuses a name that is taken', async () => {
   expect((await api.run('task:create', ['-f', 'fresh.yaml'])).exitCode).toBe(1);
 });
 
+test('task create of several creates none where one is wrong, or its name is taken', async () => {
+  await applied('taken');
+  write('several.yaml', `${daily('first-of-all')}---\n${daily('taken')}`);
+  const { exitCode, error } = await api.run('task:create', ['-f', 'several.yaml']);
+  expect([exitCode, error?.message]).toEqual([1, 'There is a task taken already; nothing was created.']);
+  write('several.yaml', `${daily('first-of-all')}---\nname: second\npipeline: 7\n`);
+  expect((await api.run('task:create', ['-f', 'several.yaml'])).exitCode).toBe(2);
+  expect((await api.run('task:show', ['first-of-all'])).exitCode).toBe(5);
+});
+
 test('a name that is not there is exit 5 with the nearest one', async () => {
   await applied('morning-briefing');
   const { error } = await api.run('task:show', ['mornign-briefing']);

@@ -77,6 +77,8 @@ function whatIsWrong(
   now: number,
 ): string | null {
   if (token.expiresAt === null) return 'never ends';
+  // Made to be short, such as those of the dashboard: it ends as it was meant to.
+  if (token.expiresAt - token.createdAt <= ENDS_SOON_MS) return null;
   // Another one takes its place by itself.
   const isKept = token.label === KEPT_TOKEN_LABEL;
   if (!isKept && token.expiresAt - now < ENDS_SOON_MS)

@@ -14,6 +14,13 @@ export const AGENT_COLUMNS: readonly Column<AgentObject>[] = [
   { header: 'CREATED', value: (agent) => machineTime(agent.created_at), drop: true },
 ];
 
+/** Columns of a list that has revoked agents too. */
+export const ALL_AGENT_COLUMNS: readonly Column<AgentObject>[] = [
+  ...AGENT_COLUMNS.slice(0, 2),
+  { header: 'STATE', value: (agent) => (agent.disabled_at === null ? 'active' : 'revoked') },
+  ...AGENT_COLUMNS.slice(2),
+];
+
 const TOKEN_COLUMNS: readonly Column<TokenObject>[] = [
   { header: 'TOKEN', value: (token) => token.id },
   { header: 'BEGINS WITH', value: (token) => token.prefix },

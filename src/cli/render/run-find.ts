@@ -1,4 +1,4 @@
-import type { PaoClient } from '../../client/pao-client.js';
+import { isIdOf, type PaoClient } from '../../client/pao-client.js';
 import { notFound, PaoError } from '../../domain/errors.js';
 import { findId } from './id-find.js';
 
@@ -13,15 +13,14 @@ export async function findRunId(
   options: { signal: AbortSignal; task?: string | undefined },
 ): Promise<string> {
   const { signal, task } = options;
-  let taskId: string | undefined;
+  // A task that is not there is told as such: that nothing has run would be another fault.
+  const isWhole = isIdOf('run', text);
+  const taskId = task === undefined || isWhole ? undefined : (await client.findTask(task, { signal })).id;
   return findId(text, {
     prefix: 'run',
     word: 'run',
     listedBy: 'pao run list',
-    async list(page) {
-      if (task !== undefined) taskId ??= (await client.findTask(task, { signal })).id;
-      return client.listRuns({ ...page, signal, ...(taskId === undefined ? {} : { taskId }) });
-    },
+    list: (page) => client.listRuns({ ...page, signal, ...(taskId === undefined ? {} : { taskId }) }),
   }).catch((error: unknown) => {
     const isNone = text === 'latest' && error instanceof PaoError && error.code === 'PAO_NOT_FOUND';
     throw isNone ? notFound('run', text, [`pao task run ${task ?? 'NAME'} --wait`]) : error;

@@ -1,8 +1,10 @@
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { BaseCommand, LOCAL_FLAGS } from '../../cli/base-command.js';
 import { chooseDatabase, databaseFlag } from '../../cli/database.js';
 import { Args, Flags } from '../../cli/flags.js';
 import { restoreLines } from '../../cli/render/restore-lines.js';
+import { EXIT, PaoError } from '../../domain/errors.js';
 import type { ResumeFrom } from '../../server/maintenance/restore.js';
 
 /** Puts a backup in place of the database. */
@@ -36,6 +38,12 @@ export default class DbRestore extends BaseCommand<typeof DbRestore> {
       this.flags.database,
     );
     const file = resolve(this.process.cwd, this.args.file);
+    if (!existsSync(file)) {
+      throw new PaoError('PAO_FILE_MISSING', `There is no backup ${file}.`, {
+        exitCode: EXIT.usage,
+        hints: [`ls ${join(home, 'backups')}`],
+      });
+    }
     const [{ restoreBackup }, { restorePlace }, { takeAlone }, { parseDuration }, { confirm }] =
       await Promise.all([
         import('../../server/maintenance/restore.js'),

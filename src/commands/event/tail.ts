@@ -1,4 +1,5 @@
 import { BaseCommand } from '../../cli/base-command.js';
+import { interruptedCode } from '../../cli/cli-config.js';
 import { parseSince, tailEvents } from '../../cli/event-tail.js';
 import { Flags } from '../../cli/flags.js';
 import { eventLine } from '../../cli/render/event-line.js';
@@ -46,5 +47,6 @@ export default class EventTail extends BaseCommand<typeof EventTail> {
       // Ctrl-C is how this ends; only a failure that came by itself is one.
       if (!this.signal.aborted) throw error;
     }
+    if (this.signal.aborted) process.exitCode = interruptedCode(this.signal);
   }
 }

@@ -1,9 +1,10 @@
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 import { BaseCommand, LOCAL_FLAGS } from '../../cli/base-command.js';
 import type { CiPlatform } from '../../cli/ci-pipeline.js';
 import { Flags } from '../../cli/flags.js';
 import { EXIT, PaoError } from '../../domain/errors.js';
+import { makeFolder } from '../../server/supervisor/make-folder.js';
 
 const platform = { exactlyOne: ['github', 'gitlab', 'generic'] };
 
@@ -44,7 +45,7 @@ export default class InitCi extends BaseCommand<typeof InitCi> {
         ],
       });
     }
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path), 0o777);
     writeFileSync(path, text);
     if (chosen === 'generic') chmodSync(path, 0o755);
     this.out.success(`Wrote ${path}`);

@@ -2,16 +2,16 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
- * As `mkdir -p`, for its owner alone. Node's own never ends where a directory can not be made although its parent is
+ * As `mkdir -p`, for its owner alone unless another mode is given. Node's own never ends where a directory can not be made although its parent is
  * there, such as in /proc.
  * @throws the error of the system.
  */
-export function makeFolder(folder: string): void {
+export function makeFolder(folder: string, mode = 0o700): void {
   if (existsSync(folder)) return;
   const parent = dirname(folder);
-  if (parent !== folder) makeFolder(parent);
+  if (parent !== folder) makeFolder(parent, mode);
   try {
-    mkdirSync(folder, { mode: 0o700 });
+    mkdirSync(folder, { mode });
   } catch (error) {
     // Somebody else was quicker.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
