@@ -19,6 +19,7 @@ const READ_TOOLS = [
   'run_list',
   'schedule_preview',
   'secret_list',
+  'task_explain',
   'task_get',
   'task_list',
 ];
@@ -175,6 +176,60 @@ test('a token sees the tools it has the scopes for, and a revoked one is refused
 
   await pao.api('DELETE', `/v1/agents/${body.id}/tokens/${body.token.id}`);
   await expect(client.callTool({ name: 'task_list', arguments: {} })).rejects.toThrow(/401|revoked/i);
+});
+
+test('a model finds in the list what it needs: what it may not call is marked, and what it set up it can stop', async () => {
+  const { body } = await pao.api<{ token: { secret: string } }>('POST', '/v1/agents', {
+    name: 'narrow',
+    scopes: [
+      'tasks:read',
+      'tasks:write',
+      'runs:read',
+      'runs:write',
+      'tools:read',
+      'events:read',
+      'tool:debug.echo',
+    ],
+  });
+  const client = (await modern(body.token.secret)) as unknown as AnyClient;
+  const { items } = (await answer(client, 'tool_list')) as { items: { address: string; usable?: boolean }[] };
+  expect(items.find(({ address }) => address === 'debug.echo')).not.toHaveProperty('usable');
+  expect(items.find(({ address }) => address === 'notify.webhook')).toMatchObject({ usable: false });
+  const rest = await pao.api('GET', '/v1/tools', undefined, { token: body.token.secret });
+  expect(JSON.stringify(rest.body)).not.toContain('"usable"');
+
+  const waits = [{ id: 'nap', wait: { for: '1h' } }];
+  await answer(client, 'task_create', { name: 'naps', schedule, pipeline: waits });
+  const skipped = (await answer(client, 'task_skip', { id: 'naps' })) as { left_out: { local: string } };
+  expect(skipped.left_out.local).toContain('08:30');
+  const run = await answer(client, 'task_run_now', { id: 'naps' });
+  await answer(client, 'run_cancel', { id: run['id'], reason: 'enough' });
+  expect(await answer(client, 'run_get', { id: run['id'], wait: '20s' })).toMatchObject({
+    status: 'canceled',
+  });
+  const { lines } = (await answer(client, 'task_explain', { id: 'naps' })) as { lines: { text: string }[] };
+  expect(lines.length).toBeGreaterThan(0);
+  await pao.api('POST', '/v1/events', { topic: 'door.opened' });
+  const events = (await answer(client, 'event_list', { topic: 'door.*' })) as { items: { topic: string }[] };
+  expect(events.items).toMatchObject([{ topic: 'door.opened' }]);
+  const condition = { kind: 'condition', every: '5m', check: { uses: 'debug.echo' }, when: 'result.ok' };
+  const more = {
+    budget: { per_day: { runs: 3 } },
+    quiet_hours: { from: '22:00', to: '07:00', timezone: 'Europe/Berlin' },
+    dedupe: { key: 'naps' },
+    concurrency: { key: 'naps' },
+    monitor: { max_age: '2d' },
+  };
+  const made = { name: 'watch', schedule: { ...condition, for: '10m', cooldown: '1h' }, pipeline, ...more };
+  expect(await answer(client, 'task_create', made)).toMatchObject({ outcome: 'created' });
+  const { tools } = await client.listTools();
+  const { inputSchema } = tools.find(({ name }) => name === 'task_create') as unknown as {
+    inputSchema: { properties: Record<string, { properties?: object }> };
+  };
+  expect(Object.keys(inputSchema.properties)).toEqual(expect.arrayContaining(Object.keys(more)));
+  expect(Object.keys(inputSchema.properties['schedule']?.properties ?? {})).toEqual(
+    expect.arrayContaining(Object.keys(made.schedule)),
+  );
 });
 
 test('agents do not see each other over MCP', async () => {

@@ -5,6 +5,7 @@ import { newId } from '../../domain/ids.js';
 import { parseJsonStrict } from '../../domain/json.js';
 import { type TraceContext, traceOfRequest } from '../../domain/observability/trace.js';
 import { accessLog } from './access-log.js';
+import { authenticate } from './authenticate.js';
 import { calendarOf } from './calendar.js';
 import { checkBrowserWall, checkHookWall } from './browser-wall.js';
 import { countRefusal } from './count-refusal.js';
@@ -228,7 +229,9 @@ export async function createApi(services: ApiServices): Promise<Api> {
   });
   app.get('/v1/events/stream', async (request, reply) => {
     requireScope(await signIn(request), 'events:read');
-    await streamEvents(request, reply, services, closing.signal);
+    await streamEvents(request, reply, services, closing.signal, async () => {
+      requireScope(await authenticate(request.headers.authorization, services), 'events:read');
+    });
   });
   // Calendar programs send no header: the token may be in the URL, here alone. No log has a URL.
   app.get('/v1/calendar.ics', async (request, reply) => {

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { invalidInput } from '../../domain/errors.js';
+import { invalidInput, PaoError } from '../../domain/errors.js';
 import { topicMatches, topicPatternSchema } from '../../domain/event.js';
 import type { ApiServices } from './operation.js';
 import { checkInput } from './operation-runner.js';
@@ -43,13 +43,15 @@ async function gapAfter(
 /**
  * Server-sent events (WHATWG HTML 9.2) of what is published: resumable by `Last-Event-ID` or `?after=`, woken by the bus,
  * with a look every 15 s underneath. What is asked for and no longer kept is told by one `pao:gap`. Ends when the client
- * goes away or the server stops.
+ * goes away, its token is not good any more, or the server stops.
+ * @param check asked again at each beat; throws when this caller may listen no more.
  */
 export async function streamEvents(
   request: FastifyRequest,
   reply: FastifyReply,
   services: ApiServices,
   closing: AbortSignal,
+  check: () => Promise<void>,
 ): Promise<void> {
   const query = checkInput(querySchema, request.query, 'query') as z.infer<typeof querySchema>;
   const from = request.headers['last-event-id'] ?? query.after;
@@ -96,8 +98,16 @@ export async function streamEvents(
     });
   const unsubscribe = services.bus.subscribe('event', push);
   const beat = setInterval(() => {
-    raw.write(': still here\n\n');
-    push();
+    check().then(
+      () => {
+        raw.write(': still here\n\n');
+        push();
+      },
+      (error: unknown) => {
+        // Refused, and not that the database could not be asked. The client comes again and is told why.
+        if (error instanceof PaoError && (error.status === 401 || error.status === 403)) end();
+      },
+    );
   }, 15_000);
   const end = () => {
     clearInterval(beat);

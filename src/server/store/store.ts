@@ -571,7 +571,11 @@ export interface AgentStore {
   /** Not among disabled ones: their name is free again. */
   findAgentByName(name: string): Promise<Agent | null>;
   listAgents(query: { limit: number; cursor?: string | undefined }): Promise<Page<Agent>>;
-  updateAgent(agent: Agent): Promise<boolean>;
+  /**
+   * @param seen only when it was last changed then, epoch milliseconds.
+   * @returns false when there is no such agent.
+   */
+  updateAgent(agent: Agent, seen?: number): Promise<boolean>;
   createToken(token: AgentToken): Promise<void>;
   listTokens(agentId: string): Promise<AgentToken[]>;
   /** Looks a token up by its hash; used on every request, so it is one indexed read. */

@@ -50,6 +50,16 @@ export function exerciseAgents(subject: Subject): void {
       expect(await store.updateAgent({ ...agent, id: 'agt_none', name: 'x' })).toBe(false);
     });
 
+    test('is changed only as it was seen, when that is said', async () => {
+      const { store } = subject();
+      const agent = agentOf('mail');
+      await store.createAgent(agent, null);
+      const changed = { ...agent, title: 'Mail', updatedAt: agent.updatedAt + 1 };
+      expect(await store.updateAgent(changed, agent.updatedAt)).toBe(true);
+      expect(await store.updateAgent({ ...changed, title: 'Late' }, agent.updatedAt)).toBe(false);
+      expect((await store.getAgent(agent.id))?.title).toBe('Mail');
+    });
+
     test('tokens are added, revoked and remembered as used', async () => {
       const { store } = subject();
       const agent = agentOf('mail');

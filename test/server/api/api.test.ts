@@ -1,5 +1,5 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { DEFAULT_SCOPES } from '../../../src/domain/agent.js';
 import { operations } from '../../../src/server/api/create-api.js';
 import { createToken } from '../../../src/server/api/tokens.js';
@@ -254,6 +254,55 @@ describe('events', () => {
     }
     abort.abort();
     expect(text).toContain('event: mail.received');
+    expect(first.headers.get('location')).toBe(`/v1/events/${first.body.id}`);
+    expect((await send('GET', first.headers.get('location') as string)).body.id).toBe(first.body.id);
+    expect(again.headers.get('location')).toBeNull();
+  });
+
+  it('are streamed for as long as the token is good', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      const { id, token } = await api.anAgent('listener', ['events:read']);
+      const response = await fetch(`${api.url}/v1/events/stream`, {
+        headers: { authorization: `Bearer ${token}` },
+      });
+      const chunks = (response.body as unknown as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+      const next = async () => {
+        const { value, done } = await chunks.next();
+        return done === true ? null : Buffer.from(value).toString();
+      };
+      expect(await next()).toContain('welcome');
+      vi.advanceTimersByTime(15_000);
+      expect(await next()).toContain('still here');
+      await send('PATCH', `/v1/agents/${id}`, { body: { scopes: ['tasks:read'] } });
+      vi.advanceTimersByTime(15_000);
+      expect(await next()).toBeNull();
+      expect((await send('GET', '/v1/events/stream', { token })).status).toBe(403);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
+
+describe('agents', () => {
+  it('are changed only as they were seen, when a version is named', async () => {
+    const made = await send('POST', '/v1/agents', { body: { name: 'versioned' } });
+    const path = made.headers.get('location') as string;
+    const seen = made.headers.get('etag') as string;
+    expect((await send('GET', path)).headers.get('etag')).toBe(seen);
+    const change = (title: string, version: string) =>
+      send('PATCH', path, { body: { title }, headers: { 'if-match': version } });
+    const first = await change('One', seen);
+    expect([first.status, first.headers.get('etag') === seen]).toEqual([200, false]);
+    const late = await change('Two', seen);
+    expect([late.status, late.body.detail]).toEqual([412, 'The agent versioned was changed since then.']);
+    expect((await send('GET', path)).body.title).toBe('One');
+    // Without one, of several at once none is lost unsaid.
+    const titles = ['a', 'b', 'c'];
+    const all = await Promise.all(titles.map((title) => send('PATCH', path, { body: { title } })));
+    const kept = (await send('GET', path)).headers.get('etag');
+    expect(all.filter(({ headers }) => headers.get('etag') === kept)).toHaveLength(1);
+    for (const { status } of all) expect([200, 409]).toContain(status);
   });
 });
 

@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import { agenda, changedTask, createdTask, schedulePreview, wholeTask } from '../answers/tasks.js';
+import {
+  agenda,
+  changedTask,
+  createdTask,
+  explanation,
+  schedulePreview,
+  skippedTask,
+  wholeTask,
+} from '../answers/tasks.js';
 import { health, hook, newHook, secret, tool } from '../answers/others.js';
 import { approval, delivery, event, step, wholeRun } from '../answers/runs.js';
 
@@ -39,6 +47,15 @@ export const createdTaskAnswer = createdTask.pick({
   active_tasks: true,
 });
 
+export const skippedTaskAnswer = skippedTask.pick({
+  id: true,
+  name: true,
+  next_due_local: true,
+  left_out: true,
+});
+
+export const explanationAnswer = explanation.pick({ at: true, lines: true });
+
 const stepAnswer = step.pick({ id: true, tool: true, status: true, reason: true });
 
 export const runAnswer = wholeRun
@@ -56,6 +73,8 @@ export const runAnswer = wholeRun
   })
   .extend({ steps: z.array(stepAnswer) })
   .partial({ steps: true, delivery: true });
+
+export const canceledRunAnswer = wholeRun.pick({ id: true, task_name: true, status: true, reason: true });
 
 export const approvalAnswer = approval.pick({
   id: true,
@@ -82,7 +101,9 @@ const hookFields = { id: true, name: true, topic: true, path: true, last_receive
 export const hookAnswer = hook.pick(hookFields);
 export const newHookAnswer = newHook.pick({ ...hookFields, secret: true });
 
-export const toolAnswer = tool.pick({ address: true, description: true });
+export const toolAnswer = tool
+  .pick({ address: true, description: true })
+  .extend({ usable: z.literal(false).optional() });
 
 export const secretAnswer = secret.pick({ name: true, source: true });
 

@@ -4,7 +4,7 @@ import {
   type StandardSchemaWithJSON,
 } from '@modelcontextprotocol/server';
 import type { Operation } from '../operation.js';
-import { toolDefinitions } from './surface.js';
+import { type ToolDefinition, toolDefinitions } from './surface.js';
 import { jsonSchema, type ToolInput, toolInput } from './tool-input.js';
 
 /** A tool of the MCP server with the operation behind it. */
@@ -14,6 +14,7 @@ export interface BoundTool {
   description: string;
   operation: Operation;
   input: ToolInput;
+  shape: ToolDefinition['shape'];
   inputSchema: StandardSchemaWithJSON;
   outputSchema: StandardSchemaWithJSON;
   annotations: {
@@ -43,6 +44,7 @@ export function bindTools(operations: readonly Operation[]): BoundTool[] {
         description: definition.description,
         operation,
         input,
+        shape: definition.shape,
         inputSchema: schemaOf(input.schema),
         outputSchema: schemaOf(jsonSchema(definition.answer)),
         annotations: {

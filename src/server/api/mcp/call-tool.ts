@@ -72,7 +72,8 @@ async function answer(
       target: `${operation.path} ${operation.path.replace(/:([a-z_]+)/g, (_, name: string) => encodeURIComponent(params[name] ?? ''))}`,
       idempotencyKey: undefined,
     });
-    const structured = (answer ?? {}) as Record<string, unknown>;
+    const whole = (answer ?? {}) as Record<string, unknown>;
+    const structured = tool.shape?.(whole, caller) ?? whole;
     return { content: [{ type: 'text', text: JSON.stringify(structured) }], structuredContent: structured };
   } catch (error) {
     const problem = problemOf(error, newId('req', services.clock.now()), operation.maxBytes ?? 0);

@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { mayUseTool } from '../../../domain/agent.js';
 import { taskNameSchema } from '../../../domain/task.js';
+import type { Caller } from '../operation.js';
 import * as answers from './answers.js';
 
 /** One tool of the MCP server: an operation of the API under a name, with what a model needs to use it. */
@@ -13,6 +15,8 @@ export interface ToolDefinition {
   /** Its input where the operation's own schema says too little to a model; made of path, query and body otherwise. */
   input?: z.ZodObject;
   answer: z.ZodObject;
+  /** What of the operation's answer is said differently here. */
+  shape?: (answer: Record<string, unknown>, caller: Caller) => Record<string, unknown>;
   /** The whole body of the operation is this one part of the input. */
   bodyIn?: string;
   /** It changes nothing, though its operation is a POST. */
@@ -38,6 +42,22 @@ const schedule = z
       .optional()
       .describe('IANA name, such as Europe/Berlin: always give the zone of the person'),
     topic: z.string().optional().describe('For event: topic pattern, such as mail.received or mail.*'),
+    every: z.string().optional().describe('condition: how often to look, such as 5m'),
+    check: z
+      .looseObject({ uses: z.string(), with: z.record(z.string(), z.unknown()).optional() })
+      .optional()
+      .describe('condition: the tool call that looks'),
+    when: z
+      .string()
+      .optional()
+      .describe('condition: JMESPath over result, previous and state; runs when true'),
+    clear_when: z.string().optional().describe('condition: true until this is'),
+    trigger: z
+      .enum(['edge', 'level'])
+      .optional()
+      .describe('condition: once it becomes true, or each time it is'),
+    for: z.string().optional().describe('condition: it must hold this long'),
+    cooldown: z.string().optional().describe('condition: least time between two runs'),
   })
   .describe('When it is due. Ask schedule_preview first.');
 const step = z
@@ -62,6 +82,26 @@ const taskInput = z.object({
   retry: z.looseObject({ max: z.int().optional() }).optional(),
   timeout: z.string().optional().describe('Such as 5m'),
   priority: z.int().optional().describe('1 (first) to 9'),
+  budget: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe('per_run and per_day: { usd, tokens, calls }, per_day also runs; on_exceed: skip or pause'),
+  quiet_hours: z
+    .unknown()
+    .optional()
+    .describe('When its messages wait: { from: "22:00", to: "07:00", timezone }, a list of them, or none'),
+  dedupe: z
+    .looseObject({ key: z.string(), window: z.string().optional() })
+    .optional()
+    .describe('Runs with the same key within window (1h) are one'),
+  concurrency: z
+    .looseObject({ key: z.string(), limit: z.int().optional() })
+    .optional()
+    .describe('At most limit (1) runs at once over all tasks with this key'),
+  monitor: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe('max_age of the last success, notify_after and pause_after failures, notify: { channel }'),
 });
 
 /** The tools of pao (agents.md A.5), in the order of their names. */
@@ -139,6 +179,13 @@ export const toolDefinitions: readonly ToolDefinition[] = [
     answer: answers.eventAnswer,
   },
   {
+    name: 'event_list',
+    operation: 'event_list',
+    title: 'List events',
+    description: 'Lists events, newest first. topic takes a pattern, such as mail.*.',
+    answer: answers.pageOf(answers.eventAnswer),
+  },
+  {
     name: 'hook_create',
     operation: 'hook_create',
     title: 'Create an inbound webhook',
@@ -177,6 +224,15 @@ export const toolDefinitions: readonly ToolDefinition[] = [
     title: 'Is pao well?',
     description: 'Says whether the orchestrator is healthy, and what is wrong if not.',
     answer: answers.healthAnswer,
+  },
+  {
+    name: 'run_cancel',
+    operation: 'run_cancel',
+    title: 'Cancel a run',
+    description: 'Ends a run that is queued, runs or waits. What its steps did already stays done.',
+    answer: answers.canceledRunAnswer,
+    isDestructive: true,
+    isIdempotent: true,
   },
   {
     name: 'run_get',
@@ -248,6 +304,13 @@ export const toolDefinitions: readonly ToolDefinition[] = [
     answer: answers.createdTaskAnswer,
   },
   {
+    name: 'task_explain',
+    operation: 'task_explain',
+    title: 'Why it ran, or did not',
+    description: 'Says in sentences why a task ran or did not, lately or about the instant at.',
+    answer: answers.explanationAnswer,
+  },
+  {
     name: 'task_get',
     operation: 'task_get',
     title: 'Show a task',
@@ -287,6 +350,13 @@ export const toolDefinitions: readonly ToolDefinition[] = [
     answer: answers.runAnswer,
   },
   {
+    name: 'task_skip',
+    operation: 'task_skip',
+    title: 'Skip the next occurrence',
+    description: 'Leaves out the next occurrence; called again, also the one after it.',
+    answer: answers.skippedTaskAnswer,
+  },
+  {
     name: 'task_snooze',
     operation: 'task_snooze',
     title: 'Snooze a task',
@@ -310,7 +380,14 @@ export const toolDefinitions: readonly ToolDefinition[] = [
     name: 'tool_list',
     operation: 'tool_list',
     title: 'List tools',
-    description: 'Lists what pipelines may call, with the schema of each input.',
+    description:
+      'Lists what pipelines may call, with the schema of each input. usable: false: this token lacks its scope.',
     answer: answers.pageOf(answers.toolAnswer),
+    shape: ({ items, ...page }, { scopes }) => ({
+      items: (items as { address: string }[]).map((tool) =>
+        mayUseTool(scopes, tool.address) ? tool : { ...tool, usable: false },
+      ),
+      ...page,
+    }),
   },
 ];

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  type Agent,
   agentInputSchema,
   type AgentToken,
   hasScope,
@@ -7,7 +8,7 @@ import {
   scopeSchema,
 } from '../../../domain/agent.js';
 import { type AgentBudget, agentBudgetSchema } from '../../../domain/budget.js';
-import { conflict, cut, invalidInput, notFound } from '../../../domain/errors.js';
+import { conflict, cut, invalidInput, notFound, PaoError } from '../../../domain/errors.js';
 import { zoneHint } from '../../../domain/nearest-zone.js';
 import { isTimeZone } from '../../../domain/recurrence/index.js';
 import { newId } from '../../../domain/ids.js';
@@ -78,6 +79,9 @@ const isNews =
   ({ expiresAt, revokedAt }: AgentToken): boolean =>
     Math.min(expiresAt ?? Infinity, revokedAt ?? Infinity) > now - ENDED_TOKENS_SHOWN_MS;
 
+/** Its entity tag: when it was last changed, which no two changes share. */
+const versionOf = ({ updatedAt }: Agent): string => String(updatedAt);
+
 /** @throws PaoError 422 when its day is of no time zone there is. */
 function checkBudget(budget: AgentBudget | null | undefined): void {
   const zone = budget?.timezone;
@@ -123,6 +127,7 @@ export const agentOperations: Operation[] = [
       return {
         body: { ...agentView(agent), token: tokenView(token, secret) },
         location: `/v1/agents/${agent.id}`,
+        etag: versionOf(agent),
       };
     },
   }),
@@ -153,7 +158,10 @@ export const agentOperations: Operation[] = [
       const agent = await findAgent(params.id as string, services, caller);
       const tokens = (await services.store.listTokens(agent.id)).filter(isNews(services.clock.now()));
       const quiet = await readAgentQuiet(services.store, agent.id);
-      return { body: { ...agentView(agent, tokens), ...quiet, ...(await agentBudgetView(agent, services)) } };
+      return {
+        body: { ...agentView(agent, tokens), ...quiet, ...(await agentBudgetView(agent, services)) },
+        etag: versionOf(agent),
+      };
     },
   }),
   operation({
@@ -170,24 +178,34 @@ export const agentOperations: Operation[] = [
       max_tasks: maxTasksSchema.nullable().optional(),
       budget: agentBudgetSchema.nullable().optional(),
     }),
-    async handle({ params, body, services, caller }) {
+    async handle({ params, body, services, caller, ifMatch }) {
       checkBudget(body.budget);
       const agent = await findAgent(params.id as string, services, caller);
+      if (ifMatch !== null && ifMatch !== '*' && ifMatch !== versionOf(agent)) {
+        throw new PaoError('PAO_PRECONDITION', `The agent ${agent.name} was changed since then.`, {
+          status: 412,
+          hints: [`pao agent show ${agent.name}`],
+        });
+      }
       const changed = {
         ...agent,
         title: body.title === undefined ? agent.title : body.title,
         scopes: body.scopes ?? agent.scopes,
         maxTasks: body.max_tasks === undefined ? agent.maxTasks : body.max_tasks,
         budget: body.budget === undefined ? agent.budget : body.budget,
-        updatedAt: services.clock.now(),
+        // Two changes within one millisecond are two versions.
+        updatedAt: Math.max(services.clock.now(), agent.updatedAt + 1),
       };
-      await services.store.updateAgent(changed);
+      if (!(await services.store.updateAgent(changed, agent.updatedAt)))
+        throw conflict(`The agent ${agent.name} was changed by someone else in between.`, [
+          `pao agent show ${agent.name}`,
+        ]);
       await audit(services, caller, 'agent.updated', agent.id, {
         scopes: changed.scopes,
         max_tasks: changed.maxTasks,
         budget: changed.budget,
       });
-      return { body: agentView(changed) };
+      return { body: agentView(changed), etag: versionOf(changed) };
     },
   }),
   operation({

@@ -45,7 +45,11 @@ export const eventOperations: Operation[] = [
       });
       // The scheduler names this request as the parent of what the event triggers.
       if (!duplicate) trace.spanId = spanIdFor(event.id, SPAN.request);
-      return { status: duplicate ? 200 : 201, body: { ...eventView(event), duplicate } };
+      return {
+        status: duplicate ? 200 : 201,
+        body: { ...eventView(event), duplicate },
+        ...(duplicate ? {} : { location: `/v1/events/${event.id}` }),
+      };
     },
   }),
   operation({

@@ -56,12 +56,12 @@ export function agentMethods(database: PostgresDatabase): AgentStore {
       };
     },
 
-    updateAgent: (agent) =>
+    updateAgent: (agent, seen) =>
       refusingTakenName(agent, async () => {
         const changed = await database.run(
           `UPDATE agent SET name = $2, title = $3, scopes = $4, budget = $5, max_tasks = $6, disabled_at = pao_at($7),
               updated_at = pao_at($8)
-            WHERE id = $1`,
+            WHERE id = $1 AND updated_at = coalesce(pao_at($9), updated_at)`,
           [
             agent.id,
             agent.name,
@@ -71,6 +71,7 @@ export function agentMethods(database: PostgresDatabase): AgentStore {
             agent.maxTasks,
             agent.disabledAt,
             agent.updatedAt,
+            seen ?? null,
           ],
         );
         return changed === 1;

@@ -78,14 +78,14 @@ export function agentMethods(database: SqliteDatabase): AgentStore {
         };
       }),
 
-    updateAgent: (agent) =>
+    updateAgent: (agent, seen) =>
       database.write((connection) => {
         if (agent.disabledAt === null) refuseTakenName(connection, agent);
         return (
           connection
             .sql(
               `UPDATE agent SET name = ?, title = ?, scopes = ?, budget = ?, max_tasks = ?, disabled_at = ?, updated_at = ?
-                WHERE id = ?`,
+                WHERE id = ? AND updated_at = coalesce(?, updated_at)`,
             )
             .run(
               agent.name,
@@ -96,6 +96,7 @@ export function agentMethods(database: SqliteDatabase): AgentStore {
               agent.disabledAt,
               agent.updatedAt,
               agent.id,
+              seen ?? null,
             ).changes === 1
         );
       }),
