@@ -1,15 +1,15 @@
 #!/usr/bin/env node
 // Proves the MCP server with clients that others wrote: the Inspector's command line, the v1 SDK, mcp-remote, and the
-// conformance suite. Starts a pao of its own. Usage: node scripts/mcp-clients.mjs [PART OF A TITLE]
+// conformance suite; and pao as a client of servers that others wrote. Starts a pao of its own. Usage: node scripts/mcp-clients.mjs [PART OF A TITLE]
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { installClients } from './mcp/install.mjs';
+import { installClients, installServers } from './mcp/install.mjs';
 import { startSignedInProxy } from './mcp/signed-in-proxy.mjs';
 
 const bin = fileURLToPath(new URL('../bin/run.cjs', import.meta.url));
@@ -134,6 +134,50 @@ async function withV1(transport, use) {
   }
 }
 
+/** Imports the tools of the reference servers, calls them, and runs a task whose steps are such calls. */
+async function useServers() {
+  const servers = installServers();
+  const files = join(home, 'files');
+  mkdirSync(files);
+  writeFileSync(join(files, 'note.txt'), 'hello');
+  const write = (name, value) => writeFileSync(join(home, name), JSON.stringify(value));
+  const json = async (...args) => {
+    const { code, stdout, stderr } = await pao(...args, '--json');
+    expect(code === 0, `pao ${args.join(' ')} ended with ${code}: ${stderr}`);
+    return JSON.parse(stdout);
+  };
+  const side_effect = { read_text_file: 'read', write_file: 'idempotent' };
+  write('servers.json', {
+    servers: [
+      { name: 'files', ...servers.filesystem(files), side_effect },
+      { name: 'everything', ...servers.everything() },
+    ],
+  });
+  const { items } = await json('tool', 'import', 'servers.json');
+  const call = async (address, input) =>
+    (await json('tool', 'call', address, '--input', JSON.stringify(input))).output;
+  const weather = await call('everything.get-structured-content', { location: 'New York' });
+  expect(typeof weather.temperature === 'number', JSON.stringify(weather));
+  const names = Object.keys(await call('everything.get-env', {}));
+  expect(names.includes('PATH') && !names.some((name) => name.startsWith('PAO_')), names.join(' '));
+  const outside = await pao('tool', 'call', 'files.read_text_file', '--input', '{"path":"/etc/passwd"}');
+  expect(outside.code !== 0 && outside.stderr.includes('Access denied'), outside.stdout + outside.stderr);
+  const content = '${steps.read.content}: ${steps.sum.text}';
+  write('sum.json', {
+    name: 'sum',
+    pipeline: [
+      { id: 'read', uses: 'files.read_text_file', with: { path: join(files, 'note.txt') } },
+      { id: 'sum', uses: 'everything.get-sum', with: { a: 2, b: 40 } },
+      { id: 'write', uses: 'files.write_file', with: { path: join(files, 'sum.txt'), content } },
+    ],
+  });
+  await json('task', 'apply', 'sum.json');
+  await json('task', 'run', 'sum', '--wait');
+  const written = readFileSync(join(files, 'sum.txt'), 'utf8');
+  expect(written === 'hello: The sum of 2 and 40 is 42.', written);
+  return `${items.length} tools`;
+}
+
 /** @param args what is tested: a server at a URL, or a client that a command starts. */
 async function conform(args, atLeast, more) {
   const { stdout, stderr } = await run(clients.conformance, args, more);
@@ -191,6 +235,7 @@ try {
       (client) => useAsModelDoes('remote', client),
     );
   });
+  await check('server-filesystem and server-everything as tools, stdio', useServers);
   const proxy = await startSignedInProxy(url, token);
   for (const [scenario, atLeast] of Object.entries(SCENARIOS))
     await check(`conformance, server: ${scenario}`, () =>
