@@ -1,3 +1,4 @@
+import { whyBroken } from '../../../src/domain/broken-schedule.js';
 import { describe, expect, test } from 'vitest';
 import { newId } from '../../../src/domain/ids.js';
 import type { DueTask } from '../../../src/server/store/store.js';
@@ -287,6 +288,11 @@ export function exerciseScheduling(subject: Subject): void {
       expect(result).toMatchObject({ tasks: 2, queued: 1 });
       expect((await other.stats(T0)).tasks).toMatchObject({ active: 1, paused: 1 });
       expect((await other.getTask(good.id))?.nextDueAt).toBe(T0 + MINUTE);
+      // It is shown all the same, with what is wrong, also among the others.
+      const shown = await other.getTask(bad.id);
+      expect(shown).toMatchObject({ name: bad.name, state: 'paused' });
+      expect(whyBroken(shown?.spec.schedule)).toMatch(/^its definition can not be read: /);
+      expect((await other.listTasks({ limit: 10 })).items.map(({ id }) => id)).toEqual([good.id, bad.id]);
     });
 
     test('the next due time is the earliest of the active tasks', async () => {

@@ -134,6 +134,7 @@ describe('F19: a task that is broken in the database', () => {
       });
     const damages = [
       { name: 'no-schedule', from: '*/5 * * * *', to: '*/0 * * * *', why: 'step that is not from 1 to 60' },
+      { name: 'no-definition', from: '"name"', to: 'name', why: 'JSON' },
       { name: 'no-zone', from: '"UTC"', to: '"Mars/Olympus"', why: 'Mars/Olympus' },
     ];
     const { default: Database } = await import('better-sqlite3');
@@ -178,6 +179,6 @@ describe('F19: a task that is broken in the database', () => {
     const metrics = await (
       await fetch(`${pao.url}/metrics`, { headers: { authorization: `Bearer ${pao.token}` } })
     ).text();
-    expect(metrics).toMatch(/^orchestrator_tasks_auto_paused_total(\{[^}]*\})? 2$/m);
+    expect(metrics).toMatch(/^orchestrator_tasks_auto_paused_total(\{[^}]*\})? 3$/m);
   });
 });

@@ -5,6 +5,7 @@ import { toJson } from '../sqlite/json-column.js';
 import { eventKeyOf, isTimedSpec, type TaskRow, toTask } from '../sqlite/task-rows.js';
 import { type TaskVersionRow, toVersionPage, versionsBefore } from '../sqlite/task-version-rows.js';
 import type { Page, TaskQuery, TaskStore } from '../store.js';
+import { unreadableSpec } from '../unreadable-spec.js';
 import type { PostgresDatabase, Sql } from './database.js';
 import { cancelAllOfTask } from './end-run.js';
 import { violatedConstraint } from './errors.js';
@@ -20,8 +21,8 @@ export function taskMethods(database: PostgresDatabase, specs: SpecCache): TaskS
     );
     return rows.map((row, at) => {
       const spec = parsed[at];
-      if (spec === undefined || spec instanceof Error) throw spec ?? new Error('the task can not be read');
-      return toTask(row, spec.spec);
+      const isUnread = spec === undefined || spec instanceof Error;
+      return toTask(row, isUnread ? unreadableSpec(row.name, spec) : spec.spec);
     });
   };
   const find = async (where: string, ...values: unknown[]): Promise<Task[]> =>

@@ -1,18 +1,27 @@
 import { conflict, notFound } from '../../../domain/errors.js';
-import type { Task } from '../../../domain/task.js';
+import type { Task, TaskSpec } from '../../../domain/task.js';
 import { decodeNumberCursor, encodeCursor } from '../cursor.js';
 import type { Page, TaskQuery, TaskStore } from '../store.js';
 import type { Connection, SqliteDatabase } from './database.js';
 import { cancelAllOfTask } from './end-run.js';
 import { toJson } from './json-column.js';
+import { unreadableSpec } from '../unreadable-spec.js';
+import { sqliteCode } from './errors.js';
 import type { SpecCache } from './spec-cache.js';
 import { eventKeyOf, isTimedSpec, SELECT_TASK, type TaskRow, toTask } from './task-rows.js';
 import { type TaskVersionRow, toVersionPage, versionsBefore } from './task-version-rows.js';
 
 /** Tasks and their versions. */
 export function taskMethods(database: SqliteDatabase, specs: SpecCache): TaskStore {
-  const withSpec = (connection: Connection, row: TaskRow): Task =>
-    toTask(row, specs.get(connection, row.seq, row.version).spec);
+  const specOf = (connection: Connection, row: TaskRow): TaskSpec => {
+    try {
+      return specs.get(connection, row.seq, row.version).spec;
+    } catch (error) {
+      if (sqliteCode(error) !== null) throw error;
+      return unreadableSpec(row.name, error);
+    }
+  };
+  const withSpec = (connection: Connection, row: TaskRow): Task => toTask(row, specOf(connection, row));
   const find = (connection: Connection, where: string, ...values: unknown[]): Task[] =>
     (connection.sql(`${SELECT_TASK} WHERE ${where}`).all(...values) as TaskRow[]).map((row) =>
       withSpec(connection, row),
