@@ -2,13 +2,17 @@ import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, beforeEach } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { DoctorContext } from '../../src/checks/doctor/context.js';
+import { runCheck } from '../../src/checks/run-check.js';
+import { runSuite } from '../../src/checks/runner.js';
 import { checkSecurity } from '../../src/checks/check-security/suite.js';
 import { type ToolInput, toolSchema } from '../../src/domain/tool.js';
 import { LocalSecrets } from '../../src/server/secrets/local-secrets.js';
 import { processStart, writeRunFile } from '../../src/server/supervisor/run-file.js';
 import { agentOf, seed, T0 } from '../contract/fixtures.js';
-import { aPlace, type TestPlace } from './a-place.js';
+import { startTestApi } from '../server/api/an-api.js';
+import { aPlace, packageRoot, type TestPlace } from './a-place.js';
 import { sabotage } from './sabotage.js';
 
 let place: TestPlace;
@@ -191,4 +195,48 @@ sabotage(checkSecurity, 'secrets.store', 'stored secrets whose key is gone', asy
   await new LocalSecrets({ home: place.home, environment: {} }).set('TOKEN', 'a-good-value', {}, T0);
   rmSync(join(place.home, 'secrets.key'));
   await fails(place.look(), /The key of the stored secrets \(\w+\) is not in .*secrets\.key/);
+});
+
+test('with --target what HTTP tells is checked, and what the machine tells is skipped with the reason', async () => {
+  const api = await startTestApi();
+  const options = {
+    home: place.home,
+    userHome: place.home,
+    cwd: place.home,
+    packageRoot,
+    version: '1.2.3',
+    target: { url: api.url, token: api.admin },
+    only: [],
+    skip: [],
+    failFast: false,
+    timeoutMs: null,
+    strict: false,
+    allowDisruptive: false,
+    signal: new AbortController().signal,
+    env: {},
+  };
+  try {
+    const { report } = await runSuite(checkSecurity, options);
+    const ids = (status: string) =>
+      report.checks.filter((check) => check.status === status).map(({ id }) => id);
+    expect(report.target.url).toBe(api.url);
+    expect(ids('passed').sort()).toEqual(['exposure.auth', 'exposure.dashboard', 'exposure.wall']);
+    expect(ids('skipped')).toHaveLength(report.checks.length - 3);
+    expect(report.checks.find(({ id }) => id === 'files.private')?.error).toContain(api.url);
+    expect(report.status).toBe('passed');
+  } finally {
+    await api.close();
+  }
+});
+
+test('with --target a server that takes everybody in is seen', async () => {
+  await credulous();
+  const address = (server as Server).address() as AddressInfo;
+  const context = new DoctorContext(place.look().place, `http://127.0.0.1:${address.port}`);
+  for (const id of ['exposure.wall', 'exposure.dashboard', 'exposure.auth']) {
+    const check = checkSecurity.checks.find((one) => one.id === id);
+    const { signal } = new AbortController();
+    const result = await runCheck(check as NonNullable<typeof check>, context, { signal, command: 'x' });
+    expect([id, result.status]).toEqual([id, 'failed']);
+  }
 });

@@ -1,4 +1,5 @@
-import { type IncomingHttpHeaders, request } from 'node:http';
+import { type IncomingHttpHeaders, request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
 import { createToken } from '../../server/api/tokens.js';
 import { readDatabaseUrl, shownDatabase } from '../../server/store/database-url.js';
 import { CheckSkipped } from '../check.js';
@@ -49,7 +50,7 @@ export const exposureChecks: readonly DoctorCheck[] = [
     group: 'Exposure',
     timeoutMs: 15_000,
     async run(context, { signal }) {
-      const { url } = context.server();
+      const url = context.serverUrl();
       const passed: string[] = [];
       for (const [what, headers] of FOREIGN) {
         const status = await statusOf(`${url}/health/live`, headers, signal);
@@ -70,7 +71,7 @@ export const exposureChecks: readonly DoctorCheck[] = [
     group: 'Exposure',
     timeoutMs: 15_000,
     async run(context, { signal }) {
-      const { url } = context.server();
+      const url = context.serverUrl();
       const { headers } = await ask(`${url}/`, {}, signal);
       const policy = (headers['content-security-policy'] ?? '').toString();
       const missing = PAGE_POLICY.filter((rule) => !policy.split(/; */).includes(rule));
@@ -94,7 +95,7 @@ export const exposureChecks: readonly DoctorCheck[] = [
     group: 'Exposure',
     timeoutMs: 15_000,
     async run(context, { signal }) {
-      const { url } = context.server();
+      const url = context.serverUrl();
       const attempts: [what: string, headers: Record<string, string>][] = [
         ['without a token', {}],
         ['with an invented token', { authorization: `Bearer ${createToken('a')}` }],
@@ -158,6 +159,7 @@ function ask(
   signal: AbortSignal,
 ): Promise<{ status: number; headers: IncomingHttpHeaders }> {
   return new Promise((resolve, reject) => {
+    const request = url.startsWith('https:') ? requestHttps : requestHttp;
     const sent = request(url, { headers, signal, timeout: TIMEOUT_MS }, (response) => {
       response.resume();
       resolve({ status: response.statusCode ?? 0, headers: response.headers });

@@ -66,7 +66,11 @@ export class DoctorContext {
   #tools: Promise<Tool[]> | null = null;
   #agents: Promise<{ agent: Agent; tokens: AgentToken[] }[]> | null = null;
 
-  constructor(readonly place: DoctorPlace) {}
+  /** @param target address of a server that is asked over HTTP alone (`--target`); null: the one of the data directory. */
+  constructor(
+    readonly place: DoctorPlace,
+    readonly target: string | null = null,
+  ) {}
 
   /** Offers to put something right; done with `--fix` alone. */
   offer(fix: Fix): void {
@@ -104,6 +108,11 @@ export class DoctorContext {
     const running = this.running();
     if (running === null) throw new CheckSkipped('pao does not run.', 'pao start local');
     return running;
+  }
+
+  /** Where the server answers. @throws CheckSkipped when nothing runs. */
+  serverUrl(): string {
+    return this.target ?? this.server().url;
   }
 
   /** The database as a whole. @throws CheckSkipped when there is none yet; PaoError when it can not be opened. */

@@ -1,16 +1,19 @@
 import { SuiteCommand } from '../../cli/suite-command.js';
-import { SUITE_FLAGS } from '../../cli/suite-flags.js';
+import { SUITE_FLAGS, TARGET_FLAGS } from '../../cli/suite-flags.js';
+
+const { target, token, 'token-file': tokenFile } = TARGET_FLAGS;
 
 /** Who could get at this pao, and how. */
 export default class CheckSecurity extends SuiteCommand<typeof CheckSecurity> {
   static override summary = 'Check who could get at this pao, and how';
   static override description =
-    'Looks at the data directory and, when it runs, asks the server itself: listening address, Host and Origin, tokens and scopes, secrets written out, tools, files, audit chain, Node.js. Changes nothing.';
+    'Looks at the data directory and, when it runs, asks the server itself: listening address, Host and Origin, tokens and scopes, secrets written out, tools, files, audit chain, Node.js. With --target only what can be asked over HTTP. Changes nothing.';
   static override examples = [
     '<%= config.bin %> check security',
     '<%= config.bin %> check security --strict --junit security.xml',
+    '<%= config.bin %> check security --target https://pao.example.org',
   ];
-  static override flags = SUITE_FLAGS;
+  static override flags = { ...SUITE_FLAGS, target, token, 'token-file': tokenFile };
 
   async run(): Promise<unknown> {
     const { checkSecurity } = await import('../../checks/check-security/suite.js');

@@ -52,6 +52,8 @@ export const operations: readonly Operation[] = [
 ];
 
 export interface Api {
+  /** Every route there is: the documents are held to them. */
+  readonly routes: readonly { method: string; path: string }[];
   listen(address: { host: string; port: number }): Promise<{ url: string }>;
   close(): Promise<void>;
 }
@@ -86,6 +88,10 @@ export async function createApi(services: ApiServices): Promise<Api> {
     http: { headersTimeout: 10_000, connectionsCheckingInterval: 1000 },
   } as FastifyHttpOptions<Server>);
 
+  const routes: { method: string; path: string }[] = [];
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const each of [method].flat()) routes.push({ method: each, path: url });
+  });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
     try {
@@ -276,6 +282,7 @@ export async function createApi(services: ApiServices): Promise<Api> {
   }
 
   return {
+    routes,
     async listen({ host, port }) {
       try {
         await app.listen({ host, port });

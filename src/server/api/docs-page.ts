@@ -1,8 +1,10 @@
 import type { Operation } from './operation.js';
+import { otherPaths } from './other-paths.js';
 
-/** A page that lists every operation; it needs no other file and no network. */
+/** A page that lists every operation and every other path; it needs no other file and no network. */
 export function docsPage(operations: readonly Operation[], version: string): string {
-  const rows = operations
+  const others = otherPaths.map((one) => ({ ...one, scope: one.scope ?? 'no token' }));
+  const rows = [...operations, ...others]
     .map(
       (one) =>
         `<tr><td><code>${one.method}</code></td><td><code>${escapeHtml(one.path)}</code></td><td>${escapeHtml(one.summary)}</td><td><code>${escapeHtml(one.scope ?? 'any token')}</code></td></tr>`,

@@ -43,6 +43,7 @@ export interface TestApi {
   store: Store;
   url: string;
   admin: string;
+  routes: Awaited<ReturnType<typeof createApi>>['routes'];
   send(method: string, path: string, options?: SendOptions): Promise<Answer>;
   /** Sends headers that fetch would not let through. @returns the status. */
   raw(headers: string[]): Promise<number>;
@@ -114,6 +115,7 @@ export async function startTestApi(
     store,
     url,
     admin,
+    routes: api.routes,
     send,
     raw: (headers) =>
       new Promise((resolve, reject) => {

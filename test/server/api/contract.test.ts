@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { operations } from '../../../src/server/api/create-api.js';
+import { openapiDocument } from '../../../src/server/api/openapi.js';
 import { type Answer, echo, startTestApi, type TestApi } from './an-api.js';
 
 let api: TestApi;
@@ -79,6 +80,46 @@ describe('a list', () => {
     const back = await api.send('POST', `/v1/tasks/${task.id}/rollback`, { body: { to: 1 } });
     expect(back.body).toMatchObject({ version: 5, priority: 1 });
     expect((await api.send('GET', `/v1/tasks/${task.id}/versions?limti=1`)).status).toBe(422);
+  });
+});
+
+describe('the OpenAPI document', () => {
+  /** Pages and another protocol. */
+  const LEFT_OUT = /^(\/|\/dashboard\.(js|css|svg)|\/docs|\/openapi\.json|\/mcp)$/;
+
+  it('has every route there is, and no other', () => {
+    const { paths } = openapiDocument(operations, '0.0.0') as { paths: Record<string, object> };
+    const documented = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    const there = api.routes
+      .filter(({ method, path }) => method !== 'HEAD' && !LEFT_OUT.test(path))
+      .map(({ method, path }) => `${method} ${path.replace(/:([a-z_]+)/g, '{$1}')}`);
+    expect(documented.sort()).toEqual(there.sort());
+    expect(there).toContain('GET /v1/events/stream');
+  });
+
+  it('tells what the paths answer that are no operation', async () => {
+    // send holds each answer to the document.
+    for (const path of ['/health/live', '/health/ready'])
+      expect((await api.send('GET', path, { token: null })).status).toBe(200);
+    // Here no scheduler and no worker run, and it says so.
+    expect([200, 503]).toContain((await api.send('GET', '/health', { token: null })).status);
+    expect((await api.send('POST', '/hooks/none', { token: null, body: {} })).status).toBe(401);
+    for (const [path, type] of [
+      ['/metrics', 'text/plain'],
+      ['/v1/calendar.ics', 'text/calendar'],
+      ['/v1/events/stream', 'text/event-stream'],
+    ] as const) {
+      const gone = new AbortController();
+      const response = await fetch(api.url + path, {
+        headers: { authorization: `Bearer ${api.admin}` },
+        signal: gone.signal,
+      });
+      expect(response.headers.get('content-type')?.split(';')[0]).toBe(type);
+      gone.abort();
+      expect((await api.send('GET', path, { token: null })).status).toBe(401);
+    }
   });
 });
 

@@ -134,6 +134,15 @@ export const health = z.object({
   ),
 });
 
+export const liveness = z.object({ status: z.literal('alive') });
+export const readiness = z.object({ status: z.enum(['ready', 'not_ready']) });
+
+export const hookDelivery = z.object({
+  event_id: text,
+  topic: text,
+  duplicate: z.boolean().describe('It was taken before: nothing runs again'),
+});
+
 export const auditEntry = z.object({
   sequence: count,
   at: instant,
