@@ -31,7 +31,9 @@ function said(sample: string) {
   return {
     groups: blocks.map(heading),
     findings: blocks.filter((block) => ['Files', 'Configuration'].includes(heading(block))),
-    checks: /\((\d+) checks in/.exec(sample)?.[1],
+    // Which of them do not apply depends on the machine.
+    checks:
+      Number(/\((\d+) checks in/.exec(sample)?.[1]) + Number(/^○ (\d+) checks? did/m.exec(sample)?.[1] ?? 0),
   };
 }
 
