@@ -1,8 +1,5 @@
 import type { EventObject } from '../client/api-objects.js';
 import { type PaoClient, pages } from '../client/pao-client.js';
-import type { Clock } from '../domain/clock.js';
-import { tryParseDuration } from '../domain/duration.js';
-import { EXIT, PaoError } from '../domain/errors.js';
 
 export interface TailOptions {
   topic?: string | undefined;
@@ -40,20 +37,4 @@ async function earlierEvents(
     events.push(event);
   }
   return { newest, events: events.reverse() };
-}
-
-/**
- * Reads `15m` (that long ago) or an RFC 3339 instant.
- * @returns epoch milliseconds.
- * @throws PaoError with exit code 2 when it is neither.
- */
-export function parseSince(text: string, clock: Clock): number {
-  const ago = tryParseDuration(text);
-  if (ago !== null) return clock.now() - ago;
-  const at = /^\d{4}-\d{2}-\d{2}(T[\d:.]+(Z|[+-]\d{2}:\d{2}))?$/i.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(at)) return at;
-  throw new PaoError('PAO_USAGE', `--since "${text.slice(0, 40)}" is neither a duration nor an instant.`, {
-    exitCode: EXIT.usage,
-    hints: ['--since 15m', '--since 2026-11-24T06:30:00Z'],
-  });
 }

@@ -10,7 +10,9 @@ export function showError(description: ErrorDescription, out: Output, showStack:
   lines.push(...rest.map((line) => `  ${line}`));
   for (const problem of description.problems) lines.push(...problemLines(problem, out));
   // Hints are commands to copy: one a line, never wrapped.
-  for (const hint of description.hints) lines.push(`${paint.cyan(symbols.arrow)} ${visible(hint)}`);
+  const told = new Set(description.problems.map(({ hint }) => hint));
+  for (const hint of description.hints)
+    if (!told.has(hint)) lines.push(`${paint.cyan(symbols.arrow)} ${visible(hint)}`);
   if (showStack && description.stack) lines.push(paint.dim(visible(description.stack, true)));
   out.failure(lines.join('\n'));
 }

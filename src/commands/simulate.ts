@@ -62,7 +62,7 @@ export default class Simulate extends BaseCommand<typeof Simulate> {
   };
 
   async run(): Promise<SimulationDocument | { ics: string }> {
-    const { isLocal, momentOf } = await import('../cli/render/simulation-input.js');
+    const { isLocal, momentOf } = await import('../cli/render/moment.js');
     const { loadConfig } = await import('../server/config.js');
     const { simulate } = await import('../server/simulate/simulate.js');
     const { config } = await loadConfig({ env: this.process.env, cwd: this.process.cwd });

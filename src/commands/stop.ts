@@ -17,7 +17,7 @@ export default class Stop extends BaseCommand<typeof Stop> {
   ];
   static override baseFlags = LOCAL_FLAGS as typeof BaseCommand.baseFlags;
   static override flags = {
-    timeout: durationFlag({ summary: 'How long to wait', default: 30_000 }),
+    timeout: durationFlag({ summary: 'How long to wait', default: 30_000, defaultHelp: async () => '30s' }),
     force: Flags.boolean({ summary: 'End it at once, without letting work finish' }),
   };
 

@@ -74,7 +74,7 @@ export async function parseYamlDocuments(
       const message = /call stack/.test(fault.message)
         ? 'nested too deep'
         : cut(fault.message.split('\n')[0] as string, 300);
-      throw new YamlSyntaxError(file, message, at(fault.pos[0]), hintFor(fault.code));
+      throw new YamlSyntaxError(file, message, at(fault.pos[0]), hintFor(fault.code, message));
     }
     const { contents } = document;
     if (contents === null || (yaml.isScalar(contents) && contents.value === null)) continue;
@@ -169,7 +169,9 @@ function read(yaml: Yaml, text: string, lines: LineCounter, file: string): Docum
   }
 }
 
-function hintFor(code: string): string | undefined {
+function hintFor(code: string, message: string): string | undefined {
+  if (/\bflow (map|sequence|collection)\b/i.test(message))
+    return 'Close the list or map: what [ or { begins, ] or } ends';
   switch (code) {
     case 'DUPLICATE_KEY':
       return 'Each key may be there once';

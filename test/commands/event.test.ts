@@ -135,7 +135,7 @@ test('event tail --since begins with what was published since then, oldest first
 
 test('event tail --since that is no time is wrong usage', async () => {
   const { error } = await eventCommand('tail', ['--since', 'yesterday-ish']);
-  expect(error).toMatchObject({ code: 'PAO_USAGE', exitCode: 2 });
+  expect(error).toMatchObject({ code: 'PAO_INPUT_INVALID', exitCode: 2 });
 });
 
 test('event tail passes on what the server refuses', async () => {

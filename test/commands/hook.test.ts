@@ -54,5 +54,7 @@ test('run show and event show tell what led to what', async () => {
   const event = await api.run('event:show', [id]);
   expect(event.stdout).toMatch(/run of first \(manual\)/);
   expect(event.stdout).toMatch(/it started\n +run of second/);
-  expect(await api.run('event:show', ['evt_none'])).toMatchObject({ exitCode: 5 });
+  expect((await api.run('event:show', [String(id).slice(0, 30)])).stdout).toBe(event.stdout);
+  expect(await api.run('event:show', ['latest'])).toMatchObject({ exitCode: 0, error: null });
+  expect(await api.run('event:show', [`evt_${'0'.repeat(32)}`])).toMatchObject({ exitCode: 5 });
 });

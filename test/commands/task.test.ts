@@ -316,6 +316,9 @@ describe('schedules of a task file', () => {
     const next = await api.run('task:next', ['work', '--from', '2030-12-20T00:00:00Z', '-n', '1', '--json']);
     // The 24th is closed by the file, the 25th and 26th are holidays, the 27th is closed, then it is weekend.
     expect(next.stdout).toContain('2030-12-30T06:30:00');
+    // A time without an offset is on the clock of the task: 06:29 in UTC.
+    const local = await api.run('task:next', ['work', '--from', '2030-12-30 08:29', '-n', '1', '--json']);
+    expect(local.stdout).toContain('2030-12-30T06:30:00');
     write('closed.txt', 'tomorrow\n');
     const wrong = await api.run('task:apply', ['work.yaml']);
     expect(wrong.exitCode).toBe(2);

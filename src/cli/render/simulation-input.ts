@@ -1,11 +1,9 @@
-import { DateTime } from 'luxon';
 import { tryParseDuration } from '../../domain/duration.js';
 import { invalidInput } from '../../domain/errors.js';
 import { parseYamlDocuments } from '../../domain/json.js';
 import type { SimulatedRequest, SpentDay } from '../../server/simulate/simulation.js';
 import type { CliProcess } from '../cli-config.js';
 import { readTextInput } from '../json-input.js';
-import { instantBefore } from './run-since.js';
 import { readTaskDocuments, withFilePositions } from './task-documents.js';
 
 /** A task before its schedule is read, with what is known of its runs. */
@@ -75,20 +73,3 @@ export async function readOneDocument(path: string, process: CliProcess): Promis
   const [document, second] = await parseYamlDocuments(await readTextInput(path, process), path);
   return second === undefined ? document?.value : null;
 }
-
-/**
- * An instant: how long after `base` (`7d`), a date (its midnight) or time on the clock of a zone, or RFC 3339.
- * @param zone IANA; the one of this machine when left out.
- */
-export function momentOf(text: string, base: number, zone: string | undefined): number {
-  const later = tryParseDuration(text);
-  if (later !== null) return base + later;
-  if (zone !== undefined && isLocal(text)) {
-    const at = DateTime.fromISO(text.replace(' ', 'T'), { zone });
-    if (at.isValid) return at.toMillis();
-  }
-  return Date.parse(instantBefore(text, base, ['--from 2027-03-27 --to 7d', '--from 2027-03-27T06:30:00Z']));
-}
-
-/** Whether a time is on some clock, and does not say on which. */
-export const isLocal = (text: string): boolean => /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?)?$/.test(text);

@@ -12,8 +12,8 @@ import type { TaskSpec } from '../../domain/task.js';
 import { loadCatalog } from '../catalog-file.js';
 import type { CliProcess } from '../cli-config.js';
 import type { Connection } from '../connection.js';
+import { momentOf } from './moment.js';
 import {
-  momentOf,
   readDurations,
   readMocks,
   readOneDocument,

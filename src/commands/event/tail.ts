@@ -1,10 +1,10 @@
 import { BaseCommand } from '../../cli/base-command.js';
 import { interruptedCode } from '../../cli/cli-config.js';
-import { parseSince, tailEvents } from '../../cli/event-tail.js';
+import { tailEvents } from '../../cli/event-tail.js';
 import { Flags } from '../../cli/flags.js';
 import { eventLine } from '../../cli/render/event-line.js';
+import { instantBefore } from '../../cli/render/run-since.js';
 import { PaoClient } from '../../client/pao-client.js';
-import { systemClock } from '../../domain/clock.js';
 import { formatDuration } from '../../domain/duration.js';
 
 /** Prints events as they are published, until Ctrl-C. */
@@ -22,7 +22,8 @@ export default class EventTail extends BaseCommand<typeof EventTail> {
       helpValue: 'PATTERN',
     }),
     since: Flags.string({
-      summary: 'Begin with what was published since then: 15m, 2h, or an RFC 3339 instant',
+      summary:
+        'Begin with what was published since then: 15m, 2h, a date or time here, or 2026-11-24T06:30:00Z',
       helpValue: 'TIME',
     }),
   };
@@ -32,7 +33,7 @@ export default class EventTail extends BaseCommand<typeof EventTail> {
     this.beginStream();
     const events = tailEvents(new PaoClient(this.connection()), {
       topic,
-      since: since === undefined ? undefined : parseSince(since, systemClock),
+      since: since === undefined ? undefined : Date.parse(instantBefore(since, Date.now())),
       signal: this.signal,
       onGap: () =>
         this.out.warn('Events were published meanwhile that are not kept any more: they are missing here.'),

@@ -1,6 +1,5 @@
 import { BaseCommand } from '../../cli/base-command.js';
 import { Args, Flags } from '../../cli/flags.js';
-import { instantBefore } from '../../cli/render/run-since.js';
 import { machineTime } from '../../cli/render/task-time.js';
 import { visible } from '../../cli/visible.js';
 import type { ExplanationObject } from '../../client/api-objects.js';
@@ -26,7 +25,10 @@ export default class TaskExplain extends BaseCommand<typeof TaskExplain> {
     const client = new PaoClient(this.connection());
     const { id, timezone } = await client.findTask(this.args.name, { signal: this.signal });
     const { at: asked } = this.flags;
-    const around = asked === undefined ? undefined : await instantOf(asked, timezone);
+    const { momentBefore } = await import('../../cli/render/moment.js');
+    // A time without an offset is on the clock of the task.
+    const examples = ['--at 2h', '--at "2026-11-24 08:30"', '--at 2026-11-24T06:30:00Z'];
+    const around = asked === undefined ? undefined : momentBefore(asked, Date.now(), timezone, examples);
     const explanation = await client.explainTask(id, around, { signal: this.signal });
     const { task, lines, runs } = explanation;
     this.out.note(`${task.name}: ${task.words}`);
@@ -40,11 +42,4 @@ export default class TaskExplain extends BaseCommand<typeof TaskExplain> {
     if (last) this.out.hint(`pao run show ${last.id}`);
     return explanation;
   }
-}
-
-/** A time without an offset is on the clock of the task. */
-async function instantOf(text: string, timezone: string | null): Promise<string> {
-  const { isLocal, momentOf } = await import('../../cli/render/simulation-input.js');
-  if (timezone !== null && isLocal(text)) return new Date(momentOf(text, Date.now(), timezone)).toISOString();
-  return instantBefore(text, Date.now(), ['--at 2h', '--at "2026-11-24 08:30"', '--at 2026-11-24T06:30:00Z']);
 }

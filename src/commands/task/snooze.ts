@@ -16,7 +16,7 @@ export default class TaskSnooze extends BaseCommand<typeof TaskSnooze> {
   static override flags = {
     for: durationFlag({ summary: 'How long, such as 2h or 3d', exactlyOne: ['for', 'until'] }),
     until: Flags.string({
-      summary: 'Until this instant, such as 2026-12-01T00:00:00+02:00',
+      summary: 'Until then: 2026-12-01T00:00:00+02:00, or a date or time in the zone of the task',
       helpValue: 'TIME',
       exactlyOne: ['for', 'until'],
     }),
@@ -25,8 +25,17 @@ export default class TaskSnooze extends BaseCommand<typeof TaskSnooze> {
   async run(): Promise<TaskObject> {
     const { for: forMs, until } = this.flags;
     const client = new PaoClient(this.connection());
-    const { id } = await client.findTask(this.args.name, { signal: this.signal });
-    const input = until === undefined ? { seconds: Math.ceil((forMs ?? 0) / 1000) } : { until };
+    const { id, timezone } = await client.findTask(this.args.name, { signal: this.signal });
+    const { momentOf } = await import('../../cli/render/moment.js');
+    const examples = [
+      '--until 2026-12-01',
+      '--until "2026-12-01 09:00"',
+      '--until 2026-12-01T00:00:00+02:00',
+    ];
+    const input =
+      until === undefined
+        ? { seconds: Math.ceil((forMs ?? 0) / 1000) }
+        : { until: new Date(momentOf(until, Date.now(), timezone, examples)).toISOString() };
     const task = await client.snoozeTask(id, input, { signal: this.signal });
     this.out.success(`${task.name} is snoozed until ${machineTime(task.snoozed_until)}`);
     this.out.note(`Next: ${dueText(task, Date.now())}`);
