@@ -33,22 +33,29 @@ export const notifySchema = z.union([
 ]);
 
 /** What is watched about a task; what is left out follows `notify` of the configuration. */
-const monitorSchema = z.strictObject({
-  /** A success must come at least this often, else the alert OrchestratorTaskSuccessOverdue fires. */
-  max_age: durationText(1000).optional(),
-  /** Failures in a row until people are told. */
-  notify_after: z.int().min(1).max(1000).optional(),
-  /** They are not told again before this has passed. */
-  cooldown: durationText(1000).optional(),
-  notify: notifySchema.optional(),
-  /** Failures in a row until the task is paused. */
-  pause_after: z.int().min(1).max(1000).optional(),
-  /** Asked for after each success: a dead-man switch such as healthchecks.io says when it stays away. */
-  ping_url: z
-    .url({ protocol: /^https?$/ })
-    .max(2000)
-    .optional(),
-});
+const monitorSchema = z
+  .strictObject({
+    /** A success must come at least this often, else the alert OrchestratorTaskSuccessOverdue fires. */
+    max_age: durationText(1000).optional(),
+    /** Failures in a row until people are told. */
+    notify_after: z.int().min(1).max(1000).optional(),
+    /** They are not told again before this has passed. */
+    cooldown: durationText(1000).optional(),
+    notify: notifySchema.optional(),
+    /** Failures in a row until the task is paused. */
+    pause_after: z.int().min(1).max(1000).optional(),
+    /** Asked for after each success (also of a look that found nothing new): a dead-man switch such as healthchecks.io says when it stays away. */
+    ping_url: z
+      .url({ protocol: /^https?$/ })
+      .max(2000)
+      .optional(),
+    /** `healthchecks`: also URL/start when a run begins, and URL/fail when it failed for good. */
+    ping_style: z.enum(['plain', 'healthchecks']).optional(),
+  })
+  .refine(({ ping_url, ping_style }) => ping_style === undefined || ping_url !== undefined, {
+    path: ['ping_style'],
+    message: 'belongs to ping_url',
+  });
 
 /** What a person or agent hands in; see "A task file" in product.md. */
 export const taskSpecSchema = z.strictObject({

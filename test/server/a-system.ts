@@ -22,6 +22,7 @@ import type { NewRun, Store } from '../../src/server/store/store.js';
 import { type Logger, silentLogger } from '../../src/server/telemetry/logger.js';
 import type { ToolCallContext, ToolResult } from '../../src/server/tools/caller.js';
 import { RunExecutor } from '../../src/server/worker/run-executor.js';
+import type { TaskPings } from '../../src/server/worker/task-pings.js';
 import { ToolCatalog } from '../../src/server/worker/tool-catalog.js';
 import { Worker } from '../../src/server/worker/worker.js';
 
@@ -43,7 +44,7 @@ export interface TestSystem {
   scheduler: Scheduler;
   agent: Agent;
   /** Starts a worker; several may run. */
-  startWorker(options?: Partial<{ leaseMs: number; concurrency: number }>): Worker;
+  startWorker(options?: Partial<{ leaseMs: number; concurrency: number; pings: TaskPings }>): Worker;
   addTool(tool: ToolInput): Promise<Tool>;
   addTask(input: TaskInput, changes?: Partial<Task>): Promise<Task>;
   runNow(task: Task, changes?: Partial<NewRun>): Promise<Run>;
@@ -141,6 +142,7 @@ export async function startTestSystem(options: {
         leaseMs: settings.leaseMs ?? 15_000,
         tags: [],
         pollMs: 50,
+        ...(settings.pings === undefined ? {} : { pings: settings.pings }),
       });
       workers.push(worker);
       worker.start();

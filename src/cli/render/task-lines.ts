@@ -129,7 +129,10 @@ function monitorPairs({ monitor }: TaskObject): (readonly [string, string])[] {
     monitor.notify_after && `people are told after ${counted(monitor.notify_after, 'failure')} in a row`,
     monitor.cooldown && `not again for ${monitor.cooldown}`,
     monitor.pause_after && `paused after ${counted(monitor.pause_after, 'failure')} in a row`,
-    monitor.ping_url && 'each success is pinged',
+    monitor.ping_url &&
+      (monitor.ping_style === 'healthchecks'
+        ? 'each start, success and failure is pinged'
+        : 'each success is pinged'),
     monitor.notify && 'notices go a way of their own',
   ];
   return [['watched', visible(words.filter(Boolean).join(', '))]];

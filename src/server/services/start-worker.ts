@@ -19,6 +19,7 @@ export async function startWorker(base: Base): Promise<StartedService> {
     { RUN_TOKEN_FORMS, RunTokens },
     { tellTrouble },
     { tellLeftOut },
+    { TaskPings },
   ] = await Promise.all([
     import('../worker/worker.js'),
     import('../worker/adapt-concurrency.js'),
@@ -31,6 +32,7 @@ export async function startWorker(base: Base): Promise<StartedService> {
     import('../tools/run-token.js'),
     import('../notify/tell-trouble.js'),
     import('../notify/tell-budget.js'),
+    import('../worker/task-pings.js'),
   ]);
   const { config } = init;
   const leaseMs = parseDuration(config.lease);
@@ -93,10 +95,7 @@ export async function startWorker(base: Base): Promise<StartedService> {
     onLeased: (runIds) => leases.hold(runIds),
     observations,
     tracer,
-    ping: (url) =>
-      void tools.callers
-        .fetchText(url, config.notify.grants, {})
-        .catch((error: unknown) => logger.warn({ err: error }, 'the dead-man ping of a task did not arrive')),
+    pings: new TaskPings({ get: (url) => tools.callers.fetchText(url, config.notify.grants, {}), logger }),
   });
   const common = {
     workerId: init.workerId,

@@ -5,6 +5,7 @@ import { LineLimit } from '../telemetry/line-limit.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ObservationBuffer } from '../telemetry/observation-buffer.js';
 import type { Tracer } from '../telemetry/tracing.js';
+import type { TaskPings } from './task-pings.js';
 
 /** An attempt that ended here and is being written. */
 interface EndedAttempt {
@@ -27,16 +28,18 @@ export class RunReport {
       observations: ObservationBuffer;
       logger: Logger;
       tracer: Tracer | null;
-      /** Called after a success of a task that is to be pinged for. */
-      ping: (url: string) => void;
+      /** Dead-man pings of tasks; null: none. */
+      pings: TaskPings | null;
       monotonic: () => number;
     },
   ) {
     this.#limit = new LineLimit(options.monotonic);
   }
 
-  started({ run, leaseToken }: LeasedRun, now: number): void {
-    const { observations, logger, tracer } = this.options;
+  started(leased: LeasedRun, now: number): void {
+    const { run, leaseToken } = leased;
+    const { observations, logger, tracer, pings } = this.options;
+    pings?.started(leased);
     if (run.attempt === 1) {
       const delay = Math.max(0, now - run.runAt) / 1000;
       observations.observe('dispatch_delay_seconds', { trigger: run.trigger }, delay);
@@ -88,9 +91,7 @@ export class RunReport {
       }
       this.#ended.delete(done.runId);
       this.#count(done, ended);
-      const url = ended.leased.spec.monitor?.ping_url;
-      if (url !== undefined && (done.status === 'succeeded' || done.status === 'partial'))
-        this.options.ping(url);
+      this.options.pings?.ended(done, ended.leased);
       this.#say(done, ended);
       this.#trace(done, ended.leased, ended.beganAt);
     }

@@ -9,6 +9,7 @@ import type { Tracer } from '../telemetry/tracing.js';
 import { CompletionWriter } from './completion-writer.js';
 import { interruptedCompletion, type RunExecutor } from './run-executor.js';
 import { RunReport } from './run-report.js';
+import type { TaskPings } from './task-pings.js';
 import { SuspectTurn } from './suspect-turn.js';
 
 export interface WorkerOptions {
@@ -29,8 +30,8 @@ export interface WorkerOptions {
   /** Where metrics go; onto the bus when left out. */
   observations?: ObservationBuffer;
   tracer?: Tracer | null;
-  /** Asks for the dead-man URL of a task that succeeded. */
-  ping?: (url: string) => void;
+  /** Ask for the dead-man URLs of tasks. */
+  pings?: TaskPings;
 }
 
 /** The most runs leased in one go; a batch costs one commit whatever its size. */
@@ -48,7 +49,7 @@ interface ActiveRun {
 
 /** Leases due runs, executes them and writes what became of them. */
 export class Worker {
-  readonly #options: Required<Omit<WorkerOptions, 'observations' | 'tracer' | 'ping'>>;
+  readonly #options: Required<Omit<WorkerOptions, 'observations' | 'tracer' | 'pings'>>;
   readonly #report: RunReport;
   readonly #writer: CompletionWriter;
   readonly #waiting: LeasedRun[] = [];
@@ -84,7 +85,7 @@ export class Worker {
       observations: this.#observations,
       logger: options.logger,
       tracer: options.tracer ?? null,
-      ping: options.ping ?? (() => {}),
+      pings: options.pings ?? null,
       monotonic: () => options.clock.monotonic(),
     });
     this.#turn = new SuspectTurn({

@@ -29,7 +29,7 @@ it('a run that waits in between, or loses its lease, has a span for each time it
     observations: new ObservationBuffer(() => {}),
     logger: silentLogger,
     tracer: { span: (one) => spans.push(one), close: async () => {} },
-    ping: () => {},
+    pings: null,
     monotonic: () => 0,
   });
   for (const [token, status] of [
