@@ -20,7 +20,7 @@ delete env.NODE_EXTRA_CA_CERTS;
 delete env.PAO_URL;
 delete env.PAO_TOKEN;
 const only = process.argv[2] ?? '';
-const TOOLS = ['agenda', 'approval_decide', 'run_get', 'schedule_preview', 'task_create', 'task_run_now'];
+const TOOLS = ['agenda', 'approval_list', 'run_get', 'schedule_preview', 'task_create', 'task_run_now'];
 const PIPELINE = [{ id: 'say', uses: 'debug.echo', with: { word: 'hello' } }];
 
 /** Scenarios that need no tools made for the suite, and how many of their checks must pass. */
