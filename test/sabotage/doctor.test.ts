@@ -287,6 +287,24 @@ describe('work', () => {
     );
   });
 
+  sabotage(doctor, 'work.unheard', 'a question that nobody is told of', async (fails) => {
+    const asks = { pipeline: [{ id: 'ask', approve: { message: 'Send it?' } }] } as never;
+    await place.use((store) => seed(store, asks));
+    const alone = /Nobody is told when these tasks ask: a-task \(ask\)\.[^]*notify: \{ approvals: CHANNEL \}/;
+    await fails(place.look(), alone, { status: 'warned' });
+    file('pao.config.yaml', 'channels: { phone: { kind: desktop } }\n');
+    await fails(place.look(), /approve: \{ notify: phone \} in the step/, { status: 'warned' });
+  });
+
+  it('says nothing of a question where a channel asks it', async () => {
+    await place.use((store) =>
+      seed(store, { pipeline: [{ id: 'ask', approve: { message: 'Send it?' } }] } as never),
+    );
+    file('pao.config.yaml', 'channels: { phone: { kind: desktop } }\nnotify: { approvals: phone }\n');
+    const check = doctor.checks.find(({ id }) => id === 'work.unheard');
+    expect(await check?.run(place.look(), {} as never)).toEqual({ tasks: 1 });
+  });
+
   sabotage(doctor, 'work.dead', 'a dead letter', async (fails) => {
     await place.use(async (store) => {
       const { task } = await seed(store);

@@ -9,6 +9,7 @@ import { databaseChecks } from './database.js';
 import { fileChecks } from './files.js';
 import { processChecks } from './processes.js';
 import { rebootChecks } from './reboot.js';
+import { questionChecks } from './questions.js';
 import { offsetAt, runtimeChecks } from './runtime.js';
 import { serviceChecks } from './services.js';
 import { shellChecks } from './shell.js';
@@ -39,6 +40,7 @@ export const doctor: Suite<DoctorContext, DoctorOptions> = {
     ...databaseChecks,
     ...processChecks,
     ...workChecks,
+    ...questionChecks,
     ...accessChecks,
     ...serviceChecks,
     ...rebootChecks,

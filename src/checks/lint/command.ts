@@ -74,7 +74,7 @@ export async function listRules(options: LintCommandOptions): Promise<{ suite: s
   };
 }
 
-/** `lint` and `channels` of `pao.config.yaml`, and where the project is. */
+/** What `pao.config.yaml` says, and where the project is. */
 async function settingsOf({ cwd, env }: LintCommandOptions) {
   const { config, file } = await loadConfig({ env, cwd });
   return {
@@ -82,5 +82,6 @@ async function settingsOf({ cwd, env }: LintCommandOptions) {
     settingsFile: file,
     project: file === null ? cwd : dirname(file),
     channels: config.channels,
+    notify: file === null ? null : config.notify,
   };
 }

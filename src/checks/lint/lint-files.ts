@@ -24,6 +24,8 @@ export interface LintContext {
   cwd: string;
   /** Of `pao.config.yaml`. */
   channels: Config['channels'];
+  /** Of `pao.config.yaml`; null where there is none. */
+  notify: Pick<Config['notify'], 'approvals'> | null;
 }
 
 /** A file that was looked at. */
@@ -64,12 +66,7 @@ function lintCode(target: LintTarget, text: string, context: LintContext): Linte
 }
 
 async function lintTasks(target: LintTarget, text: string, context: LintContext): Promise<LintedFile | null> {
-  const file = await readTaskFile(
-    target.path,
-    text,
-    await toolsBeside(target.path, context.channels),
-    target.isNamed,
-  );
+  const file = await readTaskFile(target.path, text, await toolsBeside(target.path, context), target.isNamed);
   for (const document of file.others) file.tools.add(document);
   // Met in a folder, a file that can not be read is ours only when it speaks of a pipeline.
   const isOurs = file.tasks.length > 0 || (file.error !== null && /^\s*["']?pipeline["']?\s*:/m.test(text));
@@ -95,8 +92,8 @@ async function lintTasks(target: LintTarget, text: string, context: LintContext)
 }
 
 /** What the catalogs beside a task file say about its tools. */
-async function toolsBeside(path: string, channels: Config['channels']): Promise<ToolKnowledge> {
-  const tools = new ToolKnowledge(channels);
+async function toolsBeside(path: string, { channels, notify }: LintContext): Promise<ToolKnowledge> {
+  const tools = new ToolKnowledge(channels, notify);
   for (const name of ['tools.yaml', 'tools.yml', 'tools.json']) {
     const beside = join(dirname(path), name);
     if (beside === path) continue;

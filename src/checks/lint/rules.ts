@@ -9,6 +9,7 @@ import { selfChainingTimer } from './code/self-chaining-timer.js';
 import { swallowedError } from './code/swallowed-error.js';
 import type { RuleInfo } from './finding.js';
 import type { CodeRule, TaskRule } from './rule.js';
+import { approvalUnheard } from './task/approval-unheard.js';
 import { callTimeout, idempotencyKey } from './task/outside-calls.js';
 import { intervalTooShort, scheduleInvalid, scheduleWarning } from './task/schedule-rules.js';
 import { taskSchema, unknownKey, unknownReference } from './task/task-check.js';
@@ -38,6 +39,7 @@ export const TASK_RULES: readonly TaskRule[] = [
   idempotencyKey,
   unreachableStep,
   unusedSaveAs,
+  approvalUnheard,
 ];
 
 /** What the linter says by itself, whatever it looks at. */

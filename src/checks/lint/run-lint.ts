@@ -22,6 +22,8 @@ export interface LintOptions {
   settingsFile: string | null;
   /** Of `pao.config.yaml`; none when left out. */
   channels?: Config['channels'] | undefined;
+  /** Of `pao.config.yaml`; null where there is none. */
+  notify: Pick<Config['notify'], 'approvals'> | null;
   fix: boolean;
   now: number;
   signal: AbortSignal;
@@ -50,7 +52,15 @@ export async function runLint(options: LintOptions): Promise<LintResult> {
   const contracts = targets.some(({ kind }) => kind === 'code')
     ? await contractsOf(packageRoot, parser)
     : new Map();
-  const context: LintContext = { parser, contracts, rules, cwd, now, channels: options.channels ?? {} };
+  const context: LintContext = {
+    parser,
+    contracts,
+    rules,
+    cwd,
+    now,
+    channels: options.channels ?? {},
+    notify: options.notify,
+  };
   const files: LintedFile[] = [];
   let fixed = 0;
   for (const target of targets) {

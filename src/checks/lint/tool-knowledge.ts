@@ -23,8 +23,14 @@ export class ToolKnowledge {
     { timeoutMs: number | null; sideEffects: Record<string, SideEffect> }
   >();
 
-  /** @param channels of `pao.config.yaml`. */
-  constructor(channels: Config['channels'] = {}) {
+  /**
+   * @param channels of `pao.config.yaml`.
+   * @param notify of it; null where there is none, or it does not matter.
+   */
+  constructor(
+    readonly channels: Config['channels'] = {},
+    readonly notify: Pick<Config['notify'], 'approvals'> | null = null,
+  ) {
     for (const tool of [...builtinTools, ...channelTools(channels)]) {
       this.#tools.set(tool.address, {
         inputSchema: tool.input_schema,

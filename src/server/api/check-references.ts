@@ -1,6 +1,7 @@
 import type { Problem } from '../../domain/errors.js';
 import { nearest } from '../../domain/nearest.js';
 import type { Pipeline } from '../../domain/pipeline/step.js';
+import { unheardSteps } from '../../domain/pipeline/unheard.js';
 import type { ScheduleWarning } from '../../domain/recurrence/index.js';
 import type { TaskSpec } from '../../domain/task.js';
 import { secretNamesIn } from '../../domain/tool-secrets.js';
@@ -81,3 +82,11 @@ export async function missingSecrets(spec: TaskSpec, { secrets }: ApiServices): 
       };
     });
 }
+
+/** Questions that nobody is told of. */
+export const unheardQuestions = ({ pipeline }: TaskSpec, { config }: ApiServices): Warning[] =>
+  unheardSteps(pipeline, config.notify.approvals, Object.keys(config.channels)).map(({ message, hint }) => ({
+    code: 'approval_unheard',
+    message,
+    hint,
+  }));

@@ -13,7 +13,7 @@ import type { Schedule } from '../../domain/schedule.js';
 import { type Task, type TaskSpec, taskSpecSchema } from '../../domain/task.js';
 import type { Tool } from '../../domain/tool.js';
 import { checkBudget } from './check-budget.js';
-import { missingSecrets, missingTasks, secretsInCalls } from './check-references.js';
+import { missingSecrets, missingTasks, secretsInCalls, unheardQuestions } from './check-references.js';
 import type { ApiServices } from './operation.js';
 import { typicalRunMs } from './run-durations.js';
 
@@ -72,6 +72,7 @@ export async function checkTask(
     const more = [
       await missingSecrets(parsed.data, services),
       await missingTasks(parsed.data, services, previous?.agentId ?? check.agentId),
+      unheardQuestions(parsed.data, services),
     ];
     return { spec: parsed.data, warnings: [...warnings, ...more.flat()] };
   }

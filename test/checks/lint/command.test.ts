@@ -64,7 +64,7 @@ describe('pao lint-scheduler', () => {
   3 | pipeline:
 → Did you mean "pipeline"?
 
-✖ lint-scheduler: 1 error, 0 warnings (1 file, 1 task, 22 rules, ${/22 rules, (.*)\)/.exec(stdout)?.[1]})
+✖ lint-scheduler: 1 error, 0 warnings (1 file, 1 task, 23 rules, ${/23 rules, (.*)\)/.exec(stdout)?.[1]})
 `);
     expect(stderr).toBe('');
   });

@@ -24,6 +24,7 @@ export async function lintTexts(
       skip: [],
       settings: {},
       settingsFile: null,
+      notify: null,
       fix: false,
       now: Date.parse('2026-11-24T12:00:00Z'),
       signal: new AbortController().signal,

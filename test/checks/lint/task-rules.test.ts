@@ -362,3 +362,23 @@ describe('--fix', () => {
     expect(texts['b.yaml']).toContain('  - { id: end, uses: time.now }\n');
   });
 });
+
+it('approval-unheard finds a question that nobody is told of, where the configuration is known', async () => {
+  const ask = (notify = '') =>
+    put(
+      '    uses: weather.forecast\n    save_as: weather\n    timeout: 10s\n',
+      `    approve: { message: "Go on?"${notify} }\n    save_as: weather\n`,
+    );
+  const channels = { phone: { kind: 'desktop' as const } };
+  const look = async (text: string, notify: { approvals?: string } | null) => {
+    const only = { only: ['approval-unheard', 'syntax'], channels, notify };
+    const { findings } = await lintTexts({ 'daily.yaml': text }, only);
+    return findings.map(({ line, message, hint }) => `${line}: ${message} ${hint}`);
+  };
+  expect(await look(ask(), {})).toEqual([
+    expect.stringMatching(/^9: Nobody is told when step get asks.*approve: \{ notify: phone \} in the step$/),
+  ]);
+  expect(await look(ask(', notify: phone'), {})).toEqual([]);
+  expect(await look(ask(), { approvals: 'phone' })).toEqual([]);
+  expect(await look(ask(), null)).toEqual([]);
+});

@@ -273,3 +273,23 @@ describe('the schemas of a tool', () => {
     expect((await put({ input_schema: odd })).status).toBe(201);
   });
 });
+
+it('a step whose question nobody is told of is warned of, and what to write is said', async () => {
+  const create = async (name: string, approve: object) =>
+    (
+      await api.send('POST', '/v1/tasks', {
+        body: {
+          name,
+          pipeline: [{ id: 'both', parallel: [{ id: 'ask', approve: { message: 'Go on?', ...approve } }] }],
+        },
+      })
+    ).body.warnings;
+  expect(await create('unheard', {})).toEqual([
+    {
+      code: 'approval_unheard',
+      message: expect.stringContaining('Nobody is told when step ask asks') as string,
+      hint: 'notify: { approvals: phone } in pao.config.yaml, or approve: { notify: phone } in the step',
+    },
+  ]);
+  expect(await create('heard', { notify: 'phone' })).toEqual([]);
+});
