@@ -447,6 +447,8 @@ export interface HookObject {
   allow_repeats: boolean;
   /** Where to post, below the address of the server. */
   path: string;
+  /** Where to post; null where `public_url` is not configured. */
+  url: string | null;
   agent_id: string;
   created_at: string;
   updated_at: string;

@@ -42,8 +42,10 @@ export function showHookSecret(out: Output, hook: NewHookObject, url: string): v
   out.warn('This secret is shown once. Give it to the sender, which signs with it.');
   out.line(hook.secret);
   out.note(
-    `It posts to ${urlOf(hook, url)} (from another machine: under the name that one reaches this by).`,
+    hook.url === null
+      ? `It posts to ${urlOf(hook, url)} (from another machine: under the name that one reaches this by; with public_url in pao.config.yaml it is shown here).`
+      : `It posts to ${hook.url}`,
   );
 }
 
-const urlOf = (hook: HookObject, url: string): string => url.replace(/\/$/, '') + hook.path;
+const urlOf = (hook: HookObject, url: string): string => hook.url ?? url.replace(/\/$/, '') + hook.path;

@@ -266,7 +266,12 @@ export function eventView(event: PublishedEvent): Record<string, unknown> {
 }
 
 /** A hook without its secret, or with it the one time it is shown. */
-export function hookView(hook: Hook, secret?: string): Record<string, unknown> {
+/** @param publicUrl the address of this server for others, of the configuration. */
+export function hookView(
+  hook: Hook,
+  publicUrl: string | undefined,
+  secret?: string,
+): Record<string, unknown> {
   return {
     id: hook.id,
     name: hook.name,
@@ -274,6 +279,7 @@ export function hookView(hook: Hook, secret?: string): Record<string, unknown> {
     scheme: hook.scheme,
     allow_repeats: hook.allowRepeats,
     path: `/hooks/${hook.id}`,
+    url: publicUrl === undefined ? null : `${publicUrl.replace(/\/$/, '')}/hooks/${hook.id}`,
     agent_id: hook.agentId,
     created_at: instant(hook.createdAt),
     updated_at: instant(hook.updatedAt),

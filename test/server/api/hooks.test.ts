@@ -29,6 +29,17 @@ const audited = async () =>
     .map(({ action, details }) => `${action} ${details['reason'] ?? ''}`.trim());
 
 describe('a hook', () => {
+  it('has the address by which others reach it, where that is configured', async () => {
+    expect(await create({ name: 'near', topic: 'a.b' })).toMatchObject({ url: null });
+    const far = await startTestApi({ clock, config: { public_url: 'https://pao.example.org/' } });
+    try {
+      const { body } = await far.send('POST', '/v1/hooks', { body: { name: 'far', topic: 'a.b' } });
+      expect(body.url).toBe(`https://pao.example.org${body.path}`);
+    } finally {
+      await far.close();
+    }
+  });
+
   it('takes what is signed as Standard Webhooks say, over the body as it came, once', async () => {
     const { secret, path, ...hook } = await create({ name: 'shop', topic: 'shop.order' });
     expect(secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);

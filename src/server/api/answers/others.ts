@@ -51,6 +51,7 @@ export const hook = z.object({
   scheme: z.enum(HOOK_SCHEMES).describe('How its sender signs'),
   allow_repeats: z.boolean().describe('An equal body under a new id is an event of its own'),
   path: text.describe('Where to post, below the address of this server'),
+  url: maybeText.describe('Where to post; null where public_url is not configured'),
   agent_id: text,
   created_at: instant,
   updated_at: instant,

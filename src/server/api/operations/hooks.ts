@@ -75,7 +75,10 @@ export const hookOperations: Operation[] = [
       };
       await services.store.createHook(hook);
       await audit(services, caller, 'hook.created', hook.id, { name: hook.name, topic: hook.topic });
-      return { body: hookView(hook, hook.secret), location: `/v1/hooks/${hook.id}` };
+      return {
+        body: hookView(hook, services.config.public_url, hook.secret),
+        location: `/v1/hooks/${hook.id}`,
+      };
     },
   }),
   operation({
@@ -89,7 +92,12 @@ export const hookOperations: Operation[] = [
     query: z.strictObject(pageQuery),
     async handle({ query, services, caller }) {
       const page = await services.store.listHooks({ agentId: ownOf(caller), ...query });
-      return { body: { items: page.items.map((hook) => hookView(hook)), next_cursor: page.nextCursor } };
+      return {
+        body: {
+          items: page.items.map((hook) => hookView(hook, services.config.public_url)),
+          next_cursor: page.nextCursor,
+        },
+      };
     },
   }),
   operation({
@@ -101,7 +109,9 @@ export const hookOperations: Operation[] = [
     status: 200,
     answer: 'Hook',
     async handle({ params, services, caller }) {
-      return { body: hookView(await findHook(params.id as string, services, caller)) };
+      return {
+        body: hookView(await findHook(params.id as string, services, caller), services.config.public_url),
+      };
     },
   }),
   operation({
@@ -137,7 +147,7 @@ export const hookOperations: Operation[] = [
       };
       if (!(await services.store.updateHook(rotated))) throw gone(hook.name);
       await audit(services, caller, 'hook.rotated', hook.id, { grace_seconds: body.grace_seconds });
-      return { body: hookView(rotated, rotated.secret) };
+      return { body: hookView(rotated, services.config.public_url, rotated.secret) };
     },
   }),
   operation({
