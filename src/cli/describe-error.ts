@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { EXIT, PaoError, type Problem } from '../domain/errors.js';
 import { shellWord } from '../domain/shell-word.js';
 import { nearestFlag } from './suggest.js';
@@ -121,6 +122,16 @@ const SYSTEM: Record<string, { code: string; text: string; hint: string }> = {
 
 function describeSystem(error: unknown): ErrorDescription | null {
   const { code, path, syscall } = (error ?? {}) as NodeJS.ErrnoException;
+  // That is what some file systems say where nothing can be made (/proc): what it is to be made in is there.
+  if (code === 'ENOENT' && syscall === 'mkdir' && path !== undefined) {
+    return {
+      code: 'PAO_FOLDER',
+      message: `No folder can be made here: ${path}`,
+      hints: [`ls -ld ${shellWord(dirname(path))}`],
+      problems: [],
+      exitCode: EXIT.unavailable,
+    };
+  }
   const known = code === undefined ? undefined : SYSTEM[code];
   // Without a system call it is somebody's own use of the same word.
   if (!known || syscall === undefined) return null;

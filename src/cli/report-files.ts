@@ -1,8 +1,9 @@
-import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import type { SuiteReport } from '../checks/check.js';
 import { FORMAT_OF_EXTENSION, REPORTERS, type ReportFormat } from '../checks/reporters/index.js';
 import { EXIT, PaoError } from '../domain/errors.js';
+import { makeFolder } from '../server/supervisor/make-folder.js';
 
 /** A report that is to be written. */
 export interface ReportFile {
@@ -65,7 +66,7 @@ function tryToWrite(path: string): void {
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
       throw Object.assign(new Error('it is a directory'), { code: 'it is a directory' });
     }
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path), 0o777);
     writeFileSync(trial, '');
     rmSync(trial);
   } catch (error) {

@@ -3,6 +3,7 @@ import { describeError } from '../../src/cli/describe-error.js';
 import { Output } from '../../src/cli/output.js';
 import { errorDocument, showError } from '../../src/cli/show-error.js';
 import { EXIT, invalidInput, PaoError } from '../../src/domain/errors.js';
+import { makeFolder } from '../../src/server/supervisor/make-folder.js';
 
 function shown(error: unknown, showStack = false): string {
   let text = '';
@@ -58,6 +59,21 @@ describe('errors', () => {
     expect(describeError(denied)).toMatchObject({
       message: 'No permission: /root/x',
       hints: ['ls -ld /root/x'],
+    });
+  });
+
+  it('say where no folder can be made: Node.js alone would try for ever in /proc', () => {
+    let thrown: unknown;
+    try {
+      makeFolder('/proc/no such/folder');
+    } catch (error) {
+      thrown = error;
+    }
+    expect(describeError(thrown)).toMatchObject({
+      code: 'PAO_FOLDER',
+      message: 'No folder can be made here: /proc/no such',
+      hints: ['ls -ld /proc'],
+      exitCode: EXIT.unavailable,
     });
   });
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { EXIT, PaoError } from '../../domain/errors.js';
 import { verifyAudit } from '../../domain/audit-chain.js';
@@ -6,6 +6,7 @@ import { readDatabaseUrl } from '../store/database-url.js';
 import { type Inspection, inspectDatabase, LAST_BACKUP, TAKEN_AT } from '../store/inspect.js';
 import { openStore } from '../store/open.js';
 import { readDump } from '../store/postgres/dump.js';
+import { makeFolder } from '../supervisor/make-folder.js';
 
 /** What is known of a backup after it was opened and read through. */
 export interface VerifiedBackup {
@@ -55,7 +56,7 @@ export async function makeBackup(options: {
       hints: ['Name another file, or add --force to replace it'],
     });
   }
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(file));
   const database = await inspectDatabase(url);
   let verified: VerifiedBackup;
   try {

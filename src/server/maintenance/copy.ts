@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { EXIT, PaoError } from '../../domain/errors.js';
 import { readDatabaseUrl, shownDatabase } from '../store/database-url.js';
@@ -14,6 +13,7 @@ import {
   type TransferTable,
 } from '../store/transfer.js';
 import { takeAlone } from './alone.js';
+import { makeFolder } from '../supervisor/make-folder.js';
 
 const BATCH = 500;
 
@@ -91,7 +91,7 @@ async function refuseOtherSchema(url: string): Promise<void> {
 
 async function prepare(url: string, now: number): Promise<void> {
   const read = readDatabaseUrl(url);
-  if (read?.engine === 'sqlite') mkdirSync(dirname(read.path), { recursive: true, mode: 0o700 });
+  if (read?.engine === 'sqlite') makeFolder(dirname(read.path));
   const store = await openStore({ url });
   try {
     await store.migrate(now);

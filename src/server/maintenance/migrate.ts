@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { EXIT, PaoError } from '../../domain/errors.js';
@@ -6,6 +6,7 @@ import { readDatabaseUrl } from '../store/database-url.js';
 import { inspectDatabase } from '../store/inspect.js';
 import { openStore } from '../store/open.js';
 import { takeAlone } from './alone.js';
+import { makeFolder } from '../supervisor/make-folder.js';
 
 export interface Migrated {
   from: number;
@@ -32,7 +33,7 @@ export async function migrateDatabase(options: {
   const release = await takeAlone({ home, url, now });
   try {
     const read = readDatabaseUrl(url);
-    if (read?.engine === 'sqlite') mkdirSync(dirname(read.path), { recursive: true, mode: 0o700 });
+    if (read?.engine === 'sqlite') makeFolder(dirname(read.path));
     const store = await openStore({ url });
     try {
       const { from, to } = await store.migrate(now);

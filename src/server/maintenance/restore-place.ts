@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdirSync, openSync, readSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, rmSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { EXIT, PaoError } from '../../domain/errors.js';
 import { readDatabaseUrl, shownDatabase } from '../store/database-url.js';
@@ -7,6 +7,7 @@ import { readDump } from '../store/postgres/dump.js';
 import { type FreshDatabase, makeFreshDatabase } from '../store/postgres/restoring.js';
 import { swapSqlite } from '../store/sqlite/backup.js';
 import { backupTooNew, timeStamp, type VerifiedBackup, verifyBackup } from './backup.js';
+import { makeFolder } from '../supervisor/make-folder.js';
 
 /** Where a backup goes: beside the database it will replace, whole, before that one is touched. */
 export interface RestorePlace {
@@ -69,7 +70,7 @@ function sqlitePlace({ file, now }: { file: string; now: number }, location: str
     isTaken: async () => existsSync(location),
     async fill(signal) {
       const backup = await verifyBackup(file);
-      mkdirSync(dirname(location), { recursive: true, mode: 0o700 });
+      makeFolder(dirname(location));
       remove();
       const source = await inspectDatabase(`sqlite:${file}`);
       try {

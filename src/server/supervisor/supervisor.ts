@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../domain/clock.js';
 import { parseDuration } from '../../domain/duration.js';
@@ -24,6 +24,7 @@ import { processStart, removeRunFile, writeRunFile } from './run-file.js';
 import type { ServiceInit, ServiceKind } from './service-messages.js';
 import { takeBackWork } from './take-back.js';
 import { lastSignOfLife, readWhileDown, type WhileDown } from './while-down.js';
+import { makeFolder } from './make-folder.js';
 
 export interface SupervisorOptions {
   home: string;
@@ -297,7 +298,7 @@ export class Supervisor {
 
   #spawn(kind: ServiceKind, slot: string): void {
     const { home, config, version, serviceEntry } = this.#options;
-    mkdirSync(home, { recursive: true, mode: 0o700 });
+    makeFolder(home);
     let port = config.port;
     const init = (): ServiceInit => ({
       kind,
