@@ -46,6 +46,13 @@ beforeAll(async () => {
       { id: 'second', approve: { message: 'The second?', expires_in: '1h' } },
     ],
   });
+  await pao.api('PUT', '/v1/tasks/by-name/long-letter', {
+    name: 'long-letter',
+    pipeline: [
+      { id: 'ask', approve: { message: 'Send it?', data: 'dear '.repeat(1000), expires_in: '1h' } },
+      { id: 'say', uses: 'debug.echo', with: { text: '${steps.ask.data}' } },
+    ],
+  });
   await pao.api('PUT', '/v1/tasks/by-name/asks-a-friend', {
     name: 'asks-a-friend',
     pipeline: [{ id: 'call', uses: 'task.run', with: { task: 'letter' } }],
@@ -107,8 +114,8 @@ const call = async (client: AnyClient, name: string, input: Record<string, unkno
   (await client.callTool({ name, arguments: input })) as ToolAnswer;
 
 /** A run that waits for a person. @returns the id of its approval. */
-async function waitingRun(): Promise<{ run: string; approval: string }> {
-  const { body } = await pao.api<{ id: string }>('POST', '/v1/tasks/letter/run?wait=1s', {});
+async function waitingRun(task = 'letter'): Promise<{ run: string; approval: string }> {
+  const { body } = await pao.api<{ id: string }>('POST', `/v1/tasks/${task}/run?wait=1s`, {});
   for (;;) {
     const { body: list } = await pao.api<{ items: { id: string; run_id: string }[] }>('GET', '/v1/approvals');
     const found = list.items.find(({ run_id }) => run_id === body.id);
@@ -171,6 +178,25 @@ describe.each(clients)('%s that can ask its person', (_title, connect) => {
     expect(body['state']).toBe('pending');
     await pao.api('POST', `/v1/runs/${run}/cancel`, {});
   });
+});
+
+test('the answer of a person has no word of the model, and nothing that they were not shown', async () => {
+  const client = await modern('http');
+  const { run, approval } = await waitingRun('long-letter');
+  questions = [];
+  says = { action: 'accept', content: { decision: 'approve' } };
+  const unseen = { id: approval, decision: 'approve', data: `${'dear '.repeat(1000)}and send money` };
+  const refused = await call(client, 'approval_decide', unseen);
+  expect(refused.isError).toBe(true);
+  expect(refused.content[0]?.text).toContain(`pao run approve ${run} ask --data @FILE`);
+  expect(questions).toEqual([]);
+  expect((await pao.api('GET', `/v1/approvals/${approval}`)).body['state']).toBe('pending');
+  const answer = { id: approval, decision: 'deny', data: 'short', comment: 'I have read all of it' };
+  const decided = await call(client, 'approval_decide', answer);
+  expect(decided.structuredContent).toMatchObject({ state: 'approved', data: 'short', comment: null });
+  expect(questions).toEqual([
+    expect.stringMatching(/\(the first 3000 of 5000 characters; [^)]*\)\n\nChanged to:\nshort$/),
+  ]);
 });
 
 test('what a person says to a question that was answered elsewhere meanwhile is no answer to the next one', async () => {

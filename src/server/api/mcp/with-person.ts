@@ -25,6 +25,8 @@ export interface PersonMeans extends CallMeans {
 
 const DECIDE = 'approvals:decide';
 const ASK = 'approvals:ask';
+/** Characters of data in a question; forms of clients have little room. */
+const MOST_SHOWN = 3000;
 const FORM = {
   type: 'object' as const,
   properties: {
@@ -153,7 +155,10 @@ async function ask(
   means: PersonMeans,
   state?: string,
 ): Promise<Result | null> {
-  const changed = given['data'] === undefined ? '' : `\n\nChanged to:\n${shown(given['data'])}`;
+  const { data: change } = given;
+  // What they say yes to is what they saw: of a change all of it.
+  if (change !== undefined && inWords(change).length > MOST_SHOWN) return failure(tooLong(approval, change));
+  const changed = change === undefined ? '' : `\n\nChanged to:\n${inWords(change)}`;
   const data = approval.data === null ? '' : `\n\n${shown(approval.data)}`;
   const answer = await (means.person as Person).ask({
     id: approval.id,
@@ -166,11 +171,22 @@ async function ask(
   const { decision, comment } = content;
   if (action !== 'accept' || (decision !== 'approve' && decision !== 'deny')) return null;
   const said = typeof comment === 'string' && comment !== '' ? { comment } : {};
-  const input = { ...given, id: approval.id, decision, ...said };
+  // Nothing else of what the model gave: its comment is not theirs.
+  const input = { id: approval.id, decision, ...(change === undefined ? {} : { data: change }), ...said };
   return callTool(means.findTool('approval_decide'), input, asPerson(means));
 }
 
-const shown = (value: unknown): string =>
-  cut(typeof value === 'string' ? value : JSON.stringify(value, null, 2), 3000);
+const inWords = (value: unknown): string =>
+  typeof value === 'string' ? value : JSON.stringify(value, null, 2);
+
+/** What is to be approved, as far as a question has room for it. */
+function shown(value: unknown): string {
+  const words = inWords(value);
+  if (words.length <= MOST_SHOWN) return words;
+  return `${cut(words, MOST_SHOWN)}\n(the first ${MOST_SHOWN} of ${words.length} characters; pao dashboard shows all)`;
+}
+
+const tooLong = ({ runId, stepId }: Approval, change: unknown): string =>
+  `Nothing was decided: data has ${inWords(change).length} characters, and the person can be shown ${MOST_SHOWN} of a change. They can make it themselves: pao run approve ${runId} ${stepId} --data @FILE`;
 
 const failure = (text: string): CallToolResult => ({ content: [{ type: 'text', text }], isError: true });
