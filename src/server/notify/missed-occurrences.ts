@@ -5,7 +5,7 @@ import { MISSED_KEY, type MissedMark, readMissed } from '../store/missed-mark.js
 import type { Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import { noticeOfMissed } from './notice.js';
-import { logNotice, type PutNotice } from './put-notice.js';
+import { logNotice, oneOfSeveral, type PutNotice } from './put-notice.js';
 
 /**
  * Why an occurrence was missed that somebody wanted. Not `catchup_skip`: the task says that it is not wanted late; nor
@@ -43,17 +43,19 @@ export class MissedOccurrences {
     const due = await store.nextDueAt();
     if (due !== null && now() - due > misfireAfterMs) return;
     const mark = readMissed(text);
+    let all = true;
     for (const together of groupsOf(await this.#missed(mark))) {
       const [{ task, runs }] = together as [Missed, ...Missed[]];
       const notice = noticeOfMissed(together);
       logNotice(logger, notice);
       const isOwn = together.length === 1 || task.spec.monitor?.notify !== undefined;
-      await put(
-        notice,
-        { task: isOwn ? task : null, agentId: task.agentId },
-        `${notice.kind}/${runs[0]?.id ?? task.id}`,
-      );
+      const subject = { task: isOwn ? task : null, agentId: task.agentId };
+      const told = await oneOfSeveral(logger, { notice: notice.kind, task_id: task.id }, async () => {
+        await put(notice, subject, `${notice.kind}/${runs[0]?.id ?? task.id}`);
+      });
+      all &&= told;
     }
+    if (!all) return;
     // Last: a crash before it tells again, and the same notice is the same message.
     if (await store.swapMeta(MISSED_KEY, text, null)) return;
     const more = await store.getMeta(MISSED_KEY);

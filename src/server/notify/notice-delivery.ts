@@ -2,6 +2,7 @@ import { CHANNEL_PREFIX } from '../../domain/channel.js';
 import type { NewDelivery } from '../../domain/delivery.js';
 import { zoneOf } from '../../domain/broken-schedule.js';
 import { renderTemplate } from '../../domain/pipeline/template.js';
+import { TemplateError } from '../../domain/pipeline/template-error.js';
 import { compileRecurrence } from '../../domain/recurrence/index.js';
 import { quietTimesOf } from '../../domain/quiet-times.js';
 import type { Task } from '../../domain/task.js';
@@ -10,6 +11,7 @@ import { readAgentQuiet } from '../deliver/agent-quiet.js';
 import { digestKeyOf } from '../deliver/digest.js';
 import { newDelivery } from '../deliver/new-delivery.js';
 import type { Store } from '../store/store.js';
+import type { Logger } from '../telemetry/logger.js';
 import type { Notice } from './notice.js';
 
 type NotifyConfig = Config['notify'];
@@ -25,12 +27,17 @@ export async function noticeDelivery(
   notice: Notice,
   about: { task: Task | null; agentId: string },
   key: string,
-  options: { store: Pick<Store, 'getMeta'>; notify: NotifyConfig; now: number },
+  options: {
+    store: Pick<Store, 'getMeta'>;
+    notify: NotifyConfig;
+    now: number;
+    logger: Pick<Logger, 'error'>;
+  },
 ): Promise<NewDelivery | null> {
   const { notify, now } = options;
   const { task, agentId } = about;
   const own = task?.spec.monitor?.notify;
-  const call = callFor(notice, own ?? notify, zoneOf(task?.spec.schedule));
+  const call = callFor(notice, own ?? notify, zoneOf(task?.spec.schedule), options.logger);
   if (call === null) return null;
   const byOperator = own === undefined;
   const digestAt = byOperator && notify.digest !== undefined ? nextDigest(notify.digest, now) : null;
@@ -67,7 +74,12 @@ const SAME_AGAIN: readonly Notice['kind'][] = [
   'message_unknown',
 ];
 
-function callFor(notice: Notice, target: Target, zone: string): { channel: string; input: unknown } | null {
+function callFor(
+  notice: Notice,
+  target: Target,
+  zone: string,
+  logger: Pick<Logger, 'error'>,
+): { channel: string; input: unknown } | null {
   if (target.channel !== undefined) {
     const { kind, title, text, hint } = notice;
     const input = { title, text: `${text}\n${LEAD_IN[kind] ?? ''}${hint}`, data: notice };
@@ -78,10 +90,34 @@ function callFor(notice: Notice, target: Target, zone: string): { channel: strin
     return { channel: 'notify.webhook', input };
   }
   if (target.tool === undefined) return null;
-  return {
-    channel: target.tool,
-    input: renderTemplate(target.with ?? {}, { values: { notice }, zone }).value,
+  // Some kinds leave these out; a template may name them all the same.
+  const scope = { values: { notice: { failures: null, failing_since: null, ...notice } }, zone };
+  const plain = (error: TemplateError): string => {
+    logger.error(
+      { notice: notice.kind, tool: target.tool, reason: error.message },
+      'a part of the input (with) of a notice could not be rendered; its plain words stand there',
+    );
+    return `${notice.title}: ${notice.text} ${LEAD_IN[notice.kind] ?? ''}${notice.hint}`;
   };
+  return { channel: target.tool, input: renderEach(target.with ?? {}, scope, plain) };
+}
+
+/** Renders text by text: one that can not be rendered gives way to `instead`, as a notice must not be lost for it. */
+function renderEach(
+  value: unknown,
+  scope: Parameters<typeof renderTemplate>[1],
+  instead: (error: TemplateError) => string,
+): unknown {
+  try {
+    return renderTemplate(value, scope).value;
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    if (Array.isArray(value)) return value.map((one) => renderEach(one, scope, instead));
+    if (value === null || typeof value !== 'object') return instead(error);
+    return Object.fromEntries(
+      Object.entries(value).map(([key, one]) => [key, renderEach(one, scope, instead)]),
+    );
+  }
 }
 
 /** What the command in the hint does, where the text does not say it. */

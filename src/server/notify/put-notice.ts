@@ -11,6 +11,7 @@ export interface NoticeOutbox {
   bus: Pick<Bus, 'publish'>;
   now: () => number;
   notify: Config['notify'];
+  logger: Pick<Logger, 'warn' | 'error'>;
 }
 
 /** Whom a notice is about: it goes where the task says, else where the configuration says. */
@@ -25,9 +26,9 @@ export interface NoticeSubject {
  */
 export type PutNotice = (notice: Notice, about: NoticeSubject, key: string) => Promise<string | null>;
 
-export function openNoticeOutbox({ store, bus, now, notify }: NoticeOutbox): PutNotice {
+export function openNoticeOutbox({ store, bus, now, notify, logger }: NoticeOutbox): PutNotice {
   return async (notice, about, key) => {
-    const message = await noticeDelivery(notice, about, key, { store, notify, now: now() });
+    const message = await noticeDelivery(notice, about, key, { store, notify, logger, now: now() });
     if (message === null) return null;
     await store.enqueueDeliveries([message]);
     bus.publish('delivery', { count: 1 });
@@ -36,7 +37,7 @@ export function openNoticeOutbox({ store, bus, now, notify }: NoticeOutbox): Put
 }
 
 /** As {@link PutNotice}, and says it in the log; for who can not try again: a notice that can not be written is only logged. */
-export function openNoticeDesk(options: NoticeOutbox & { logger: Logger }) {
+export function openNoticeDesk(options: NoticeOutbox) {
   const put = openNoticeOutbox(options);
   const { logger } = options;
   return async (notice: Notice, about: NoticeSubject, key: string): Promise<void> => {
@@ -49,8 +50,26 @@ export function openNoticeDesk(options: NoticeOutbox & { logger: Logger }) {
   };
 }
 
+/**
+ * Does one thing of several, so that what is wrong with it does not keep the others from being told.
+ * @returns whether it worked; if not, it is to be tried again.
+ */
+export async function oneOfSeveral(
+  logger: Logger,
+  fields: Record<string, unknown>,
+  work: () => Promise<void>,
+): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    logger.warn({ ...fields, err: error }, 'what people are to be told of could not be told; trying again');
+    return false;
+  }
+}
+
 /** A line for those who read the log, whoever else is told. */
-export function logNotice(logger: Logger, notice: Notice): void {
+export function logNotice(logger: Pick<Logger, 'warn'>, notice: Notice): void {
   const { kind, task, task_id, last_run_id, failures, text } = notice;
   logger.warn(
     {

@@ -24,7 +24,7 @@ export function startNotices(options: {
   const { store, bus, clock, logger, observer, config } = options;
   const { notify } = config;
   const now = () => clock.now();
-  const put = openNoticeOutbox({ store, bus, now, notify });
+  const put = openNoticeOutbox({ store, bus, now, notify, logger });
   const watch = new NoticeWatch({
     bus,
     logger,

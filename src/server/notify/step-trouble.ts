@@ -3,7 +3,7 @@ import type { Task } from '../../domain/task.js';
 import type { Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import { noticeOfLost, noticeOfStep } from './notice.js';
-import { logNotice, type PutNotice } from './put-notice.js';
+import { logNotice, oneOfSeveral, type PutNotice } from './put-notice.js';
 
 /** Runs in which something may have gone wrong with a step. */
 const SUSPECT: readonly RunStatus[] = ['partial', 'failed', 'dead', 'canceled'];
@@ -43,18 +43,24 @@ export class StepTrouble {
   ) {}
 
   async runOnce(): Promise<void> {
-    const { store } = this.options;
+    const { store, logger } = this.options;
     const { fresh, ids } = await this.#fresh();
     const known = await store.listMeta(PREFIX, MOST_STEPS);
     const taskIds = new Set(known.map(({ key }) => key.slice(PREFIX.length).split('/')[0] as string));
     for (const run of fresh) {
-      const steps = await store.listSteps(run.id);
-      const lost = steps.filter(({ status }) => status === 'unknown');
-      if (lost.length > 0) await this.#tellLost(run, lost);
-      if (run.status === 'partial' && steps.some(isStuck)) taskIds.add(run.taskId);
+      const told = await oneOfSeveral(logger, { run_id: run.id }, async () => {
+        const steps = await store.listSteps(run.id);
+        const lost = steps.filter(({ status }) => status === 'unknown');
+        if (run.status === 'partial' && steps.some(isStuck)) taskIds.add(run.taskId);
+        if (lost.length > 0) await this.#tellLost(run, lost);
+      });
+      if (!told) ids.delete(run.id);
     }
-    for (const id of taskIds) await this.#judge(id, known);
-    // Last: what was not told of, as the store went away, is looked at again.
+    for (const id of taskIds) {
+      if (await oneOfSeveral(logger, { task_id: id }, () => this.#judge(id, known))) continue;
+      for (const run of fresh) if (run.taskId === id) ids.delete(run.id);
+    }
+    // Last, and without what could not be told of: that is looked at again.
     this.#seen = ids;
   }
 

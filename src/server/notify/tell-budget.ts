@@ -2,13 +2,12 @@ import { localDayOf } from '../../domain/pipeline/instants.js';
 import { zoneOf } from '../../domain/broken-schedule.js';
 import type { Run } from '../../domain/run.js';
 import type { Task } from '../../domain/task.js';
-import type { Logger } from '../telemetry/logger.js';
 import { noticeOfBudget, noticeOfLeftOut } from './notice.js';
 import { type NoticeOutbox, openNoticeDesk } from './put-notice.js';
 
 /** Tells people that a budget paused a task, where they are told of failures too; once for each time it is paused. */
 export function tellBudgetPause(
-  options: NoticeOutbox & { logger: Logger },
+  options: NoticeOutbox,
 ): (task: Task, why: { words: string; day: string | null; runId: string | null }) => Promise<void> {
   const tell = openNoticeDesk(options);
   return async (task, why) => {
@@ -26,9 +25,7 @@ export function tellBudgetPause(
  * Tells people that a budget left out a run: of a task once a day, by the days of its zone. Of one that the budget paused
  * they know.
  */
-export function tellLeftOut(
-  options: NoticeOutbox & { logger: Logger },
-): (run: Run, words: string) => Promise<void> {
+export function tellLeftOut(options: NoticeOutbox): (run: Run, words: string) => Promise<void> {
   const { store, now } = options;
   const tell = openNoticeDesk(options);
   /** By task, the day on which it was told of here; that it is told once is what the key of the message is for. */

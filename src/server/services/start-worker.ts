@@ -47,7 +47,7 @@ export async function startWorker(base: Base): Promise<StartedService> {
   desk.start();
   const deliverer = startDelivering({
     ...messaging,
-    onTrouble: tellTrouble({ store, bus, now: () => clock.now(), notify: config.notify }),
+    onTrouble: tellTrouble({ store, bus, logger, now: () => clock.now(), notify: config.notify }),
     config,
     secrets: tools.secrets,
     expectAnswer: (delivery) => desk.expect(delivery),

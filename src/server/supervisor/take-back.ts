@@ -21,13 +21,17 @@ export async function takeBackWork(options: {
 }): Promise<void> {
   const { store, workerId, slot, now, observer, bus, notify, say } = options;
   try {
+    const logger = {
+      warn: (fields: object, message: string) => say('warn', message, fields),
+      error: (fields: object, message: string) => say('error', message, fields),
+    };
     const result = await store.reclaim({ now, workerId, limit: 10_000, maxDeaths: 3 });
     const messages = await takeBackDeliveries({
       store,
       now,
       owner: workerId,
       observer,
-      onTrouble: tellTrouble({ store, bus, notify, now: () => now }),
+      onTrouble: tellTrouble({ store, bus, notify, logger, now: () => now }),
     });
     if (messages.requeued.length + messages.unknown.length > 0) {
       say('warn', 'messages that a dead worker was sending were taken back', { slot, ...messages });

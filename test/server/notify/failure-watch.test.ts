@@ -83,6 +83,7 @@ function watchWith(notify: object) {
       bus: system.bus,
       now: () => system.clock.now(),
       notify: config.notify,
+      logger: silentLogger,
     }),
   });
 }

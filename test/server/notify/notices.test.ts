@@ -280,6 +280,72 @@ describe('a task that can not be scheduled', () => {
   });
 });
 
+describe('one that can not be told of', () => {
+  it('does not keep the others from being told, and is told of as soon as it can be', async () => {
+    const damaged = [];
+    for (const name of ['damaged-a', 'damaged-b']) {
+      const task = await system.addTask({
+        name,
+        schedule: { kind: 'cron', expr: '*/5 * * * *', timezone: 'UTC' },
+        pipeline: [{ id: 'work', uses: 'a.read' }],
+      });
+      const schedule = { ...task.spec.schedule, expr: '*/0 * * * *' } as Task['spec']['schedule'];
+      await system.store.updateTask({ ...task, spec: { ...task.spec, schedule } }, task.version, 'test');
+      damaged.push(task);
+    }
+    system.clock.advance(600_000);
+    await system.scheduler.runOnce();
+    const pays = [];
+    for (const name of ['pays-a', 'pays-b'])
+      pays.push(await system.addTask({ name, pipeline: [{ id: 'pay', uses: 'a.once' }] }));
+    error = new ToolError('transport', 'the socket was closed', { outcomeKnown: false });
+    for (const task of pays) await run(task, 'partial');
+    const briefs = await system.addTask({
+      name: 'briefs-too',
+      pipeline: [{ id: 'mail', uses: 'a.read', on_error: 'continue' }],
+    });
+    error = new ToolError('auth', 'the mail server answered 401');
+    await run(briefs, 'partial');
+    const without: string[] = [damaged[0]?.id as string, pays[1]?.id as string, briefs.id];
+    const real = openNoticeOutbox(outbox());
+    const put: typeof real = (notice, about, key) =>
+      without.includes(notice.task_id) ? Promise.reject(new Error('not now')) : real(notice, about, key);
+    const looks = [new StepTrouble({ ...outbox(), put }), new BrokenTasks({ ...outbox(), put })];
+    await look(...looks);
+    const tasks = () => received.map(({ data }) => data.task).sort();
+    expect(tasks()).toEqual(['damaged-b', 'pays-a']);
+    without.length = 0;
+    await look(...looks);
+    await look(...looks);
+    expect(tasks()).toEqual(['briefs-too', 'damaged-a', 'damaged-b', 'pays-a', 'pays-b']);
+  });
+
+  it('is told of in plain words where its template can not be rendered', async () => {
+    const task = await system.addTask({
+      name: 'counts',
+      pipeline: [{ id: 'pay', uses: 'a.once' }],
+      monitor: {
+        notify: {
+          tool: 'notify.webhook',
+          with: {
+            url,
+            type: '${notice.kind}',
+            payload: { count: '${notice.title}: ${notice.failures}x', typo: '${notice.titel}' },
+          },
+        },
+      },
+    });
+    error = new ToolError('transport', 'the socket was closed', { outcomeKnown: false });
+    const { id } = await run(task, 'partial');
+    await look(stepTrouble());
+    const [{ data }] = received as [(typeof received)[number]];
+    expect(received.map(({ type }) => type)).toEqual(['run_needs_person']);
+    expect(data.count).toBe('counts needs you: x');
+    expect(data.typo).toMatch(/^counts needs you: Whether pay .*When you know: pao run resolve run_/);
+    expect(data.typo).toContain(id);
+  });
+});
+
 describe('runs that a budget leaves out', () => {
   it('are told of once a day for each task, and not where the budget paused it', async () => {
     const task = await system.addTask({ name: 'spends', pipeline: [{ id: 'work', uses: 'a.read' }] });
@@ -326,6 +392,8 @@ describe('a message that did not arrive, where there is one channel', () => {
     await tell({ ...delivery, status: 'failed' });
     await tell({ ...delivery, id: 'dlv_b', status: 'unknown' });
     await tell({ ...delivery, id: 'dlv_c', origin: 'notice', status: 'failed' });
+    const lost = { ...system.store, enqueueDeliveries: () => Promise.reject(new Error('disk full')) };
+    await tellTrouble({ ...outbox(), store: lost })({ ...delivery, id: 'dlv_d', status: 'failed' });
     await sent();
     expect(received.map(({ type, data }) => [type, data.hint]).sort()).toEqual([
       ['pao.message_failed', 'pao delivery show dlv_a'],
