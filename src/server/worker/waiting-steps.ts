@@ -10,6 +10,15 @@ import { type AskSettings, askByMessage } from './ask-by-message.js';
 import type { PlannedStep } from './plan.js';
 import { type CallFrame, type CallOutcome, outcomeOf } from './step-caller.js';
 
+/**
+ * Whether something was begun after a question that nobody answered. pao up to 0.1.0 went past it (`on_timeout: skip`): a
+ * run that did goes on as it began, or what it did since would be forgotten.
+ */
+const isGonePast = ({ position }: PlannedStep, { steps }: CallFrame['state']): boolean =>
+  [...steps].some(
+    (step) => step.position > position && !(step.status === 'skipped' && step.reason === 'expired'),
+  );
+
 /** Events read in one go while looking for the one a step waits for. */
 const EVENTS_AT_ONCE = 500;
 
@@ -93,6 +102,8 @@ export class WaitingSteps {
     const { id: stepId } = planned.step;
     const before = state.get(stepId);
     const settled = before === undefined ? null : outcomeOf(before);
+    if (settled?.type === 'unanswered' && isGonePast(planned, state))
+      return { type: 'skipped', reason: 'expired', output: before?.output ?? null };
     if (settled !== null) return settled;
     const record = before ?? state.begin(stepId, planned.position, null);
     const { run } = state.leased;

@@ -2,10 +2,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newId } from '../../../src/domain/ids.js';
 import { builtinTools } from '../../../src/server/tools/builtin-tools.js';
 import type { TaskInput } from '../../../src/domain/task.js';
+import type { LeasedRun } from '../../../src/server/store/store.js';
+import { endOf, leaseAs, stepOf } from '../../contract/fixtures.js';
 import { startTestSystem, type TestSystem } from '../a-system.js';
 
 const HOUR = 3_600_000;
 let system: TestSystem;
+let worker: ReturnType<TestSystem['startWorker']>;
 let sent: unknown[];
 
 beforeEach(async () => {
@@ -23,7 +26,7 @@ beforeEach(async () => {
     side_effect: 'once',
     http: { url: 'http://e.com/' },
   });
-  system.startWorker();
+  worker = system.startWorker();
 });
 afterEach(() => system.close());
 
@@ -194,6 +197,51 @@ describe('an approval', () => {
       const failed = await system.until(run.id, 'failed');
       expect(failed.error?.message).toContain('ended as skipped (expired)');
       expect(sent).toEqual([]);
+    });
+  });
+
+  it('that an earlier version went past unanswered is no end any more: what was done since stays', async () => {
+    await worker.stop(0);
+    const skips = { message: 'Send it?', expires_in: '1h', on_timeout: 'skip' as const };
+    const { run } = await start([
+      { id: 'ask', approve: skips },
+      { id: 'send', uses: 'c.send', with: { text: 'hello' } },
+      { id: 'again', approve: skips },
+      { id: 'more', uses: 'c.send', with: { text: '${steps.ask.decision}' } },
+    ]);
+    const now = system.clock.now();
+    const [leased] = (await leaseAs(system.store, { now })) as [LeasedRun];
+    const asked = { tool: null, attempts: 0, input: null };
+    const steps = [
+      stepOf({
+        ...asked,
+        stepId: 'ask',
+        status: 'skipped',
+        reason: 'expired',
+        output: { decision: 'expired' },
+      }),
+      stepOf({ stepId: 'send', position: 1, tool: 'c.send' }),
+      stepOf({ ...asked, stepId: 'again', position: 2, status: 'waiting', reason: 'approval', output: null }),
+    ];
+    const approval = {
+      id: newId('apr', now),
+      stepId: 'again',
+      message: 'More?',
+      data: null,
+      onTimeout: 'skip' as const,
+      requestedAt: now,
+      expiresAt: now + HOUR,
+    };
+    const waits = { status: 'waiting', reason: 'approval', runAt: now + HOUR } as const;
+    await system.store.complete([endOf(leased, { ...waits, steps, approvals: [approval] })], now);
+    worker = system.startWorker();
+    await decide(approval.id, 'approved');
+    await system.until(run.id, 'succeeded');
+    expect(sent).toEqual([{ text: 'expired' }]);
+    expect(await system.steps(run.id)).toMatchObject({
+      ask: { status: 'skipped', reason: 'expired' },
+      send: { status: 'succeeded', attempts: 1 },
+      again: { status: 'succeeded' },
     });
   });
 
