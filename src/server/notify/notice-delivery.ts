@@ -62,9 +62,12 @@ export async function noticeDelivery(
   return { ...message, status: 'deferred', reason: 'digest', dueAt: digestAt, digestKey };
 }
 
-/** What one line of the digest stands for: a task and kind, where a later notice says the same again. */
+/**
+ * What one line of the digest stands for: a task and kind, where a later notice says the same again. What is told once is not
+ * told again by the next digest.
+ */
 const digestKeyFor = ({ kind, task_id: taskId }: Notice, key: string, at: number): string =>
-  SAME_AGAIN.includes(kind) ? `${kind}/${taskId}/digest/${at}` : `${key}/digest/${at}`;
+  SAME_AGAIN.includes(kind) ? `${kind}/${taskId}/digest/${at}` : key;
 
 const SAME_AGAIN: readonly Notice['kind'][] = [
   'task_failing',

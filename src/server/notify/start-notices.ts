@@ -19,7 +19,7 @@ export function startNotices(options: {
   clock: Clock;
   logger: Logger;
   observer: Observer;
-  config: Pick<Config, 'notify' | 'misfire_after'>;
+  config: Pick<Config, 'notify' | 'misfire_after' | 'retention'>;
 }): NoticeWatch {
   const { store, bus, clock, logger, observer, config } = options;
   const { notify } = config;
@@ -30,7 +30,7 @@ export function startNotices(options: {
     logger,
     looks: [
       new FailureWatch({ store, bus, clock, logger, observer, notify, put }),
-      new StepTrouble({ store, now, logger, put }),
+      new StepTrouble({ store, now, logger, put, keepMs: parseDuration(config.retention.runs) }),
       new BrokenTasks({ store, logger, put }),
       new MissedOccurrences({
         store,

@@ -39,7 +39,14 @@ export class StepTrouble {
   #since: number | null = null;
 
   constructor(
-    private readonly options: { store: Store; now: () => number; logger: Logger; put: PutNotice },
+    private readonly options: {
+      store: Store;
+      now: () => number;
+      logger: Logger;
+      put: PutNotice;
+      /** How long the store remembers what was told, milliseconds: a run that ended before may have been. */
+      keepMs: number;
+    },
   ) {}
 
   async runOnce(): Promise<void> {
@@ -65,8 +72,8 @@ export class StepTrouble {
   }
 
   async #fresh(): Promise<{ fresh: Run[]; ids: Set<string> }> {
-    const { store } = this.options;
-    const since = await this.#watchedSince();
+    const { store, now, keepMs } = this.options;
+    const since = Math.max(await this.#watchedSince(), now() - keepMs);
     const fresh: Run[] = [];
     const ids = new Set<string>();
     let cursor: string | undefined;

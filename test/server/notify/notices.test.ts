@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Redactor } from '../../../src/domain/redact.js';
 import type { RunStatus } from '../../../src/domain/run.js';
 import type { Task, TaskInput } from '../../../src/domain/task.js';
@@ -75,7 +75,8 @@ function outbox(notify: object = {}) {
   return { store, bus, now: () => clock.now(), notify: config.notify, logger: silentLogger };
 }
 /** Each is what another server has. */
-const stepTrouble = () => new StepTrouble({ ...outbox(), put: openNoticeOutbox(outbox()) });
+const stepTrouble = (notify: object = {}, keepMs = 30 * 24 * HOUR) =>
+  new StepTrouble({ ...outbox(), keepMs, put: openNoticeOutbox(outbox(notify)) });
 const missedOccurrences = () =>
   new MissedOccurrences({ ...outbox(), misfireAfterMs: 60_000, put: openNoticeOutbox(outbox()) });
 const brokenTasks = () => new BrokenTasks({ ...outbox(), put: openNoticeOutbox(outbox()) });
@@ -147,6 +148,34 @@ describe('a run with a call whose answer was lost', () => {
     });
     await look(stepTrouble());
     expect(received.map(({ data }) => data.last_run_id)).toEqual([first.id]);
+  });
+
+  it('is told of by one digest, not by each that comes after a restart', async () => {
+    const digest = { every: 'day', at: '08:00', timezone: 'UTC' };
+    const deferred = async () =>
+      (await system.store.listDeliveries({ statuses: ['deferred'], limit: 10 })).items;
+    const task = await system.addTask({ name: 'pays-daily', pipeline: [{ id: 'pay', uses: 'a.once' }] });
+    error = lost;
+    const { id } = await run(task, 'partial');
+    await look(stepTrouble({ digest }), stepTrouble({ digest }));
+    const [one, ...others] = await deferred();
+    expect(others).toEqual([]);
+    system.clock.set(one?.dueAt as number);
+    system.bus.publish('delivery', { count: 1 });
+    await vi.waitFor(() => expect(received).toMatchObject([{ data: { last_run_id: id } }]), 30_000);
+    await look(stepTrouble({ digest }));
+    expect(await deferred()).toEqual([]);
+  });
+
+  it('is not told of once the store may have forgotten that it was', async () => {
+    const task = await system.addTask({ name: 'paid-long-ago', pipeline: [{ id: 'pay', uses: 'a.once' }] });
+    error = lost;
+    await run(task, 'partial');
+    system.clock.advance(2 * HOUR);
+    await look(stepTrouble({}, HOUR));
+    expect(received).toEqual([]);
+    await look(stepTrouble({}, 3 * HOUR));
+    expect(received).toMatchObject([{ data: { task: 'paid-long-ago' } }]);
   });
 });
 
@@ -310,7 +339,10 @@ describe('one that can not be told of', () => {
     const real = openNoticeOutbox(outbox());
     const put: typeof real = (notice, about, key) =>
       without.includes(notice.task_id) ? Promise.reject(new Error('not now')) : real(notice, about, key);
-    const looks = [new StepTrouble({ ...outbox(), put }), new BrokenTasks({ ...outbox(), put })];
+    const looks = [
+      new StepTrouble({ ...outbox(), put, keepMs: HOUR }),
+      new BrokenTasks({ ...outbox(), put }),
+    ];
     await look(...looks);
     const tasks = () => received.map(({ data }) => data.task).sort();
     expect(tasks()).toEqual(['damaged-b', 'pays-a']);
