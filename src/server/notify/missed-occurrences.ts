@@ -12,8 +12,9 @@ import { logNotice, oneOfSeveral, type PutNotice } from './put-notice.js';
  * `restored`, which a person did.
  */
 const UNWANTED: readonly string[] = ['catchup_window', 'catchup_latest', 'catchup_max'];
-/** Rows looked at for one notice. */
-const MOST_ROWS = 1000;
+/** Rows are read by so many, and so many times at most for one notice. */
+const PAGE = 1000;
+const MOST_PAGES = 100;
 /** The newest runs of a task among which the one that caught up is. */
 const NEAR = 50;
 
@@ -67,32 +68,58 @@ export class MissedOccurrences {
   }
 
   /** By task, in the order of their names: whoever looks says the same. */
-  async #missed({ since, until }: MissedMark): Promise<Missed[]> {
+  async #missed(mark: MissedMark): Promise<Missed[]> {
     const { store } = this.options;
-    const { items } = await store.listRuns({ statuses: ['missed'], limit: MOST_ROWS });
-    const byTask = new Map<string, Run[]>();
-    for (const run of items) {
-      const isOfThese = run.createdAt >= since && run.createdAt <= until && run.trigger === 'schedule';
-      if (!isOfThese || !UNWANTED.includes(run.reason ?? '')) continue;
-      byTask.set(run.taskId, [...(byTask.get(run.taskId) ?? []), run]);
-    }
     const missed: Missed[] = [];
-    for (const [taskId, runs] of byTask) {
+    for (const [taskId, rows] of await this.#rowsOf(mark)) {
       const task = await store.getTask(taskId);
-      if (task === null || task.state === 'canceled' || (await this.#isCaughtUp(task, runs))) continue;
-      missed.push({ task, runs });
+      if (task === null || task.state === 'canceled') continue;
+      const runs = await this.#notCaughtUp(task, rows);
+      if (runs.length > 0) missed.push({ task, runs });
     }
     const nameOf = ({ task }: Missed) => `${task.name}/${task.id}`;
     return missed.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
   }
 
-  /** With `latest` one run stands for all that came due: when it was begun, nothing is missed. */
-  async #isCaughtUp({ id, spec: { schedule } }: Task, runs: readonly Run[]): Promise<boolean> {
-    if (schedule === undefined || !('catchup' in schedule) || schedule.catchup.policy !== 'latest')
-      return false;
-    const last = Math.max(...runs.map(({ scheduledFor }) => scheduledFor));
+  /** By the id of their task. */
+  async #rowsOf({ since, until }: MissedMark): Promise<Map<string, Run[]>> {
+    const { store, logger } = this.options;
+    const byTask = new Map<string, Run[]>();
+    let cursor: string | undefined;
+    for (let page = 0; page < MOST_PAGES; page += 1) {
+      const { items, nextCursor } = await store.listRuns({
+        statuses: ['missed'],
+        reasons: [...UNWANTED],
+        limit: PAGE,
+        cursor,
+      });
+      for (const run of items) {
+        if (run.createdAt < since || run.createdAt > until || run.trigger !== 'schedule') continue;
+        const rows = byTask.get(run.taskId);
+        if (rows === undefined) byTask.set(run.taskId, [run]);
+        else rows.push(run);
+      }
+      if (nextCursor === null || items.every(({ createdAt }) => createdAt < since)) return byTask;
+      cursor = nextCursor;
+    }
+    logger.warn({ rows: MOST_PAGES * PAGE }, 'more occurrences were missed than one notice can count');
+    return byTask;
+  }
+
+  /**
+   * The rows no run stands for. With `latest` one run stands for all that came due, also those beyond the window: when it
+   * was begun, nothing is missed. Rows `catchup_latest` say themselves that it was so, be it by an order of `task resume`.
+   */
+  async #notCaughtUp({ id, spec: { schedule } }: Task, runs: readonly Run[]): Promise<Run[]> {
+    const isLatest = schedule !== undefined && 'catchup' in schedule && schedule.catchup.policy === 'latest';
+    const isForLatest = ({ reason }: Run) =>
+      reason === 'catchup_latest' || (isLatest && reason === 'catchup_window');
+    const last = runs.filter(isForLatest).reduce((most, { scheduledFor }) => Math.max(most, scheduledFor), 0);
+    if (last === 0) return [...runs];
     const { items } = await this.options.store.listRuns({ taskId: id, since: last + 1, limit: NEAR });
-    return items.some(({ trigger }) => trigger === 'catchup');
+    return items.some(({ trigger }) => trigger === 'catchup')
+      ? runs.filter((run) => !isForLatest(run))
+      : [...runs];
   }
 }
 

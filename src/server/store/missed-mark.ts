@@ -9,9 +9,13 @@ export interface MissedMark {
 
 export const readMissed = (text: string): MissedMark => JSON.parse(text) as MissedMark;
 
-/** The mark with one more moment at which such rows were written. @param before the mark until now. */
+/**
+ * The mark with one more moment at which such rows were written.
+ * @param before the mark until now.
+ * @param now may be before it: servers have clocks of their own, and who began first need not write first.
+ */
 export function withMissed(before: string | null, now: number): string {
-  const since = before === null ? now : readMissed(before).since;
-  const mark: MissedMark = { since: Math.min(since, now), until: now };
+  const { since, until } = before === null ? { since: now, until: now } : readMissed(before);
+  const mark: MissedMark = { since: Math.min(since, now), until: Math.max(until, now) };
   return JSON.stringify(mark);
 }

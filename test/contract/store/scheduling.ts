@@ -247,8 +247,11 @@ export function exerciseScheduling(subject: Subject): void {
         expect((await store.scheduleDue({ now, limit: 10, decide })).missed).toBe(1);
       };
       await missAt(T0);
+      await missAt(T0 + 5);
+      // The clock of another server is behind.
       await missAt(T0 + 1);
-      expect(JSON.parse((await store.getMeta('missed')) as string)).toEqual({ since: T0, until: T0 + 1 });
+      await missAt(T0 - 1);
+      expect(JSON.parse((await store.getMeta('missed')) as string)).toEqual({ since: T0 - 1, until: T0 + 5 });
     });
 
     test('a task whose decision can not be written is paused, none of it is kept, the others go on', async () => {

@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Redactor } from '../../../src/domain/redact.js';
+import { withResumeOrder } from '../../../src/domain/resume-order.js';
 import type { RunStatus } from '../../../src/domain/run.js';
 import type { Task, TaskInput } from '../../../src/domain/task.js';
 import { ToolError } from '../../../src/domain/tool-error.js';
@@ -284,6 +285,48 @@ describe('occurrences that were missed', () => {
       expect(kinds()).toHaveLength(times);
     }
     expect(received[1]?.data).toMatchObject({ task: 'own', hint: 'pao task run own' });
+    await cancelAll([task]);
+  });
+
+  it('are counted also where many others were written since', async () => {
+    const at = (schedule: object) => ({
+      schedule: { timezone: 'UTC', ...schedule } as TaskInput['schedule'],
+    });
+    const expr = new Date(system.clock.now() + HOUR).toISOString();
+    const early = await due(
+      'early',
+      {},
+      at({ kind: 'once', expr, catchup: { policy: 'latest', window: '1m' } }),
+    );
+    system.clock.advance(3 * HOUR);
+    await system.scheduler.runOnce();
+    const minutely = (catchup: object) => at({ kind: 'cron', expr: '* * * * *', catchup });
+    const tasks = [
+      early,
+      await due('many', {}, minutely({ policy: 'all', max: 1, window: '24h' })),
+      await due('not-wanted', {}, minutely({ policy: 'skip' })),
+    ];
+    system.clock.advance(20 * HOUR);
+    const isWorkedOff = async () => ((await system.store.nextDueAt()) ?? Infinity) > system.clock.now();
+    while (!(await isWorkedOff())) await system.scheduler.runOnce();
+    await look(missedOccurrences());
+    expect(received.map(({ data }) => data.text)).toEqual([
+      expect.stringMatching(/ early \(.* UTC\), many \(1\d{3}, /),
+    ]);
+    await cancelAll(tasks);
+  });
+
+  it('are none where a resumed task was told to run the latest, whatever its own policy', async () => {
+    const task = await due('resumed', { policy: 'all', max: 1, window: '24h' });
+    await system.store.updateTask({ ...task, state: 'paused' }, task.version, 'test');
+    system.clock.advance(3 * HOUR);
+    const paused = (await system.store.getTask(task.id)) as Task;
+    const order = withResumeOrder({ catchup: 'latest', before: system.clock.now() });
+    await system.store.updateTask({ ...paused, state: 'active', ...order }, paused.version, 'test');
+    await system.scheduler.runOnce();
+    expect((await system.runs(task)).map(({ reason }) => reason)).toContain('catchup_latest');
+    await look(missedOccurrences());
+    expect(received).toEqual([]);
     await cancelAll([task]);
   });
 });

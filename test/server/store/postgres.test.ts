@@ -4,13 +4,13 @@ import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { newId } from '../../../src/domain/ids.js';
 import { openStore } from '../../../src/server/store/open.js';
 import { parseInstant } from '../../../src/server/store/postgres/database.js';
 import { openPostgresStore } from '../../../src/server/store/postgres/postgres-store.js';
 import type { Store } from '../../../src/server/store/store.js';
-import { endOf, leaseAs, runOf, seed, stepOf, T0 } from '../../contract/fixtures.js';
+import { CRON, endOf, leaseAs, runOf, seed, stepOf, T0 } from '../../contract/fixtures.js';
 import { freePort } from '../../free-port.js';
 import { type Cluster, startCluster, unprivileged } from '../../postgres/cluster.js';
 import { createDatabase, sharedCluster, type TestDatabase } from '../../postgres/shared-cluster.js';
@@ -107,6 +107,38 @@ test('instants are read in any zone, to the millisecond', () => {
   expect(parseInstant('2026-01-04 22:09:10.123-10')).toBe(at);
   expect(parseInstant('2026-01-05 08:09:10+00')).toBe(at - 123);
   expect(parseInstant('1969-12-31 23:59:59.999+00')).toBe(-1);
+});
+
+test('a scheduler that leaves word of missed occurrences while another does keeps the word of both', async () => {
+  const store = await openStore({ url: database.url });
+  await store.migrate(T0);
+  await seed(store, { schedule: CRON }, { nextDueAt: T0 });
+  const other = new pg.Client({ connectionString: database.url });
+  await other.connect();
+  await other.query('BEGIN');
+  await other.query('INSERT INTO meta (key, value) VALUES ($1, $2)', [
+    'missed',
+    JSON.stringify({ since: T0 - 9, until: T0 + 9 }),
+  ]);
+  const scheduled = store.scheduleDue({
+    now: T0,
+    limit: 10,
+    decide: () => ({
+      runs: [runOf({ status: 'missed', trigger: 'schedule', scheduledFor: T0 - 1 })],
+      nextDueAt: T0 + DAY,
+    }),
+  });
+  await vi.waitFor(async () => {
+    const { rows } = await database.admin.query(
+      "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+    );
+    expect(rows).not.toEqual([]);
+  }, 20_000);
+  await other.query('COMMIT');
+  expect(await scheduled).toMatchObject({ missed: 1 });
+  expect(JSON.parse((await store.getMeta('missed')) as string)).toEqual({ since: T0 - 9, until: T0 + 9 });
+  await other.end();
+  await store.close();
 });
 
 describe('limits', () => {

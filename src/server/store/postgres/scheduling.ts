@@ -486,10 +486,13 @@ async function leaveWord(sql: Sql, { paused }: ScheduledResult, now: number): Pr
 
 /** Leaves word that occurrences were missed, for those who tell people. */
 async function markMissed(sql: Sql, now: number): Promise<void> {
-  const row = await sql.row<{ value: string }>('SELECT value FROM meta WHERE key = $1 FOR UPDATE', [
-    MISSED_KEY,
-  ]);
-  await putMeta(sql, MISSED_KEY, withMissed(row?.value ?? null, now));
+  // Written even where it stands: only a row that is there is locked, and another scheduler may just be writing the first.
+  const before = await sql.row<{ value: string }>(
+    `INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = meta.value
+      RETURNING value`,
+    [MISSED_KEY, withMissed(null, now)],
+  );
+  await putMeta(sql, MISSED_KEY, withMissed(before?.value ?? null, now));
 }
 
 async function putMeta(sql: Sql, key: string, value: string): Promise<void> {
