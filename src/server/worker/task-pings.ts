@@ -14,10 +14,11 @@ export class TaskPings {
 
   constructor(private readonly options: { get: (url: string) => Promise<unknown>; logger: Logger }) {}
 
-  /** A run begins; its retries begin nothing. */
-  started({ run, spec: { monitor } }: LeasedRun): void {
+  /** A run begins; its retries begin nothing, nor does one that comes back after it waited. */
+  started({ run, steps, spec: { monitor } }: LeasedRun): void {
+    if (monitor?.ping_style !== 'healthchecks' || run.attempt > 1 || steps.length > 0) return;
     // A look of a condition is no run yet.
-    if (monitor?.ping_style !== 'healthchecks' || run.attempt > 1 || run.trigger === 'condition') return;
+    if (run.trigger === 'condition') return;
     this.#ping(monitor.ping_url, 'start');
   }
 

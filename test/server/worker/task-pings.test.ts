@@ -107,6 +107,22 @@ it('sends the end of a run after its start was taken', async () => {
   await soon(pings, ['/start?rid=1', '?rid=1']);
 });
 
+it('a run that comes back after it waited does not start again', async () => {
+  const task = await system.addTask({
+    name: 'naps',
+    monitor: { ping_url: `${server.url}/ping/abc`, ping_style: 'healthchecks' },
+    pipeline: [
+      { id: 'nap', wait: { for: '1h' } },
+      { id: 'do', uses: 'c.do' },
+    ],
+  });
+  const { id } = await system.runNow(task);
+  system.clock.set((await system.until(id, 'waiting')).runAt);
+  system.bus.publish('work', { count: 1 });
+  await system.until(id, 'succeeded');
+  await soon(pings, ['/start', '']);
+});
+
 it('a watch that saw nothing new is alive', async () => {
   const task = await system.addTask({
     name: 'watch',
