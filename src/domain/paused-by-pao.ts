@@ -5,6 +5,12 @@ export const PAUSE_REASON = {
   error: (message: string): string => `error: ${message.slice(0, 500)}`,
 };
 
+/** The reason with which pao paused a task after failures; null where that is not why it is as it is. */
+export const pausedForFailures = (task: { state: string; stateReason: string | null }): string | null =>
+  task.state === 'paused' && /^failed \d+ times in a row: /.test(task.stateReason ?? '')
+    ? task.stateReason
+    : null;
+
 /** Keys in `meta`, followed by the id of a task that could not be scheduled: of its pause people are still to be told. */
 export const BROKEN_PREFIX = 'broken:';
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../../domain/clock.js';
 import { parseDuration } from '../../domain/duration.js';
 import type { Observer } from '../../domain/observability/observer.js';
-import { PAUSE_REASON } from '../../domain/paused-by-pao.js';
+import { PAUSE_REASON, pausedForFailures } from '../../domain/paused-by-pao.js';
 import { isFailure, isFinal, type Run, type RunStatus } from '../../domain/run.js';
 import type { Task } from '../../domain/task.js';
 import type { Bus } from '../bus/bus.js';
@@ -26,6 +26,8 @@ interface FailingState {
   notified_at: number | null;
   /** The key of the message that told them; whether it arrived is seen there. */
   told_by?: string | null;
+  /** The reason of the pause that people were told of. */
+  told_pause?: string | null;
 }
 
 export interface FailureWatchOptions {
@@ -90,8 +92,12 @@ export class FailureWatch {
     const failures = row.failures.length;
     if (failures < Math.min(after, pauseAfter ?? after)) return;
     const since = state?.since ?? (row.failures.at(-1) as Run).finishedAt ?? clock.now();
-    const paused = pauseAfter !== null && failures >= pauseAfter && (await this.#pause(task, failures, last));
-    const isNew = state === null || failures > state.failures;
+    const isOver = pauseAfter !== null && failures >= pauseAfter;
+    const justNow = isOver ? await this.#pause(task, failures, last) : null;
+    const pause = justNow ?? pausedForFailures(task);
+    // Also one of before: a crash, or a message that could not be written, must not leave it unsaid.
+    const paused = justNow !== null || (pause !== null && !isToldOf(pause, state));
+    const isNew = state === null || failures > state.failures || state.notified_at === null;
     const rested =
       state === null ||
       state.notified_at === null ||
@@ -103,8 +109,8 @@ export class FailureWatch {
     const told = await this.#tell(noticeOf(kind, task, last, failures, since, clock.now()), task);
     const next: FailingState =
       told === undefined
-        ? { since, failures, notified_at: null }
-        : { since, failures, notified_at: clock.now(), told_by: told };
+        ? { since, failures, notified_at: null, told_pause: state?.told_pause ?? null }
+        : { since, failures, notified_at: clock.now(), told_by: told, told_pause: pause };
     await store.swapMeta(key, text, JSON.stringify(next));
   }
 
@@ -139,19 +145,19 @@ export class FailureWatch {
     return { failures, last };
   }
 
-  /** @returns whether it was active and is paused now. */
-  async #pause(task: Task, failures: number, last: Run): Promise<boolean> {
+  /** @returns the reason, when it was active and is paused now; else null. */
+  async #pause(task: Task, failures: number, last: Run): Promise<string | null> {
     const { store, clock, bus, logger, observer } = this.options;
     const cause = last.error?.message ?? last.reason ?? 'no reason was recorded';
     const reason = PAUSE_REASON.failures(failures, cause);
-    if (!(await pauseTask(store, task, reason, { run_id: last.id }, clock.now()))) return false;
+    if (!(await pauseTask(store, task, reason, { run_id: last.id }, clock.now()))) return null;
     bus.publish('schedule', { reason: 'task' });
     observer.add('tasks_auto_paused_total');
     logger.warn(
       { task_id: task.id, task: task.name, run_id: last.id, failures },
       'task paused after failures',
     );
-    return true;
+    return reason.slice(0, 500);
   }
 
   /** @returns the key of the message, null when nobody is to be told, undefined when it could not be written. */
@@ -167,3 +173,9 @@ export class FailureWatch {
     }
   }
 }
+
+/** Whether people were told of the pause; by what an older pao remembers, of any. */
+const isToldOf = (pause: string, state: FailingState | null): boolean =>
+  state?.told_pause === undefined
+    ? state?.told_by?.startsWith('task_paused/') === true
+    : state.told_pause === pause;

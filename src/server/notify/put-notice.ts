@@ -36,16 +36,21 @@ export function openNoticeOutbox({ store, bus, now, notify, logger }: NoticeOutb
   };
 }
 
-/** As {@link PutNotice}, and says it in the log; for who can not try again: a notice that can not be written is only logged. */
+/**
+ * As {@link PutNotice}, and says it in the log; never fails: a notice that can not be written is only logged.
+ * @returns whether it was written, or nobody is to be told.
+ */
 export function openNoticeDesk(options: NoticeOutbox) {
   const put = openNoticeOutbox(options);
   const { logger } = options;
-  return async (notice: Notice, about: NoticeSubject, key: string): Promise<void> => {
+  return async (notice: Notice, about: NoticeSubject, key: string): Promise<boolean> => {
     logNotice(logger, notice);
     try {
       await put(notice, about, key);
+      return true;
     } catch (error) {
       logger.warn({ notice: notice.kind, key, err: error }, 'a notice could not be put into the outbox');
+      return false;
     }
   };
 }

@@ -35,13 +35,14 @@ export function tellLeftOut(options: NoticeOutbox): (run: Run, words: string) =>
     if (task === null || task.state === 'paused') return;
     const { date } = localDayOf(now(), zoneOf(task.spec.schedule));
     if (told.get(task.id) === date) return;
-    if (told.size >= MOST_TOLD) told.clear();
-    told.set(task.id, date);
-    await tell(
+    const isWritten = await tell(
       noticeOfLeftOut(task, run, words),
       { task, agentId: task.agentId },
       `run_left_out/${task.id}/${date}`,
     );
+    if (!isWritten) return;
+    if (told.size >= MOST_TOLD) told.clear();
+    told.set(task.id, date);
   };
 }
 

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Redactor } from '../../../src/domain/redact.js';
 import { configSchema } from '../../../src/server/config.js';
 import { DeadManPing } from '../../../src/server/notify/dead-man-ping.js';
-import { FailureWatch } from '../../../src/server/notify/failure-watch.js';
+import { FailureWatch, type FailureWatchOptions } from '../../../src/server/notify/failure-watch.js';
 import { openNoticeOutbox } from '../../../src/server/notify/put-notice.js';
 import { silentLogger } from '../../../src/server/telemetry/logger.js';
 import { builtinTools } from '../../../src/server/tools/builtin-tools.js';
@@ -18,7 +18,10 @@ let callers: ToolCallers;
 let fails = true;
 let url: string;
 let answer = 200;
-const received: { type: string; data: { kind: string; failures: number; text: string; hint: string } }[] = [];
+const received: {
+  type: string;
+  data: { kind: string; task: string; failures: number; text: string; hint: string };
+}[] = [];
 const counts: Record<string, number> = {};
 const server = createServer((request, response) => {
   let body = '';
@@ -65,7 +68,7 @@ afterEach(() => {
   received.length = 0;
 });
 
-function watchWith(notify: object) {
+function watchWith(notify: object, changes: Partial<FailureWatchOptions> = {}) {
   const config = configSchema.parse({ notify: { webhook: url, after: 2, cooldown: '1h', ...notify } });
   return new FailureWatch({
     store: system.store,
@@ -85,6 +88,7 @@ function watchWith(notify: object) {
       notify: config.notify,
       logger: silentLogger,
     }),
+    ...changes,
   });
 }
 
@@ -209,6 +213,52 @@ describe('a task that fails again and again', () => {
     await runs(task, 1);
     await look(watch);
     expect(received).toMatchObject([{ data: { kind: 'task_failing', failures: 3 } }]);
+  });
+});
+
+describe('what people could not be told at once', () => {
+  const full = () => Promise.reject(new Error('disk full'));
+
+  it('is told as soon as it can be, without another failure, and once', async () => {
+    const task = await system.addTask({ name: 'unwritten', pipeline: [{ id: 'work', uses: 'a.work' }] });
+    await runs(task, 2);
+    await look(watchWith({}, { put: full }));
+    const watch = watchWith({});
+    await look(watch, watchWith({}));
+    await look(watch);
+    expect(received).toMatchObject([{ data: { kind: 'task_failing', task: 'unwritten', failures: 2 } }]);
+  });
+
+  it('is told of a pause after a crash, or when its notice could not be written, and once for each pause', async () => {
+    const monitor = { pause_after: 2, notify_after: 50 };
+    const pipeline = [{ id: 'work', uses: 'a.work' }];
+    const [crashed, unwritten] = [
+      await system.addTask({ name: 'crashed', monitor, pipeline }),
+      await system.addTask({ name: 'unwritten-pause', monitor, pipeline }),
+    ];
+    await runs(crashed, 2);
+    await expect(watchWith({}, { store: { ...system.store, appendAudit: full } }).runOnce()).rejects.toThrow(
+      'disk full',
+    );
+    await runs(unwritten, 2);
+    await look(watchWith({}, { put: full }));
+    expect(received).toEqual([]);
+    const watch = watchWith({});
+    await look(watch, watchWith({}));
+    await look(watch);
+    const told = () => received.map(({ data }) => `${data.kind} ${data.task}`).sort();
+    const once = ['task_paused crashed', 'task_paused unwritten-pause'];
+    expect(told()).toEqual(once);
+    // By hand it still runs; that is no other pause.
+    await runs(crashed, 1);
+    await look(watchWith({}));
+    expect(told()).toEqual(once);
+    const paused = (await system.store.getTask(crashed.id)) as typeof crashed;
+    const resumed = { ...paused, state: 'active' as const, stateReason: null, version: paused.version + 1 };
+    await system.store.updateTask(resumed, paused.version, 'test');
+    await runs(crashed, 1);
+    await look(watchWith({}));
+    expect(told()).toEqual(['task_paused crashed', ...once]);
   });
 });
 

@@ -425,7 +425,15 @@ describe('runs that a budget leaves out', () => {
   it('are told of once a day for each task, and not where the budget paused it', async () => {
     const task = await system.addTask({ name: 'spends', pipeline: [{ id: 'work', uses: 'a.read' }] });
     const left = await run(task, 'succeeded');
-    const tellers = [tellLeftOut(outbox()), tellLeftOut(outbox())];
+    let isFull = true;
+    const store: typeof system.store = {
+      ...system.store,
+      enqueueDeliveries: (deliveries) =>
+        isFull ? Promise.reject(new Error('disk full')) : system.store.enqueueDeliveries(deliveries),
+    };
+    const tellers = [tellLeftOut({ ...outbox(), store }), tellLeftOut({ ...outbox(), store })];
+    for (const tell of tellers) await tell(left, '50 of 50 runs are used.');
+    isFull = false;
     for (const tell of [...tellers, ...tellers]) await tell(left, '50 of 50 runs are used.');
     await sent();
     expect(received).toMatchObject([
