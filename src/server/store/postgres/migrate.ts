@@ -7,6 +7,7 @@ import provenance from '../migrations/postgres/0005_provenance_and_called_tasks.
 import eventWindows from '../migrations/postgres/0006_event_windows.sql';
 import findRunsById from '../migrations/postgres/0007_find_runs_by_id.sql';
 import hookRepeats from '../migrations/postgres/0008_hook_repeats.sql';
+import runsInTrouble from '../migrations/postgres/0009_runs_in_trouble.sql';
 import type { Migration } from '../sqlite/migrate.js';
 import type { PostgresDatabase, Sql } from './database.js';
 
@@ -20,6 +21,7 @@ export const POSTGRES_MIGRATIONS: readonly Migration[] = [
   { name: '0006_event_windows', sql: eventWindows },
   { name: '0007_find_runs_by_id', sql: findRunsById },
   { name: '0008_hook_repeats', sql: hookRepeats },
+  { name: '0009_runs_in_trouble', sql: runsInTrouble },
 ];
 
 /** Taken for the length of a transaction by who migrates. Any number that is ours alone. */

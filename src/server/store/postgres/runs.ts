@@ -18,6 +18,8 @@ import { lastDedupes } from './scheduling.js';
 import type { SpecCache } from './spec-cache.js';
 
 const ACTIVE: readonly RunStatus[] = ['queued', 'running', 'waiting'];
+/** Those of the index `run_exception_trouble`. */
+const TROUBLE: readonly RunStatus[] = ['partial', 'failed', 'dead', 'canceled'];
 
 type Wanted = Parameters<RunStore['createRun']>[0];
 
@@ -320,6 +322,9 @@ async function listRuns(sql: Sql, query: RunQuery): Promise<Page<Run>> {
     else {
       select = SELECT_EXCEPTION;
       also((place) => `exception.status = ANY (${place})`, final);
+      // Said again as the index of runs in trouble says it, so that it can be used.
+      if (final.every((status) => TROUBLE.includes(status)))
+        where.push("exception.status IN ('partial', 'failed', 'dead', 'canceled')");
     }
   }
   if (query.reasons !== undefined) also((place) => `run.reason = ANY (${place})`, query.reasons);

@@ -9,6 +9,7 @@ import outbox from '../migrations/sqlite/0006_outbox.sql';
 import provenance from '../migrations/sqlite/0007_provenance_and_called_tasks.sql';
 import eventWindows from '../migrations/sqlite/0008_event_windows.sql';
 import hookRepeats from '../migrations/sqlite/0009_hook_repeats.sql';
+import runsInTrouble from '../migrations/sqlite/0010_runs_in_trouble.sql';
 import type { Connection, SqliteDatabase } from './database.js';
 import { corruptStore } from './errors.js';
 import { fileSizes, loadDriver } from './open.js';
@@ -30,6 +31,7 @@ export const SQLITE_MIGRATIONS: readonly Migration[] = [
   { name: '0007_provenance_and_called_tasks', sql: provenance },
   { name: '0008_event_windows', sql: eventWindows },
   { name: '0009_hook_repeats', sql: hookRepeats },
+  { name: '0010_runs_in_trouble', sql: runsInTrouble },
 ];
 
 /** The row of `meta` that is there while a process that migrated the database is using it. */

@@ -22,6 +22,8 @@ import { lastDedupeAt } from './scheduling.js';
 import type { SpecCache } from './spec-cache.js';
 
 const ACTIVE: readonly RunStatus[] = ['queued', 'running', 'waiting'];
+/** Those of the index `run_trouble`. */
+const TROUBLE: readonly RunStatus[] = ['partial', 'failed', 'dead', 'canceled'];
 
 /** Runs, read and steered from outside of a worker. */
 export function runMethods(database: SqliteDatabase, specs: SpecCache): RunStore {
@@ -172,8 +174,10 @@ function listRuns(connection: Connection, query: RunQuery): Page<Run> {
       also(active.length === 0 ? '0' : `(${active.join(' OR ')})`);
     } else if (active.length === 0) {
       also(finalCondition, ...final);
-      // Said again as the index of exceptional runs says it, so that it can be used.
-      if (!final.includes('succeeded')) {
+      // Said again as the index of runs in trouble or of exceptional ones says it, so that it can be used.
+      if (final.every((status) => TROUBLE.includes(status))) {
+        also("run.status IN ('partial', 'failed', 'dead', 'canceled')");
+      } else if (!final.includes('succeeded')) {
         also("run.status <> 'active' AND run.status <> 'succeeded'");
       }
     } else also(`(${finalCondition} OR ${active.join(' OR ')})`, ...final);
