@@ -123,7 +123,8 @@ const SYSTEM: Record<string, { code: string; text: string; hint: string }> = {
 function describeSystem(error: unknown): ErrorDescription | null {
   const { code, path, syscall } = (error ?? {}) as NodeJS.ErrnoException;
   // That is what some file systems say where nothing can be made (/proc): what it is to be made in is there.
-  if (code === 'ENOENT' && syscall === 'mkdir' && path !== undefined) {
+  // Or a file, or a link that leads nowhere, has that name.
+  if (/^(ENOENT|EEXIST|ENOTDIR)$/.test(code ?? '') && syscall === 'mkdir' && path !== undefined) {
     return {
       code: 'PAO_FOLDER',
       message: `No folder can be made here: ${path}`,

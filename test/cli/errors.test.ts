@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { describeError } from '../../src/cli/describe-error.js';
 import { Output } from '../../src/cli/output.js';
@@ -74,6 +75,19 @@ describe('errors', () => {
       message: 'No folder can be made here: /proc/no such',
       hints: ['ls -ld /proc'],
       exitCode: EXIT.unavailable,
+    });
+  });
+
+  it('say where a file has the name of a folder', () => {
+    let thrown: unknown;
+    try {
+      makeFolder(`${fileURLToPath(import.meta.url)}/logs`);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(describeError(thrown)).toMatchObject({
+      code: 'PAO_FOLDER',
+      message: `No folder can be made here: ${fileURLToPath(import.meta.url)}`,
     });
   });
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { momentOf } from '../../src/cli/render/moment.js';
 import { instantBefore } from '../../src/cli/render/run-since.js';
 import type { CreatedAgentObject } from '../../src/client/api-objects.js';
 import { startTaskApi, type TaskApi } from './task-api.js';
@@ -151,4 +152,7 @@ test('since takes how long ago, a day, or an instant', () => {
   expect(instantBefore('2026-11-24T06:30:00+02:00', now)).toBe('2026-11-24T04:30:00.000Z');
   expect(instantBefore('2026-11-24', now)).toBe(new Date(2026, 10, 24).toISOString());
   expect(() => instantBefore('2026-13-45', now)).toThrow(/no time/);
+  // Date.parse takes it for the first of December.
+  expect(() => instantBefore('2026-11-31', now)).toThrow(/no time/);
+  expect(() => momentOf('2026-11-31 08:30', now, 'Europe/Berlin')).toThrow(/no time/);
 });

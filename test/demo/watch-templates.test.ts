@@ -127,7 +127,7 @@ it.each([
   page = 'two';
   expect(await look(task)).toEqual(told);
   expect(await look(task)).toEqual(['skipped unchanged']);
-  // Back to what it was an hour ago: that is news as well.
+  // Back to what it was half an hour ago: that is news as well, and within the same hour.
   page = 'one';
   expect(await look(task)).toEqual(told);
 });

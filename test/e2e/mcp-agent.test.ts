@@ -79,10 +79,8 @@ test('several clients that start at once are one agent, whose tasks are its own 
   expect(agent.scopes).not.toContain('admin');
   expect(statSync(kept('claude-code')).mode & 0o777).toBe(0o600);
   expect(statSync(join(pao.home, 'agents')).mode & 0o777).toBe(0o700);
-  const told = clients
-    .map(({ said }) => said())
-    .filter((said) => said.includes('Made the agent claude-code'));
-  expect(told).toHaveLength(1);
+  const told = () => clients.filter(({ said }) => said().includes('Made the agent claude-code'));
+  await expect.poll(() => told().length, { timeout: 20_000 }).toBe(1);
   expect(clients.map(({ said }) => said()).join('')).not.toMatch(/administrator|pao_a_/);
 
   const [first, second] = clients.map(({ client }) => client) as [Client, Client];

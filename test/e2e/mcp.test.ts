@@ -1,3 +1,5 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
@@ -299,4 +301,18 @@ test('pao mcp config prints an entry that works as it is', async () => {
   expect(args.slice(-3)).toEqual(['mcp', '--agent', 'cursor']);
   const other = await pao.cli(['mcp', 'config', '--client', 'claude-code', '--agent', 'work']);
   expect(other.stdout.trim()).toMatch(/^claude mcp add pao .* mcp --agent work$/);
+  // A client starts it in another folder than the project's.
+  const project = mkdtempSync(join(tmpdir(), 'pao-project-'));
+  try {
+    mkdirSync(join(project, '.pao'));
+    const inside = await pao.cli(['mcp', 'config', '--client', 'cursor', '--json'], {
+      cwd: project,
+      env: { PAO_HOME: '' },
+    });
+    expect(JSON.parse(inside.stdout)).toMatchObject({
+      entry: { mcpServers: { pao: { env: { PAO_HOME: realpathSync(join(project, '.pao')) } } } },
+    });
+  } finally {
+    rmSync(project, { recursive: true });
+  }
 });

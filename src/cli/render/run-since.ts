@@ -1,3 +1,4 @@
+import { DateTime } from 'luxon';
 import { tryParseDuration } from '../../domain/duration.js';
 import { invalidInput } from '../../domain/errors.js';
 
@@ -17,7 +18,10 @@ export function instantBefore(
   if (ago !== null) return new Date(now - ago).toISOString();
   // A date alone would be read as UTC, and a date with a time as local: both are meant on this machine's clock.
   const written = text.length === 10 ? `${text}T00:00` : text.replace(' ', 'T');
-  const at = DAY_OR_INSTANT.test(text) ? Date.parse(written) : Number.NaN;
+  const at = DAY_OR_INSTANT.test(text) && isDay(text.slice(0, 10)) ? Date.parse(written) : Number.NaN;
   if (!Number.isNaN(at)) return new Date(at).toISOString();
   throw invalidInput(`"${text.slice(0, 40)}" is no time.`, [], examples);
 }
+
+/** `Date.parse` takes 31 November for 1 December. */
+const isDay = (text: string): boolean => DateTime.fromISO(text, { zone: 'utc' }).isValid;

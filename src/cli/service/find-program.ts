@@ -30,7 +30,13 @@ export interface ProgramSituation {
 }
 
 /** Besides those that are settings. */
-const CARRIED = [...KNOWN_ENVIRONMENT, 'NODE_EXTRA_CA_CERTS', 'PAO_SECRETS_PASSPHRASE_FILE'];
+const FILES = ['NODE_EXTRA_CA_CERTS', 'PAO_SECRETS_PASSPHRASE_FILE'];
+const CARRIED = [
+  ...KNOWN_ENVIRONMENT,
+  ...FILES,
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
+  'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT',
+];
 const SECRET = 'PAO_SECRET_';
 const PASSPHRASE = 'PAO_SECRETS_PASSPHRASE';
 /** What a stop does after the grace of its workers, seconds. */
@@ -87,6 +93,7 @@ function settingsOf(situation: ProgramSituation): Record<string, string> {
     const value = env[name];
     if (value === undefined || value === '') return [];
     // A relative file is one of the folder this is typed in.
+    if (FILES.includes(name)) return [[name, resolve(cwd, value)]];
     const read = name === 'DATABASE_URL' ? readDatabaseUrl(value) : null;
     if (read?.engine === 'sqlite' && read.path !== ':memory:')
       return [[name, `sqlite:${resolve(cwd, read.path)}`]];

@@ -99,7 +99,7 @@ export async function installService(options: {
 
 /** Short names begin with `pao`, so that they are found again. */
 function nameOf(wanted: string): string {
-  if (!/^[\w-]{1,50}$/.test(wanted)) {
+  if (!/^[\w-]{1,50}$/.test(wanted) || wanted === 'pao-') {
     throw new PaoError('PAO_SERVICE_NAME', `"${wanted}" can not be the name of a service.`, {
       exitCode: EXIT.usage,
       hints: ['pao service install --name work   (letters, digits, - and _)'],

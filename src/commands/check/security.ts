@@ -1,7 +1,12 @@
+import { Flags } from '../../cli/flags.js';
 import { SuiteCommand } from '../../cli/suite-command.js';
 import { SUITE_FLAGS, TARGET_FLAGS } from '../../cli/suite-flags.js';
 
-const { target, token, 'token-file': tokenFile } = TARGET_FLAGS;
+const { token, 'token-file': tokenFile } = TARGET_FLAGS;
+const target = Flags.string({
+  summary: 'Ask this running system over HTTP; otherwise this data directory is looked at',
+  helpValue: 'URL',
+});
 
 /** Who could get at this pao, and how. */
 export default class CheckSecurity extends SuiteCommand<typeof CheckSecurity> {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { checkAgentName } from '../../cli/agent-sign-in.js';
 import { BaseCommand, LOCAL_FLAGS } from '../../cli/base-command.js';
 import { Flags } from '../../cli/flags.js';
+import { dataDirectory } from '../../cli/home.js';
 import { jsonText } from '../../cli/json-text.js';
 import {
   MCP_CLIENTS,
@@ -32,12 +33,14 @@ export default class McpConfig extends BaseCommand<typeof McpConfig> {
   async run(): Promise<McpClientEntry> {
     const agent = this.flags.agent ?? this.flags.client;
     checkAgentName(agent);
-    const home = this.process.env['PAO_HOME'] === undefined ? null : this.dataDirectory();
+    // The client starts it in a folder of its own: what is found from here alone is to be named.
+    const home = this.dataDirectory();
+    const isFound = !this.process.env['PAO_HOME'] && home === dataDirectory({ ...this.process, cwd: '/' });
     const entry = mcpClientEntry(
       this.flags.client as McpClientName,
       [process.execPath, join(this.packageRoot, 'bin', 'run.cjs')],
       agent,
-      home,
+      isFound ? null : home,
     );
     if (entry.command !== null) {
       this.out.note('Type this:');

@@ -27,12 +27,14 @@ export default class ServiceInstall extends BaseCommand<typeof ServiceInstall> {
 
   async run(): Promise<unknown> {
     const home = this.dataDirectory();
-    const [{ findProgram }, { managerHere }, { planInstall, installService }, lines] = await Promise.all([
-      import('../../cli/service/find-program.js'),
-      import('../../cli/service/manager-here.js'),
-      import('../../cli/service/install-service.js'),
-      import('../../cli/render/service-lines.js'),
-    ]);
+    const [{ findProgram }, { managerHere }, { planInstall, installService }, lines, { readRunFile }] =
+      await Promise.all([
+        import('../../cli/service/find-program.js'),
+        import('../../cli/service/manager-here.js'),
+        import('../../cli/service/install-service.js'),
+        import('../../cli/render/service-lines.js'),
+        import('../../server/supervisor/run-file.js'),
+      ]);
     const here = managerHere(this.process);
     const { env, cwd } = this.process;
     const { program, remarks } = await findProgram({
@@ -54,7 +56,15 @@ export default class ServiceInstall extends BaseCommand<typeof ServiceInstall> {
     if (this.flags.print) return lines.printPlan(this.out, manager, plan, remarks);
     const options = { manager, program, plan, run, signal: this.signal };
     const handOver = (running: RunFile) => this.#handOver(running, program.stopSeconds * 1000);
+    const before = readRunFile(home)?.database;
     const result = await installService({ ...options, handOver });
+    const after = readRunFile(home)?.database;
+    if (result.replaced !== null && before !== undefined && after !== before) {
+      remarks.push({
+        message: `The pao that was started by hand kept its data in ${before}; the service keeps it in ${after}.`,
+        hint: 'Write database_url into pao.config.yaml, and: pao service install',
+      });
+    }
     const startsAtBoot = await manager.startsAtBoot();
     lines.showInstalled(this.out, { manager, plan, result, remarks, startsAtBoot, home });
     return this.#document(plan, result, { home, remarks, starts_at_boot: startsAtBoot });

@@ -110,7 +110,7 @@ pipeline:
     timeout: 45s
     on_error:
       fallback: { text: "The page changed (no model to say how).", must_dos: [] }
-${tell('${steps.summary.text}', "${format_date(run.scheduled_for, 'yyyy-LL-dd HH')}/${hash(steps.page.text)}")}`;
+${tell('${steps.summary.text}', "${format_date(run.scheduled_for, 'yyyy-LL-dd HH:mm')}/${hash(steps.page.text)}")}`;
 
 /** Writes `ci-watch.yaml`: a pipeline that turned red. */
 export const writeCiWatch = (
