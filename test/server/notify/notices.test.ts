@@ -331,6 +331,40 @@ describe('occurrences that were missed', () => {
   });
 });
 
+describe('missed occurrences of which one can not be told', () => {
+  it('do not keep the others from being told, and are told of by the next look', async () => {
+    const tasks: Task[] = [];
+    for (const name of ['missed-a', 'missed-b'])
+      tasks.push(
+        await system.addTask({
+          name,
+          schedule: {
+            kind: 'cron',
+            expr: '0 * * * *',
+            timezone: 'UTC',
+            catchup: { policy: 'all', max: 1, window: '24h' },
+          },
+          pipeline: [{ id: 'work', uses: 'a.read' }],
+          monitor: { notify: { webhook: `${url}?${name}` } },
+        }),
+      );
+    system.clock.advance(2 * HOUR);
+    await system.scheduler.runOnce();
+    const real = openNoticeOutbox(outbox());
+    const put: typeof real = (notice, about, key) =>
+      notice.task === 'missed-a' ? Promise.reject(new Error('not now')) : real(notice, about, key);
+    await look(new MissedOccurrences({ ...outbox(), misfireAfterMs: 60_000, put }));
+    const told = () => received.map(({ data }) => data.task).sort();
+    expect(told()).toEqual(['missed-b']);
+    await look(missedOccurrences());
+    expect(told()).toEqual(['missed-a', 'missed-b']);
+    for (const { id } of tasks) {
+      const task = (await system.store.getTask(id)) as Task;
+      await system.store.updateTask({ ...task, state: 'canceled' }, task.version, 'test');
+    }
+  });
+});
+
 describe('a task that can not be scheduled', () => {
   it('is paused and told of once, with what to do', async () => {
     const task = await system.addTask({
