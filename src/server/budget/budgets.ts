@@ -75,34 +75,35 @@ export class Budgets {
     return this.options.global?.per_day;
   }
 
-  /** Every sum that what a payer pays for now is part of, or at another instant. */
-  accountsOf({ runId, task, agent }: Payer, now = this.options.clock.now()): PaidFrom[] {
+  /** Every sum that what a payer pays for now is part of. */
+  accountsOf(payer: Payer): PaidFrom[] {
+    const { runId, task } = payer;
+    const now = this.options.clock.now();
+    const ofDays = this.#daySums(payer).map(({ scope, name, zone, budget }): PaidFrom => {
+      const day = localDayOf(now, zone).date;
+      const onExceed = budget?.on_exceed ?? 'skip';
+      return { scope, key: `${name}:${day}`, limits: budget?.per_day ?? {}, onExceed, day };
+    });
+    if (runId === null) return ofDays;
+    const limits = task?.budget?.per_run ?? {};
+    const onExceed = task?.budget?.on_exceed ?? 'skip';
+    return [{ scope: 'run', key: `run:${runId}`, limits, onExceed, day: null }, ...ofDays];
+  }
+
+  /** The sums of a payer that begin anew each day of their zone; the key of one is `NAME:DAY`. */
+  #daySums({ task, agent }: Payer) {
     const { global, timezone } = this.options;
-    const agentZone = agent.budget?.timezone ?? timezone;
-    const [taskDay, agentDay, globalDay] = [task?.zone ?? agentZone, agentZone, timezone].map(
-      (zone) => localDayOf(now, zone).date,
-    ) as [string, string, string];
-    const onTask = task?.budget?.on_exceed ?? 'skip';
-    const account = (
+    const zone = agent.budget?.timezone ?? timezone;
+    const sum = (
       scope: BudgetScope,
-      key: string,
-      limits: BudgetLimits | undefined,
-      onExceed: PaidFrom['onExceed'],
-      day: string | null,
-    ): PaidFrom => ({ scope, key, limits: limits ?? {}, onExceed, day });
+      name: string,
+      itsZone: string,
+      budget: TaskBudget | AgentBudget | GlobalBudget | null | undefined,
+    ) => ({ scope, name, zone: itsZone, budget });
     return [
-      ...(runId === null ? [] : [account('run', `run:${runId}`, task?.budget?.per_run, onTask, null)]),
-      ...(task === null
-        ? []
-        : [account('task_day', `task:${task.id}:${taskDay}`, task.budget?.per_day, onTask, taskDay)]),
-      account(
-        'agent_day',
-        `agent:${agent.id}:${agentDay}`,
-        agent.budget?.per_day,
-        agent.budget?.on_exceed ?? 'skip',
-        agentDay,
-      ),
-      account('global_day', `all:${globalDay}`, global?.per_day, global?.on_exceed ?? 'skip', globalDay),
+      ...(task === null ? [] : [sum('task_day', `task:${task.id}`, task.zone ?? zone, task.budget)]),
+      sum('agent_day', `agent:${agent.id}`, zone, agent.budget),
+      sum('global_day', 'all', timezone, global),
     ];
   }
 
@@ -139,19 +140,32 @@ export class Budgets {
     const instants = [now];
     // Half a day at a time: the shortest day has 23 hours.
     for (let at = since; at < now; at += HALF_DAY_MS) instants.push(at);
-    const keysOf = (payer: Payer): Map<string, BudgetScope> =>
-      new Map(instants.flatMap((at) => this.accountsOf(payer, at).map(({ key, scope }) => [key, scope])));
-    const found = payers.map((payer) => ({ payer, keys: keysOf(payer) }));
-    const used = await this.options.store.getSpent([
-      ...new Set(found.flatMap(({ keys }) => [...keys.keys()])),
-    ]);
+    // Payers are many, zones few: each zone's days are told once, and what payers share is summed up once.
+    const daysIn = new Map<string, Set<string>>();
+    const keys = new Map<string, string[]>();
+    const idOf = ({ name, zone }: { name: string; zone: string }) => `${name} ${zone}`;
+    const found = payers.map((payer) => ({ payer, its: this.#daySums(payer) }));
+    for (const one of found.flatMap(({ its }) => its)) {
+      if (keys.has(idOf(one))) continue;
+      const days = daysIn.get(one.zone) ?? new Set(instants.map((at) => localDayOf(at, one.zone).date));
+      daysIn.set(one.zone, days);
+      keys.set(
+        idOf(one),
+        [...days].map((day) => `${one.name}:${day}`),
+      );
+    }
+    const used = await this.options.store.getSpent([...new Set([...keys.values()].flat())]);
+    const sums = new Map(
+      [...keys].map(([id, its]) => [
+        id,
+        its.reduce((sum, key) => plus(sum, used.get(key) ?? NOTHING_SPENT), NOTHING_SPENT),
+      ]),
+    );
     return new Map(
-      found.map(({ payer, keys }) => {
-        const sums = new Map<BudgetScope, Spend>();
-        for (const [key, scope] of keys)
-          sums.set(scope, plus(sums.get(scope) ?? NOTHING_SPENT, used.get(key) ?? NOTHING_SPENT));
-        return [payer, sums];
-      }),
+      found.map(({ payer, its }) => [
+        payer,
+        new Map(its.map((one) => [one.scope, sums.get(idOf(one)) as Spend])),
+      ]),
     );
   }
 
