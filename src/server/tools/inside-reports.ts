@@ -24,6 +24,28 @@ const spendOf = (more: object) => ({
 const NAME = { type: 'string' } as const;
 const TEXT_OR_NULL = { type: ['string', 'null'] } as const;
 
+/** What a list takes of what happened since an instant. */
+export const listInput = (more: object) => ({
+  type: 'object',
+  additionalProperties: false,
+  required: ['since'],
+  properties: {
+    since: { type: 'string', description: "RFC 3339; for the last day: ${date_add(now, '-P1D')}" },
+    ...more,
+    limit: { type: 'integer', minimum: 1, maximum: 500, default: 100 },
+  },
+});
+/** What a list gives: its items, how many, and whether there are more. */
+export const listOutput = (required: readonly string[], properties: object) => ({
+  type: 'object',
+  required: ['items', 'count', 'truncated'],
+  properties: {
+    items: { type: 'array', items: { type: 'object', required, properties } },
+    count: { type: 'integer' },
+    truncated: { type: 'boolean' },
+  },
+});
+
 /** Built-in tools that tell what was spent, and what became of messages. */
 export const reportTools: Tool[] = [
   toolSchema.parse({
@@ -62,43 +84,21 @@ export const reportTools: Tool[] = [
       'Lists messages of this agent (of all for an admin) that came to be what they are since an instant, newest first, without their text. failed: it did not arrive; unknown: it may have. Gives {items, count, truncated}.',
     kind: 'builtin',
     side_effect: 'read',
-    input_schema: {
-      type: 'object',
-      additionalProperties: false,
-      required: ['since'],
-      properties: {
-        since: { type: 'string', description: "RFC 3339; for the last day: ${date_add(now, '-P1D')}" },
-        status: { type: 'array', items: { enum: [...DELIVERY_STATUSES] }, description: 'Only these' },
-        channel: { type: 'string', description: 'Only of this tool or channel' },
-        limit: { type: 'integer', minimum: 1, maximum: 500, default: 100 },
-      },
-    },
-    output_schema: {
-      type: 'object',
-      required: ['items', 'count', 'truncated'],
-      properties: {
-        items: {
-          type: 'array',
-          items: {
-            type: 'object',
-            required: ['id', 'channel', 'status', 'origin', 'created_at'],
-            properties: {
-              id: { type: 'string' },
-              channel: { type: 'string' },
-              status: { type: 'string' },
-              reason: TEXT_OR_NULL,
-              error: TEXT_OR_NULL,
-              origin: { type: 'string' },
-              task_name: TEXT_OR_NULL,
-              run_id: TEXT_OR_NULL,
-              created_at: { type: 'string' },
-            },
-          },
-        },
-        count: { type: 'integer' },
-        truncated: { type: 'boolean' },
-      },
-    },
+    input_schema: listInput({
+      status: { type: 'array', items: { enum: [...DELIVERY_STATUSES] }, description: 'Only these' },
+      channel: { type: 'string', description: 'Only of this tool or channel' },
+    }),
+    output_schema: listOutput(['id', 'channel', 'status', 'origin', 'created_at'], {
+      id: { type: 'string' },
+      channel: { type: 'string' },
+      status: { type: 'string' },
+      reason: TEXT_OR_NULL,
+      error: TEXT_OR_NULL,
+      origin: { type: 'string' },
+      task_name: TEXT_OR_NULL,
+      run_id: TEXT_OR_NULL,
+      created_at: { type: 'string' },
+    }),
   }),
 ];
 

@@ -4,7 +4,7 @@ import { RUN_STATUSES } from '../../domain/run.js';
 import { type Tool, toolSchema } from '../../domain/tool.js';
 import { ToolError } from '../../domain/tool-error.js';
 import type { ConnectorAnswer, ConnectorCall, ConnectorServices } from './connector.js';
-import { readSince, reportTools } from './inside-reports.js';
+import { listInput, listOutput, readSince, reportTools } from './inside-reports.js';
 
 /** Built-in tools that have to do with the system itself. */
 export const insideTools: Tool[] = [
@@ -48,51 +48,28 @@ export const insideTools: Tool[] = [
       "Lists runs of this agent's tasks (of all tasks for an admin) since an instant, newest first, also those that were skipped or missed. Gives {items, count, truncated}.",
     kind: 'builtin',
     side_effect: 'read',
-    input_schema: {
-      type: 'object',
-      additionalProperties: false,
-      required: ['since'],
-      properties: {
-        since: { type: 'string', description: "RFC 3339; for the last day: ${date_add(now, '-P1D')}" },
-        status: {
-          type: 'array',
-          items: { enum: [...RUN_STATUSES] },
-          description: 'Only these; failed and dead are the ones that did not work',
-        },
-        reason: { type: 'array', items: { type: 'string' }, description: 'Only ended for one of these' },
-        except_reason: {
-          type: 'array',
-          items: { type: 'string' },
-          description:
-            'Not ended for these; denied and expired are what people said no to, or did not answer',
-        },
-        limit: { type: 'integer', minimum: 1, maximum: 500, default: 100 },
+    input_schema: listInput({
+      status: {
+        type: 'array',
+        items: { enum: [...RUN_STATUSES] },
+        description: 'Only these; failed and dead are the ones that did not work',
       },
-    },
-    output_schema: {
-      type: 'object',
-      required: ['items', 'count', 'truncated'],
-      properties: {
-        items: {
-          type: 'array',
-          items: {
-            type: 'object',
-            required: ['id', 'task_name', 'status', 'scheduled_for'],
-            properties: {
-              id: { type: 'string' },
-              task_name: { type: 'string' },
-              status: { type: 'string' },
-              reason: { type: ['string', 'null'] },
-              error: { type: ['string', 'null'] },
-              trigger: { type: 'string' },
-              scheduled_for: { type: 'string' },
-            },
-          },
-        },
-        count: { type: 'integer' },
-        truncated: { type: 'boolean' },
+      reason: { type: 'array', items: { type: 'string' }, description: 'Only ended for one of these' },
+      except_reason: {
+        type: 'array',
+        items: { type: 'string' },
+        description: 'Not ended for these; denied and expired are what people said no to, or did not answer',
       },
-    },
+    }),
+    output_schema: listOutput(['id', 'task_name', 'status', 'scheduled_for'], {
+      id: { type: 'string' },
+      task_name: { type: 'string' },
+      status: { type: 'string' },
+      reason: { type: ['string', 'null'] },
+      error: { type: ['string', 'null'] },
+      trigger: { type: 'string' },
+      scheduled_for: { type: 'string' },
+    }),
   }),
   ...reportTools,
 ];
